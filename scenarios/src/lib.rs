@@ -1,0 +1,12 @@
+//! Scenario text to a checked plan. No I/O, and no other crate of ours.
+//!
+//! - `plan`: what a scenario means
+//! - `template`: JSON with holes
+//! - `outcome`: how operations end
+
+pub mod outcome;
+pub mod plan;
+pub mod template;
+
+pub use outcome::Outcome;
+pub use plan::Plan;
