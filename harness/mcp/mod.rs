@@ -1,0 +1,6 @@
+//! The MCP client.
+
+pub mod answer;
+pub mod http;
+pub mod json;
+pub mod sse;
