@@ -2,10 +2,12 @@
 //!
 //! - `plan`: what a scenario means
 //! - `template`: JSON with holes
+//! - `shape`: rates over time, their integral and its inverse
 //! - `outcome`: how operations end
 
 pub mod outcome;
 pub mod plan;
+mod shape;
 pub mod template;
 
 pub use outcome::Outcome;

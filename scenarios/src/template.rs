@@ -2,9 +2,10 @@
 //!
 //! Rendering allocates nothing and is a pure function of the values that it is given.
 
+use std::io::Write;
 use std::ops::Range;
 
-use rand::Rng;
+use rand::{Rng, RngExt};
 
 /// A JSON text with holes.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +41,7 @@ pub enum Source {
     /// One of these, with equal chance.
     Pick(Vec<String>),
     /// 1..=n, where k has weight `k^-exponent`: the cumulative distribution, ascending to 1.
-    Zipf { cumulative: Vec<f64> },
+    Zipf { exponent: f64, cumulative: Vec<f64> },
     /// This many bytes of filling.
     Pad(usize),
     /// Cell of the load's CSV file; the row follows the arrivals.
@@ -94,7 +95,170 @@ impl Template {
         out: &mut Vec<u8>,
         spans: &mut [Range<u32>],
     ) {
-        let _ = (values, random, out, spans);
-        unimplemented!("issue 3")
+        for piece in &self.pieces {
+            match piece {
+                Piece::Literal(bytes) => out.extend_from_slice(bytes),
+                Piece::InString(source) => source.write_inside(values, random, out),
+                Piece::Whole(source) => source.write_whole(values, random, out),
+                Piece::SpanStart(index) => {
+                    if let Some(span) = spans.get_mut(*index) {
+                        span.start = place(out);
+                    }
+                }
+                Piece::SpanEnd(index) => {
+                    if let Some(span) = spans.get_mut(*index) {
+                        span.end = place(out);
+                    }
+                }
+            }
+        }
     }
+}
+
+/// A request is never 4 GiB long: sizes of fillings are limited where templates are compiled.
+fn place(out: &[u8]) -> u32 {
+    u32::try_from(out.len()).unwrap_or(u32::MAX)
+}
+
+impl Source {
+    /// The value as part of a JSON string.
+    fn write_inside<R: Rng + ?Sized>(
+        &self,
+        values: &Values<'_>,
+        random: &mut R,
+        out: &mut Vec<u8>,
+    ) {
+        match self {
+            Source::Unique => write_text(
+                out,
+                format_args!(
+                    "{:x}-{:x}-{:x}-{:x}",
+                    values.seed, values.stripe, values.load, values.count
+                ),
+            ),
+            Source::Seq => write_text(out, format_args!("{}", values.seq)),
+            Source::Session => write_text(out, format_args!("{}", values.session)),
+            Source::Int { low, high } => {
+                let number = random.random_range(*low..=(*high).max(*low));
+                write_text(out, format_args!("{number}"));
+            }
+            Source::Pick(words) => {
+                if !words.is_empty() {
+                    escape(&words[random.random_range(0..words.len())], out);
+                }
+            }
+            Source::Zipf { cumulative, .. } => {
+                let rank = zipf_rank(cumulative, random.random::<f64>());
+                write_text(out, format_args!("{rank}"));
+            }
+            Source::Pad(bytes) => out.resize(out.len() + bytes, b'x'),
+            Source::Csv { column } => escape(values.cell(*column), out),
+            Source::Saved { slot } => {
+                let json = values.saved_text(*slot);
+                match json
+                    .strip_prefix(b"\"")
+                    .and_then(|rest| rest.strip_suffix(b"\""))
+                {
+                    Some(content) => out.extend_from_slice(content),
+                    None => escape_bytes(json, out),
+                }
+            }
+        }
+    }
+
+    /// The value as a whole JSON value.
+    fn write_whole<R: Rng + ?Sized>(&self, values: &Values<'_>, random: &mut R, out: &mut Vec<u8>) {
+        let bare = match self {
+            Source::Seq | Source::Session | Source::Int { .. } | Source::Zipf { .. } => true,
+            Source::Unique | Source::Pick(_) | Source::Pad(_) => false,
+            Source::Csv { column } => is_json_number(values.cell(*column)),
+            Source::Saved { slot } => {
+                out.extend_from_slice(values.saved_text(*slot));
+                return;
+            }
+        };
+        if bare {
+            self.write_inside(values, random, out);
+        } else {
+            out.push(b'"');
+            self.write_inside(values, random, out);
+            out.push(b'"');
+        }
+    }
+}
+
+impl Values<'_> {
+    fn cell(&self, column: usize) -> &str {
+        self.cells
+            .get(self.row * self.columns + column)
+            .map_or("", String::as_str)
+    }
+
+    fn saved_text(&self, slot: usize) -> &[u8] {
+        match self.saved.get(slot) {
+            Some(text) if !text.is_empty() => text,
+            Some(_) | None => b"null",
+        }
+    }
+}
+
+/// The smallest k whose cumulative share is above `at`, from 1.
+fn zipf_rank(cumulative: &[f64], at: f64) -> usize {
+    let below = cumulative.partition_point(|share| *share <= at);
+    (below + 1).min(cumulative.len().max(1))
+}
+
+fn write_text(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+    // Writing to a vector cannot fail.
+    let _ = out.write_fmt(text);
+}
+
+/// Appends `text` as the inside of a JSON string (RFC 8259, section 7).
+pub(crate) fn escape(text: &str, out: &mut Vec<u8>) {
+    escape_bytes(text.as_bytes(), out);
+}
+
+fn escape_bytes(text: &[u8], out: &mut Vec<u8>) {
+    for byte in text {
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            0..0x20 => write_text(out, format_args!("\\u{byte:04x}")),
+            _ => out.push(*byte),
+        }
+    }
+}
+
+/// True for what RFC 8259, section 6, calls a number: `007` and `+1` are none.
+pub(crate) fn is_json_number(text: &str) -> bool {
+    let digits = |text: &mut &[u8]| {
+        let count = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        *text = &text[count..];
+        count
+    };
+    let mut rest = text.strip_prefix('-').unwrap_or(text).as_bytes();
+    let leading_zero = rest.first() == Some(&b'0');
+    let whole = digits(&mut rest);
+    if whole == 0 || (leading_zero && whole > 1) {
+        return false;
+    }
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        rest = fraction;
+        if digits(&mut rest) == 0 {
+            return false;
+        }
+    }
+    if let Some(exponent) = rest.strip_prefix(b"e").or(rest.strip_prefix(b"E")) {
+        rest = exponent
+            .strip_prefix(b"+")
+            .or(exponent.strip_prefix(b"-"))
+            .unwrap_or(exponent);
+        if digits(&mut rest) == 0 {
+            return false;
+        }
+    }
+    rest.is_empty()
 }
