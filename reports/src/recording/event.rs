@@ -1,0 +1,161 @@
+//! What happened in a run, in the order of time.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A line of `events.jsonl`: `{"at":1234,"event":{"kind":"started",...}}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Timed {
+    /// Nanoseconds since the run's start.
+    pub at: u64,
+    pub event: Event,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// Always the first.
+    Started(Started),
+    /// A process of an embedded site is up.
+    ProcessStarted {
+        site: String,
+        role: String,
+        name: String,
+        pid: u32,
+        address: String,
+    },
+    /// All sessions have been opened, or tried. Times are nanoseconds of opening one.
+    SessionsOpened {
+        load: String,
+        asked: u32,
+        opened: u32,
+        failures: BTreeMap<String, u64>,
+    },
+    /// The timeline's zero.
+    TimelineStarted,
+    PhaseStarted {
+        phase: String,
+    },
+    PhaseEnded {
+        phase: String,
+    },
+    /// Sessions that the server no longer knew, and what came of opening them again; at most one a second and load.
+    SessionsLost {
+        load: String,
+        lost: u64,
+        reopened: u64,
+        failed: u64,
+    },
+    /// A connection went on to an address that the name no longer has.
+    StickyConnection {
+        host: String,
+        address: String,
+        current: Vec<String>,
+        connections: u64,
+    },
+    /// The run ends before its time.
+    EndedEarly {
+        reason: EarlyEnd,
+        detail: String,
+    },
+    /// Something that a reader of the report should know.
+    Warning {
+        text: String,
+    },
+    /// All operations of the timeline have outcomes. The phases that had begun are over.
+    LoadEnded,
+    /// Always the last of a run that was recorded to its end.
+    Ended {
+        totals: Totals,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    pub recording_version: u32,
+    pub firedrill_version: String,
+    /// `<UTC>-<scenario>-<seed>`.
+    pub id: String,
+    pub scenario: String,
+    pub seed: u64,
+    /// RFC 3339, UTC.
+    pub started: String,
+    pub mode: Mode,
+    /// The target in words, without secrets.
+    pub target: String,
+    /// What to type to run the same again.
+    pub command: String,
+    pub strict: bool,
+    pub threads: u32,
+    pub environment: Environment,
+    /// Lines of the generator's calibration and checks before the run, in words.
+    pub preflight: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Against a stand-in.
+    Rehearsal,
+    /// Against a real deployment.
+    Live,
+    Simulated,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Environment {
+    pub os: String,
+    pub kernel: String,
+    pub cpu: String,
+    pub cores: u32,
+    pub memory_bytes: u64,
+    pub host: String,
+    pub open_files_limit: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EarlyEnd {
+    /// SIGINT or SIGTERM.
+    Interrupted,
+    /// An objective with `abort` could not be met any more.
+    Aborted,
+    /// The target's processes ended by themselves.
+    TargetLost,
+}
+
+/// Sums over the whole run that no other file holds.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Totals {
+    pub cpu_ns: u64,
+    pub rss_max_bytes: u64,
+    pub connections_max: u64,
+    pub connections_opened: u64,
+    pub bytes_sent: u64,
+    pub bytes_received: u64,
+    /// Answers that came after their operation had timed out, while we still listened.
+    pub late_answers: u64,
+    /// Responses with an id that was never ours or was forgotten.
+    pub unknown_ids: u64,
+    /// Notifications by method.
+    pub notifications: BTreeMap<String, u64>,
+    /// Requests of the server to us, by method.
+    pub server_requests: BTreeMap<String, u64>,
+    /// `notifications/cancelled` sent.
+    pub cancelled: u64,
+    pub sessions: SessionTotals,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SessionTotals {
+    pub opened: u64,
+    pub open_failed: u64,
+    pub lost: u64,
+    pub reopened: u64,
+    pub deleted: u64,
+    pub dropped: u64,
+    pub leaked: u64,
+}

@@ -1,0 +1,37 @@
+//! What is sampled once a second.
+
+use serde::{Deserialize, Serialize};
+
+/// A line of `series.csv`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// Nanoseconds since the run's start.
+    pub at_ns: u64,
+    /// See [`series`].
+    pub series: String,
+    pub value: f64,
+}
+
+/// Names of series that the harness samples each second.
+pub mod series {
+    /// p99 of lateness of what was dispatched in this second, nanoseconds; absent when nothing was.
+    pub const LATENESS_P99: &str = "generator.lateness_p99_ns";
+    /// Share of the second that thread N was busy: `generator.busy.N`.
+    pub const BUSY: &str = "generator.busy.";
+    /// Nanoseconds that thread N waited for a core: `generator.run_delay_ns.N`.
+    pub const RUN_DELAY: &str = "generator.run_delay_ns.";
+    /// Involuntary context switches of thread N: `generator.involuntary.N`.
+    pub const INVOLUNTARY: &str = "generator.involuntary.";
+    /// Share of the second that something waited for a core (`/proc/pressure/cpu`, some).
+    pub const CPU_PRESSURE: &str = "generator.cpu_pressure";
+    /// Resident memory of firedrill, bytes.
+    pub const RSS: &str = "generator.rss_bytes";
+    /// TCP segments sent again, whole machine.
+    pub const RETRANSMITS: &str = "generator.retransmits";
+    /// Open connections.
+    pub const CONNECTIONS: &str = "generator.connections";
+    /// Operations under way.
+    pub const IN_FLIGHT: &str = "generator.in_flight";
+    /// Probe values: `probe.PROBE.SERIES`. A second without a sample is a silent probe.
+    pub const PROBE: &str = "probe.";
+}
