@@ -1,0 +1,91 @@
+//! What is observed beside the load, and what is judged.
+
+use std::time::Duration;
+
+use super::{Pointer, Rate, Url};
+use crate::outcome::Outcome;
+
+/// A page of the target that is read each second.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Probe {
+    pub name: String,
+    /// A path on the target (`/metrics/prometheus`) or a whole URL.
+    pub at: ProbeAt,
+    pub every: Duration,
+    pub format: ProbeFormat,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum ProbeAt {
+    Path(String),
+    Url(Url),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum ProbeFormat {
+    /// Name of our series, and the metric (`name` or `name{label="value"}`; samples that match are added up).
+    Prometheus(Vec<(String, String)>),
+    /// Name of our series, and where its number stands in the page.
+    Json(Vec<(String, Pointer)>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Objective {
+    /// The check's id in results: `latency-p99`, or the scenario's own `id:`. Unique in the plan.
+    /// With several phases, each phase is a check of its own, and `-PHASE` is added.
+    pub id: String,
+    pub subject: Subject,
+    /// Phases by index; by default the measured ones.
+    pub phases: Vec<usize>,
+    pub over: Over,
+    /// Ends the run early when it cannot be met any more.
+    pub abort: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Subject {
+    /// The quantile of the response time is below the limit.
+    Latency {
+        quantile: f64,
+        below: Duration,
+        operation: Option<String>,
+    },
+    /// The share of due operations that end in one of these (in anything but ok) is below the limit.
+    Errors {
+        below: f64,
+        class: Option<ErrorClass>,
+        operation: Option<String>,
+    },
+    /// Completed (ok) operations a second.
+    Throughput {
+        at_least: Rate,
+        operation: Option<String>,
+    },
+    /// Each sample of a probe's series, as a number or as a share of another series or number.
+    Metric {
+        series: String,
+        below: f64,
+        of: Option<MetricBase>,
+    },
+}
+
+/// A whole class (`connect`) or one outcome (`http.503`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ErrorClass {
+    Class(String),
+    One(Outcome),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum MetricBase {
+    Series(String),
+    Number(f64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// Once, over the whole phase.
+    Phase,
+    /// Over every window of this length; the worst one is judged.
+    Window(Duration),
+}

@@ -1,0 +1,157 @@
+//! What is driven: stand-in sites or an endpoint, and what it speaks.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a plan has one target")]
+pub enum Target {
+    Embedded(Embedded),
+    Endpoint(Endpoint),
+}
+
+/// Stand-in erlmcp sites, real processes on loopback, started and stopped by the run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Embedded {
+    /// At least one; the first is the one that load is sent to.
+    pub sites: Vec<Site>,
+    /// Front doors speak TLS with a certificate made for the run.
+    pub tls: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Site {
+    pub name: String,
+    pub nodes: u32,
+    /// Pods of the whole site, spread over its nodes in turn.
+    pub pods: u32,
+    pub behaviour: Behaviour,
+}
+
+/// How each pod of a stand-in site behaves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Behaviour {
+    /// Time that an operation takes beside its own work.
+    pub service_time: ServiceTime,
+    /// Share of `tools/call` that end in a JSON-RPC error -32603.
+    pub error_rate: f64,
+    /// Operations that a pod works on at once.
+    pub capacity: u32,
+    /// Operations that wait for capacity; one more is refused.
+    pub queue: u32,
+    /// Connections that a pod is made for; `/resources` and metrics report use against it.
+    pub connections: u32,
+    /// Sessions that a pod keeps; one more is refused with 503.
+    pub sessions: u32,
+    /// Memory that a pod holds for each session, in bytes.
+    pub session_memory: u64,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum ServiceTime {
+    Fixed(Duration),
+    Exponential {
+        mean: Duration,
+    },
+    Uniform {
+        low: Duration,
+        high: Duration,
+    },
+    /// Given by its median and its 99th percentile.
+    LogNormal {
+        median: Duration,
+        p99: Duration,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Endpoint {
+    pub url: Url,
+    pub headers: Vec<(String, HeaderValue)>,
+    pub bearer: Option<Secret>,
+    pub tls: TlsOptions,
+    /// Hosts beside loopback that load may be sent to.
+    pub allow_hosts: Vec<String>,
+    /// Name server to ask instead of the system's.
+    pub resolver: Option<SocketAddr>,
+}
+
+/// `http://host:port/path` or `https://...`. The path is empty when the URL has none: then the profile's is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Url {
+    pub tls: bool,
+    /// Without the brackets of an IPv6 address.
+    pub host: String,
+    pub port: u16,
+    pub path: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeaderValue {
+    Text(String),
+    Secret(Secret),
+}
+
+/// Where a secret is to be found. The plan never holds the secret itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Secret {
+    Env(String),
+    File(PathBuf),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsOptions {
+    /// PEM file of the authorities to trust instead of the system's.
+    pub ca: Option<PathBuf>,
+    /// PEM files of a client certificate and its key: both or neither.
+    pub client: Option<(PathBuf, PathBuf)>,
+    /// Name to verify and to send as SNI, when it is not the URL's host.
+    pub server_name: Option<String>,
+}
+
+/// What a target speaks, as data: the same for every target of a kind.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// `sop`, `erlmcp`, `mcp` (any server), or the name of a scenario's own.
+    pub name: String,
+    /// Path of the MCP endpoint.
+    pub path: String,
+    pub protocol: ProtocolVersion,
+    /// Methods that exist; `None` for a target that may have any.
+    pub methods: Option<Vec<String>>,
+    /// Statuses that mean "this session is gone" on a request that carried a session id. Default: 404.
+    pub session_lost: Vec<u16>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProtocolVersion {
+    V2024_11_05,
+    V2025_03_26,
+    V2025_06_18,
+    V2025_11_25,
+}
+
+impl ProtocolVersion {
+    pub const ALL: [ProtocolVersion; 4] = [
+        ProtocolVersion::V2024_11_05,
+        ProtocolVersion::V2025_03_26,
+        ProtocolVersion::V2025_06_18,
+        ProtocolVersion::V2025_11_25,
+    ];
+
+    /// As it stands in `initialize` and in the `MCP-Protocol-Version` header.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ProtocolVersion::V2024_11_05 => "2024-11-05",
+            ProtocolVersion::V2025_03_26 => "2025-03-26",
+            ProtocolVersion::V2025_06_18 => "2025-06-18",
+            ProtocolVersion::V2025_11_25 => "2025-11-25",
+        }
+    }
+
+    /// Revisions from 2025-06-18 on want the version in a header of every request after `initialize`.
+    pub fn has_header(self) -> bool {
+        self >= ProtocolVersion::V2025_06_18
+    }
+}
