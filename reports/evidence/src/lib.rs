@@ -1,1 +1,29 @@
-//! Buckets, quantiles, intervals and verdicts: every definition once. It knows neither files nor time.
+//! Quantiles, shares, intervals and verdicts: every definition once. It knows neither files nor clocks,
+//! so that the same arithmetic serves a live run, judging and simulation.
+//!
+//! - `verdict`: what a check can end in; the worst wins
+//! - `quantile`: quantiles over times and misses, where a miss is over every limit
+//! - `binomial`: exact bounds and tails of a share
+//! - `limit`: a share against its limit, by blocks or by the point rule
+//! - `window`: sliding windows over buckets, and the worst of them
+//! - `hopeless`: whether a limit can still be met while the run goes on
+//! - `trust`: when the generator, and not the target, was measured
+
+mod binomial;
+mod hopeless;
+mod limit;
+mod quantile;
+mod trust;
+mod verdict;
+mod window;
+
+pub use binomial::{lower_bound, tail_at_least, upper_bound};
+pub use hopeless::{LEAST_OPERATIONS, NO_CHANCE, hopeless, hopeless_window};
+pub use limit::{
+    ALPHA, BLOCK, Finding, LEAST_BLOCKS, Limit, Method, Share, Why, design_effect, judge_blocks,
+    judge_point, strict,
+};
+pub use quantile::{Quantile, Quantiles, quantile, quantile_bounds, rank};
+pub use trust::{Distrust, LatenessSample, distrust, lateness_limit, stands_without_ours};
+pub use verdict::Verdict;
+pub use window::{Window, windows, worst_window};

@@ -1,0 +1,178 @@
+//! When the generator was measured, and not the target.
+
+use std::time::Duration;
+
+use crate::limit::{Finding, Share};
+use crate::verdict::Verdict;
+
+/// Lateness p99 of what was dispatched in one interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LatenessSample {
+    pub p99: Duration,
+    /// Time since the sample before: longer than a second when we could not even look.
+    pub covers: Duration,
+}
+
+/// Why a measurement cannot be trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Distrust {
+    /// Too many seconds in which we dispatched too late: the load was not the one asked for.
+    Late {
+        seconds: u64,
+        of: u64,
+        limit: Duration,
+    },
+    /// Operations that we were too late to send at all.
+    NotSent(u64),
+    /// Connections that our own machine could not make: no local port, no file descriptor.
+    Local(u64),
+}
+
+/// Above this, a dispatch is late by our fault: 1 ms, or 10 % of the tightest latency limit when that is more.
+pub fn lateness_limit(tightest: Option<Duration>) -> Duration {
+    const FLOOR: Duration = Duration::from_millis(1);
+    tightest.map_or(FLOOR, |limit| FLOOR.max(limit / 10))
+}
+
+/// Every reason to distrust a measurement. Late seconds count when there are at least two of them, and more
+/// than 1 % of all; an operation that we could not send counts at once.
+pub fn distrust(
+    lateness: &[LatenessSample],
+    limit: Duration,
+    not_sent: u64,
+    local: u64,
+) -> Vec<Distrust> {
+    let seconds = |sample: &LatenessSample| sample.covers.as_secs_f64().round().max(1.0) as u64;
+    let of: u64 = lateness.iter().map(seconds).sum();
+    let late: u64 = lateness
+        .iter()
+        .filter(|sample| sample.p99 > limit)
+        .map(seconds)
+        .sum();
+    let mut reasons = Vec::new();
+    if late >= 2 && late * 100 > of {
+        reasons.push(Distrust::Late {
+            seconds: late,
+            of,
+            limit,
+        });
+    }
+    if not_sent > 0 {
+        reasons.push(Distrust::NotSent(not_sent));
+    }
+    if local > 0 {
+        reasons.push(Distrust::Local(local));
+    }
+    reasons
+}
+
+/// Whether a failure stands without the operations that we dispatched late or could not send. `judge` judges what
+/// is left in each bucket in the same way as before. What was no failure stands.
+pub fn stands_without_ours(
+    finding: &Finding,
+    buckets: &[Share],
+    ours: &[Share],
+    judge: impl FnOnce(&[Share]) -> Verdict,
+) -> bool {
+    if finding.verdict != Verdict::Fail || ours.iter().all(|ours| ours.of == 0) {
+        return true;
+    }
+    let theirs: Vec<Share> = buckets
+        .iter()
+        .zip(ours)
+        .map(|(all, ours)| Share {
+            bad: all.bad.saturating_sub(ours.bad),
+            of: all.of.saturating_sub(ours.of),
+        })
+        .collect();
+    judge(&theirs) == Verdict::Fail
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limit::{Limit, judge_point};
+
+    const MS: Duration = Duration::from_millis(1);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn samples(late: usize, all: usize) -> Vec<LatenessSample> {
+        let p99 = |index| if index < late { 5 * MS } else { MS / 10 };
+        (0..all)
+            .map(|index| LatenessSample {
+                p99: p99(index),
+                covers: SECOND,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_limit_follows_the_tightest_objective() {
+        assert_eq!(lateness_limit(None), MS);
+        assert_eq!(lateness_limit(Some(5 * MS)), MS);
+        assert_eq!(lateness_limit(Some(100 * MS)), 10 * MS);
+    }
+
+    #[test]
+    fn late_seconds_count_from_two_and_above_one_in_a_hundred() {
+        assert_eq!(distrust(&samples(1, 10), MS, 0, 0), []);
+        let two = Distrust::Late {
+            seconds: 2,
+            of: 10,
+            limit: MS,
+        };
+        assert_eq!(distrust(&samples(2, 10), MS, 0, 0), [two]);
+        assert_eq!(distrust(&samples(2, 200), MS, 0, 0), []);
+        assert_eq!(distrust(&samples(3, 200), MS, 0, 0).len(), 1);
+        assert_eq!(distrust(&samples(10, 10), 10 * MS, 0, 0), []);
+        assert_eq!(distrust(&[], MS, 0, 0), []);
+    }
+
+    /// Stopped for a second, we take one sample where two belong, and what was due meanwhile is late in it.
+    #[test]
+    fn a_second_without_a_look_is_late_too() {
+        let mut seen = samples(0, 28);
+        seen.push(LatenessSample {
+            p99: 900 * MS,
+            covers: 2 * SECOND,
+        });
+        let late = Distrust::Late {
+            seconds: 2,
+            of: 30,
+            limit: MS,
+        };
+        assert_eq!(distrust(&seen, MS, 0, 0), [late]);
+    }
+
+    #[test]
+    fn what_we_could_not_send_counts_at_once() {
+        assert_eq!(distrust(&samples(0, 10), MS, 1, 0), [Distrust::NotSent(1)]);
+        assert_eq!(distrust(&samples(0, 10), MS, 0, 7), [Distrust::Local(7)]);
+    }
+
+    #[test]
+    fn a_failure_that_is_ours_does_not_stand() {
+        let buckets = [Share { bad: 50, of: 1000 }];
+        let judge = |shares: &[Share]| judge_point(shares[0], Limit::Below(0.01)).verdict;
+        let finding = judge_point(buckets[0], Limit::Below(0.01));
+        assert_eq!(finding.verdict, Verdict::Fail);
+        assert!(!stands_without_ours(
+            &finding,
+            &buckets,
+            &[Share { bad: 45, of: 60 }],
+            judge
+        ));
+        assert!(stands_without_ours(
+            &finding,
+            &buckets,
+            &[Share { bad: 20, of: 60 }],
+            judge
+        ));
+        assert!(stands_without_ours(
+            &finding,
+            &buckets,
+            &[Share::default()],
+            judge
+        ));
+    }
+}
