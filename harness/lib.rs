@@ -1,3 +1,7 @@
 //! Runs a plan against a target: the only part that knows tokio, sockets and processes.
 
+pub mod cli;
+pub mod clock;
+pub mod exit;
+pub mod load;
 pub mod mcp;

@@ -1,1 +1,155 @@
-//! See the issue.
+//! An answer held against what the plan expects of it: exactly one outcome comes out.
+
+use std::ops::Range;
+
+use firedrill_scenarios::Outcome;
+use firedrill_scenarios::outcome::ProtocolFault;
+use firedrill_scenarios::plan::{Check, Comparison, Condition, Expectation, Operation};
+use firedrill_scenarios::template::{Expected, TextPiece};
+
+use super::json::{self, BadMessage, Message, text};
+
+/// What was sent: the rendered parameters, and where the arguments stand in them that checks compare with.
+#[derive(Clone, Copy)]
+pub struct Sent<'a> {
+    pub params: &'a [u8],
+    pub spans: &'a [Range<u32>],
+}
+
+impl<'a> Sent<'a> {
+    fn argument(&self, index: usize) -> &'a [u8] {
+        self.spans
+            .get(index)
+            .and_then(|span| self.params.get(span.start as usize..span.end as usize))
+            .unwrap_or_default()
+    }
+}
+
+/// The outcome of an operation that got this response. `length` is of the whole body.
+pub fn judge(operation: &Operation, sent: Sent<'_>, message: &Message<'_>, length: u64) -> Outcome {
+    let (subject, unexpected) = match (message, operation.expect) {
+        (Message::Response { result, .. }, Expectation::Result) => (
+            *result,
+            json::is_error(result).then_some(Outcome::ToolError),
+        ),
+        (Message::Response { result, .. }, Expectation::ToolError) => {
+            // The index after the last check: the expectation itself did not hold.
+            let missed = Outcome::CheckFailed(operation.checks.len() as u16);
+            (*result, (!json::is_error(result)).then_some(missed))
+        }
+        (Message::Response { result, .. }, Expectation::RpcError(_)) => (
+            *result,
+            Some(Outcome::CheckFailed(operation.checks.len() as u16)),
+        ),
+        (Message::Error { code, error, .. }, Expectation::RpcError(expected)) => (
+            *error,
+            (*code != expected).then_some(Outcome::RpcError(*code)),
+        ),
+        (Message::Error { code, error, .. }, Expectation::Result | Expectation::ToolError) => {
+            (*error, Some(Outcome::RpcError(*code)))
+        }
+        (Message::Request { .. } | Message::Notification { .. }, _) => {
+            return Outcome::Protocol(ProtocolFault::BadJsonrpc);
+        }
+    };
+    if let Some(outcome) = unexpected {
+        return outcome;
+    }
+    match operation
+        .checks
+        .iter()
+        .position(|check| !holds(check, subject, sent, length))
+    {
+        Some(index) => Outcome::CheckFailed(index as u16),
+        None => Outcome::Ok,
+    }
+}
+
+/// The outcome of a text that is no message.
+pub fn bad_message(error: BadMessage) -> Outcome {
+    Outcome::Protocol(match error {
+        BadMessage::Json => ProtocolFault::BadJson,
+        BadMessage::Rpc => ProtocolFault::BadJsonrpc,
+    })
+}
+
+/// Copies the values that later steps of the flow use into their slots.
+pub fn save(operation: &Operation, result: &[u8], slots: &mut [Vec<u8>]) {
+    for wanted in &operation.saves {
+        if let Some(slot) = slots.get_mut(wanted.slot) {
+            slot.clear();
+            slot.extend_from_slice(json::find(result, &wanted.pointer.0).unwrap_or(b"null"));
+        }
+    }
+}
+
+fn holds(check: &Check, subject: &[u8], sent: Sent<'_>, length: u64) -> bool {
+    match check {
+        Check::Size(comparison) => compare(*comparison, length as f64),
+        Check::At { pointer, condition } => {
+            let value = json::find(subject, &pointer.0);
+            match (condition, value) {
+                (Condition::Exists(wanted), value) => value.is_some() == *wanted,
+                (_, None) => false,
+                (Condition::Equals(expected), Some(value)) => equals(value, expected, sent),
+                (Condition::Contains(expected), Some(value)) => contains(value, expected, sent),
+                (Condition::Number(comparison), Some(value)) => {
+                    json::number(value).is_some_and(|number| compare(*comparison, number))
+                }
+            }
+        }
+    }
+}
+
+fn compare(comparison: Comparison, value: f64) -> bool {
+    match comparison {
+        Comparison::Below(limit) => value < limit,
+        Comparison::Above(limit) => value > limit,
+        Comparison::AtMost(limit) => value <= limit,
+        Comparison::AtLeast(limit) => value >= limit,
+    }
+}
+
+fn equals(value: &[u8], expected: &Expected, sent: Sent<'_>) -> bool {
+    match expected {
+        Expected::Literal(literal) => json::values_equal(value, literal),
+        Expected::Argument(index) => json::values_equal(value, sent.argument(*index)),
+        Expected::Text(pieces) => {
+            text::characters(value).is_some_and(|own| own.eq(spelled(pieces, sent)))
+        }
+    }
+}
+
+fn contains(value: &[u8], expected: &Expected, sent: Sent<'_>) -> bool {
+    let Some(value) = text::characters(value) else {
+        return false;
+    };
+    let wanted: String = match expected {
+        Expected::Literal(literal) => argument_characters(literal).collect(),
+        Expected::Argument(index) => argument_characters(sent.argument(*index)).collect(),
+        Expected::Text(pieces) => spelled(pieces, sent).collect(),
+    };
+    // Searching needs both in one piece; this is the one check that allocates.
+    value.collect::<String>().contains(&wanted)
+}
+
+/// The characters of a text made of pieces.
+fn spelled<'a>(pieces: &'a [TextPiece], sent: Sent<'a>) -> impl Iterator<Item = char> + 'a {
+    pieces.iter().flat_map(move |piece| {
+        let (plain, argument) = match piece {
+            TextPiece::Text(plain) => (plain.as_str(), None),
+            TextPiece::Argument(index) => ("", Some(argument_characters(sent.argument(*index)))),
+        };
+        plain.chars().chain(argument.into_iter().flatten())
+    })
+}
+
+/// What a JSON value looks like inside a text: a string without quotes and escapes, anything else as it is.
+fn argument_characters(json: &[u8]) -> impl Iterator<Item = char> + '_ {
+    let string = text::characters(json);
+    let plain = match string {
+        Some(_) => "",
+        None => std::str::from_utf8(json).unwrap_or_default(),
+    };
+    string.into_iter().flatten().chain(plain.chars())
+}

@@ -1,0 +1,111 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Drives MCP load at an erlmcp deployment, measures what clients see, and proves whether it meets its targets.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 110)]
+pub struct Arguments {
+    /// Say more on stderr; twice for still more.
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run scenarios, judge them and write their reports.
+    Run(RunOptions),
+    /// Check a scenario and print the resolved plan in words; nothing is started.
+    Check(CheckOptions),
+    /// List the shipped scenarios.
+    List,
+    /// Print a JSON Schema.
+    Schema {
+        #[arg(value_enum)]
+        of: SchemaOf,
+    },
+    /// Judge a recording again, and write its outputs again.
+    Judge(RecordingOptions),
+    /// Write the report of a recording again.
+    Report(RecordingOptions),
+    /// Start a stand-in site and keep it until SIGINT.
+    Serve(ServeOptions),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// The scenario language, for editors.
+    Scenario,
+    /// `result.json`.
+    Result,
+}
+
+#[derive(Debug, Args)]
+pub struct RunOptions {
+    /// Paths, or names of shipped scenarios (`firedrill list`).
+    #[arg(required = true, value_name = "SCENARIO")]
+    pub scenarios: Vec<String>,
+    /// Drive this instead of the scenario's target: `embedded` or a URL.
+    #[arg(long, value_name = "TARGET")]
+    pub target: Option<String>,
+    /// Fixes every random choice. Printed first; without it one is drawn.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// The run's folder; for several scenarios the folder that holds one for each. Default: `runs/...`.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Print what would be done, and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// A check by a point rule is inconclusive.
+    #[arg(long)]
+    pub strict: bool,
+    /// Allow load to this host, which is not loopback.
+    #[arg(long, value_name = "HOST")]
+    pub allow_host: Vec<String>,
+    /// Load threads. Default: one a core.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub threads: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub struct Overrides {
+    /// Override a field of the scenario: `--set load.rate=500/s`.
+    #[arg(long = "set", value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckOptions {
+    /// A path, or the name of a shipped scenario.
+    pub scenario: String,
+    #[command(flatten)]
+    pub overrides: Overrides,
+}
+
+#[derive(Debug, Args)]
+pub struct RecordingOptions {
+    /// The run's folder.
+    pub run: PathBuf,
+    /// A check by a point rule is inconclusive.
+    #[arg(long)]
+    pub strict: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ServeOptions {
+    /// Scenario whose embedded target is served; a path or a shipped name.
+    #[arg(default_value = "baseline")]
+    pub scenario: String,
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// Fixes the random choices of the site.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}

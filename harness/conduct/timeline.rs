@@ -1,0 +1,272 @@
+//! The timeline as a pure machine: what happens goes in, what is to be done comes out.
+//!
+//! It knows no socket, no process and no clock: every happening carries its instant.
+
+use firedrill_reports::recording::{EarlyEnd, Event};
+use firedrill_scenarios::Plan;
+
+use crate::clock::Nanos;
+use crate::load::schedule::Segment;
+
+/// Between the last session's opening and the timeline's zero: time for the order to reach every thread.
+const LEAD: Nanos = 200_000_000;
+
+/// What the shell saw.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Happening {
+    /// All sessions have been opened, or tried.
+    Opened,
+    /// Time has passed.
+    Tick,
+    /// The run is to end before its time.
+    EndEarly { reason: EarlyEnd, detail: String },
+    /// Every operation has its outcome.
+    LoadFinished,
+}
+
+/// What the shell has to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Give the threads the start of the timeline.
+    Begin { zero: Nanos },
+    /// Write an event with its instant.
+    Record { at: Nanos, event: Event },
+    /// No more arrivals.
+    StopLoad,
+    /// Nothing is left to do.
+    Done,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum State {
+    Opening,
+    Running,
+    /// Ended early; operations under way are waited for.
+    Stopping,
+    Done,
+}
+
+/// One phase with its borders, since the start of the timeline.
+#[derive(Clone, Debug, PartialEq)]
+struct Span {
+    name: String,
+    start: Nanos,
+    end: Nanos,
+}
+
+pub struct Timeline {
+    spans: Vec<Span>,
+    state: State,
+    zero: Nanos,
+    /// The first border that has not been told: 2i is the start of phase i, 2i + 1 its end.
+    next_border: usize,
+    announced: bool,
+}
+
+impl Timeline {
+    pub fn new(plan: &Plan) -> Timeline {
+        let mut start = 0;
+        let spans = plan
+            .timeline
+            .iter()
+            .map(|phase| {
+                let end = start + phase.length.as_nanos() as Nanos;
+                let span = Span { name: phase.name.clone(), start, end };
+                start = end;
+                span
+            })
+            .collect();
+        Timeline { spans, state: State::Opening, zero: 0, next_border: 0, announced: false }
+    }
+
+    /// The parts of the timeline as the load threads want them.
+    pub fn segments(&self) -> Vec<Segment> {
+        let length = self.spans.last().map_or(0, |span| span.end);
+        let segment = |(phase, span): (usize, &Span)| Segment {
+            phase,
+            start: span.start,
+            end: span.end,
+            zero: 0,
+            length,
+        };
+        self.spans.iter().enumerate().map(segment).collect()
+    }
+
+    /// The name of the phase at an instant of the clock.
+    pub fn phase_at(&self, now: Nanos) -> Option<&str> {
+        if matches!(self.state, State::Opening) {
+            return None;
+        }
+        let since = now.checked_sub(self.zero)?;
+        let span = self.spans.iter().find(|span| span.start <= since && since < span.end)?;
+        Some(&span.name)
+    }
+
+    /// Nanoseconds since the start of the timeline; `None` before it.
+    pub fn since_start(&self, now: Nanos) -> Option<Nanos> {
+        match self.state {
+            State::Opening => None,
+            State::Running | State::Stopping | State::Done => now.checked_sub(self.zero),
+        }
+    }
+
+    /// When to come back with a tick.
+    pub fn next_wake(&self) -> Option<Nanos> {
+        match self.state {
+            State::Running if !self.announced => Some(self.zero),
+            State::Running => self.border(self.next_border).map(|(at, _)| self.zero + at),
+            State::Opening | State::Stopping | State::Done => None,
+        }
+    }
+
+    fn border(&self, number: usize) -> Option<(Nanos, Event)> {
+        let span = self.spans.get(number / 2)?;
+        let phase = span.name.clone();
+        Some(match number % 2 {
+            0 => (span.start, Event::PhaseStarted { phase }),
+            _ => (span.end, Event::PhaseEnded { phase }),
+        })
+    }
+
+    pub fn step(&mut self, now: Nanos, happening: Happening) -> Vec<Command> {
+        let mut commands = Vec::new();
+        match (&self.state, happening) {
+            (State::Opening, Happening::Opened) => {
+                self.zero = now + LEAD;
+                self.state = State::Running;
+                commands.push(Command::Begin { zero: self.zero });
+            }
+            (State::Running, Happening::Tick) => self.pass_borders(now, &mut commands),
+            (State::Running, Happening::EndEarly { reason, detail }) => {
+                self.pass_borders(now, &mut commands);
+                commands.push(Command::Record { at: now, event: Event::EndedEarly { reason, detail } });
+                self.cut_phase(now, &mut commands);
+                commands.push(Command::StopLoad);
+                self.state = State::Stopping;
+            }
+            (State::Opening, Happening::EndEarly { reason, detail }) => {
+                commands.push(Command::Record { at: now, event: Event::EndedEarly { reason, detail } });
+                commands.push(Command::StopLoad);
+                self.state = State::Stopping;
+            }
+            (State::Running | State::Stopping, Happening::LoadFinished) => {
+                if self.state == State::Running {
+                    self.pass_borders(now, &mut commands);
+                }
+                commands.push(Command::Record { at: now, event: Event::LoadEnded });
+                commands.push(Command::Done);
+                self.state = State::Done;
+            }
+            // A second interruption changes nothing, and what comes too late is not missed.
+            (State::Opening, Happening::Tick | Happening::LoadFinished)
+            | (State::Running, Happening::Opened)
+            | (State::Stopping, Happening::Opened | Happening::Tick | Happening::EndEarly { .. })
+            | (State::Done, _) => {}
+        }
+        commands
+    }
+
+    /// Tells every border that has been reached, with its own instant and not with ours.
+    fn pass_borders(&mut self, now: Nanos, commands: &mut Vec<Command>) {
+        if now < self.zero {
+            return;
+        }
+        if !std::mem::replace(&mut self.announced, true) {
+            commands.push(Command::Record { at: self.zero, event: Event::TimelineStarted });
+        }
+        while let Some((at, event)) = self.border(self.next_border) {
+            let at = self.zero + at;
+            if at > now {
+                return;
+            }
+            self.next_border += 1;
+            commands.push(Command::Record { at, event });
+        }
+    }
+
+    /// Ends the phase that is under way.
+    fn cut_phase(&mut self, now: Nanos, commands: &mut Vec<Command>) {
+        if self.next_border % 2 == 1
+            && let Some((_, event)) = self.border(self.next_border)
+        {
+            commands.push(Command::Record { at: now, event });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timeline() -> Timeline {
+        let span = |name: &str, start, end| Span { name: name.to_owned(), start, end };
+        Timeline {
+            spans: vec![span("warm-up", 0, 50), span("steady", 50, 150)],
+            state: State::Opening,
+            zero: 0,
+            next_border: 0,
+            announced: false,
+        }
+    }
+
+    fn begun() -> (Timeline, Nanos) {
+        let mut timeline = timeline();
+        let commands = timeline.step(1_000, Happening::Opened);
+        let zero = 1_000 + LEAD;
+        assert_eq!(commands, [Command::Begin { zero }]);
+        (timeline, zero)
+    }
+
+    fn names(commands: &[Command]) -> Vec<String> {
+        commands
+            .iter()
+            .map(|command| match command {
+                Command::Record { at, event: Event::PhaseStarted { phase } } => format!("+{phase}@{at}"),
+                Command::Record { at, event: Event::PhaseEnded { phase } } => format!("-{phase}@{at}"),
+                Command::Record { event, .. } => format!("{event:?}").split([' ', '(']).next().unwrap().to_owned(),
+                other => format!("{other:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn borders_carry_their_own_instant_however_late_the_tick_comes() {
+        let (mut timeline, zero) = begun();
+        assert_eq!(timeline.next_wake(), Some(zero));
+        let commands = timeline.step(zero + 60, Happening::Tick);
+        let expected = [
+            "TimelineStarted".to_owned(),
+            format!("+warm-up@{zero}"),
+            format!("-warm-up@{}", zero + 50),
+            format!("+steady@{}", zero + 50),
+        ];
+        assert_eq!(names(&commands), expected);
+        assert_eq!(timeline.phase_at(zero + 60), Some("steady"));
+        assert_eq!(timeline.next_wake(), Some(zero + 150));
+    }
+
+    #[test]
+    fn an_interruption_cuts_the_phase_and_a_second_one_changes_nothing() {
+        let (mut timeline, zero) = begun();
+        timeline.step(zero + 10, Happening::Tick);
+        let early = Happening::EndEarly { reason: EarlyEnd::Interrupted, detail: String::new() };
+        let commands = timeline.step(zero + 20, early.clone());
+        assert_eq!(
+            names(&commands),
+            ["EndedEarly".to_owned(), format!("-warm-up@{}", zero + 20), "StopLoad".to_owned()]
+        );
+        assert!(timeline.step(zero + 21, early).is_empty());
+        let commands = timeline.step(zero + 30, Happening::LoadFinished);
+        assert_eq!(names(&commands), ["LoadEnded", "Done"]);
+    }
+
+    #[test]
+    fn interrupted_while_sessions_open_it_never_starts() {
+        let mut timeline = timeline();
+        let early = Happening::EndEarly { reason: EarlyEnd::Interrupted, detail: String::new() };
+        timeline.step(5, early);
+        assert!(timeline.step(6, Happening::Opened).is_empty());
+        let commands = timeline.step(7, Happening::LoadFinished);
+        assert_eq!(names(&commands), ["LoadEnded", "Done"]);
+    }
+}

@@ -1,0 +1,371 @@
+//! What becomes due, and when: stripes merged by due time, flows drawn, templates rendered.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use firedrill_scenarios::outcome::NotSent;
+use firedrill_scenarios::plan::{Drive, Flow, Lifetime, Think};
+use firedrill_scenarios::template::Values;
+use firedrill_scenarios::{Outcome, plan};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use super::agenda::Task;
+use super::operation::Stage;
+use super::schedule::{Purpose, StripeKey, StripeSchedule, exponential, unit};
+use super::sessions::Slot;
+use super::tally::Settled;
+use super::worker::{Course, Worker};
+use crate::clock::Nanos;
+
+/// After a flow that the server did not answer, a closed load's session waits at least this long:
+/// a target that refuses must not be hammered as fast as it refuses.
+const BACK_OFF: Nanos = 100_000_000;
+
+/// The thread's stripes with sessions, and the next arrival of each.
+#[derive(Default)]
+pub struct Stripes {
+    all: Vec<Stripe>,
+    heap: BinaryHeap<Reverse<(Nanos, usize)>>,
+}
+
+pub struct Stripe {
+    pub key: StripeKey,
+    /// Indices of its slots on this thread, in the order of their sessions.
+    slots: Vec<usize>,
+    /// Arrivals so far.
+    count: u64,
+    /// Schedules of the segments to come, the next one last, each with its phase.
+    schedules: Vec<StripeSchedule>,
+}
+
+impl Stripes {
+    pub fn new(slots: &[Slot]) -> Stripes {
+        let mut all: Vec<Stripe> = Vec::new();
+        for (index, slot) in slots.iter().enumerate() {
+            let own = |stripe: &&mut Stripe| {
+                (stripe.key.load, stripe.key.stripe) == (slot.key.load, slot.key.stripe)
+            };
+            match all.iter_mut().find(own) {
+                Some(stripe) => stripe.slots.push(index),
+                None => all.push(Stripe {
+                    key: slot.key,
+                    slots: vec![index],
+                    count: 0,
+                    schedules: Vec::new(),
+                }),
+            }
+        }
+        Stripes {
+            all,
+            heap: BinaryHeap::new(),
+        }
+    }
+
+    /// When the next arrival is due, on the clock.
+    pub fn next(&self) -> Option<Nanos> {
+        self.heap.peek().map(|Reverse((due, _))| *due)
+    }
+
+    pub fn clear(&mut self) {
+        self.heap.clear();
+    }
+
+    /// Puts the stripe's next arrival into the heap.
+    fn refill(&mut self, index: usize, zero: Nanos) {
+        let stripe = &mut self.all[index];
+        while let Some(schedule) = stripe.schedules.last_mut() {
+            if let Some(due) = schedule.next() {
+                self.heap.push(Reverse((zero + due, index)));
+                return;
+            }
+            stripe.schedules.pop();
+        }
+    }
+}
+
+impl Worker {
+    /// Begins the schedules of open loads and the cycles of closed ones.
+    pub fn start_stripes(&mut self, zero: Nanos) {
+        let plan = self.plan.clone();
+        for index in 0..self.stripes.all.len() {
+            let stripe = &mut self.stripes.all[index];
+            let load = &plan.loads[stripe.key.load];
+            let Drive::Open(arrivals) = &load.drive else {
+                continue;
+            };
+            for segment in self.segments.iter().rev() {
+                let phase = &plan.timeline[segment.phase];
+                let own = phase.arrivals.get(stripe.key.load).and_then(Option::as_ref);
+                let mut segment = segment.clone();
+                if own.is_some() {
+                    segment.zero = segment.start;
+                    segment.length = segment.end - segment.start;
+                }
+                let schedule = StripeSchedule::new(stripe.key, segment, own.unwrap_or(arrivals));
+                stripe.schedules.push(schedule);
+            }
+            self.stripes.refill(index, zero);
+        }
+        for slot in 0..self.slots.len() {
+            if matches!(
+                plan.loads[self.slots[slot].load].drive,
+                Drive::Closed { .. }
+            ) {
+                self.agenda.add(zero, Task::Cycle { slot });
+            }
+        }
+    }
+
+    /// Starts a flow for every arrival that is due.
+    pub fn dispatch_due(&mut self, now: Nanos) {
+        let Some(zero) = self.course.zero() else {
+            return;
+        };
+        while let Some(Reverse((due, index))) = self.stripes.heap.peek().copied() {
+            if due > now {
+                break;
+            }
+            self.stripes.heap.pop();
+            let stripe = &mut self.stripes.all[index];
+            let arrival = stripe.count;
+            stripe.count += 1;
+            let slot = stripe.slots[(arrival % stripe.slots.len() as u64) as usize];
+            let random = stripe.key.stream(Purpose::Content, arrival);
+            self.stripes.refill(index, zero);
+            self.start_flow(slot, due, arrival, random);
+        }
+    }
+
+    /// The next flow of a closed load's session.
+    pub fn cycle(&mut self, slot: usize, due: Nanos) {
+        let own = &mut self.slots[slot];
+        let round = own.rounds;
+        own.rounds += 1;
+        // Sessions of a stripe share its numbers: each takes its own residue.
+        let stride = u64::from(own.key.own_sessions().max(1));
+        let arrival = round * stride + u64::from(own.session / super::schedule::STRIPES);
+        let random = own.key.stream(Purpose::Content, arrival);
+        self.start_flow(slot, due, arrival, random);
+    }
+
+    /// Closed loads: what is due at once, without going through the timer.
+    pub fn run_ready(&mut self) {
+        while let Some((slot, due)) = self.ready.pop_front() {
+            self.cycle(slot, due);
+        }
+    }
+
+    fn start_flow(
+        &mut self,
+        slot: usize,
+        due: Nanos,
+        arrival: u64,
+        mut random: Xoshiro256PlusPlus,
+    ) {
+        let load = self.slots[slot].load;
+        let flow = draw_flow(&self.plan.loads[load].flows, unit(&mut random));
+        let index = self.operations.take();
+        let operation = &mut self.operations[index];
+        operation.load = load;
+        operation.flow = flow;
+        operation.step = 0;
+        operation.slot = slot;
+        operation.due = due;
+        operation.arrival = arrival;
+        operation.random = random;
+        for value in &mut operation.saved {
+            value.clear();
+        }
+        self.start_step(index);
+    }
+
+    /// An operation is due: from here on it has a bucket, and will have exactly one outcome.
+    pub fn start_step(&mut self, index: u32) {
+        let plan = self.plan.clone();
+        let Some(phase) = self.phase_at(self.operations[index].due) else {
+            // After the end of the timeline nothing begins.
+            self.operations.give_back(index);
+            return;
+        };
+        let operation = &mut self.operations[index];
+        let load = &plan.loads[operation.load];
+        let flow = &load.flows[operation.flow];
+        let definition = &load.operations[flow.steps[operation.step].operation];
+        operation.phase = phase;
+        operation.series =
+            self.job
+                .dialect
+                .series_of(operation.load, operation.flow, operation.step);
+        operation.deadline = operation
+            .due
+            .saturating_add(definition.timeout.as_nanos() as Nanos);
+        operation.sent = None;
+        operation.head = None;
+        operation.stage = Stage::Waiting;
+        self.tally.buckets.expect(phase, operation.due);
+        self.render(index, definition, load, flow);
+        self.dispatch(index);
+    }
+
+    fn render(&mut self, index: u32, definition: &plan::Operation, load: &plan::Load, flow: &Flow) {
+        let operation = &mut self.operations[index];
+        let slot = &mut self.slots[operation.slot];
+        let seq = slot.seq;
+        slot.seq += 1;
+        operation.params.clear();
+        let Some(template) = &definition.params else {
+            return;
+        };
+        operation.spans.clear();
+        operation.spans.resize(template.spans, 0..0);
+        if operation.saved.len() < flow.slots {
+            operation.saved.resize_with(flow.slots, Vec::new);
+        }
+        let (cells, columns) = match &load.rows {
+            Some(rows) => (rows.cells.as_slice(), rows.columns.len()),
+            None => (&[][..], 0),
+        };
+        let rows = (cells.len() / columns.max(1)).max(1) as u64;
+        let stripes = u64::from(load.sessions.count.min(super::schedule::STRIPES));
+        let values = Values {
+            seed: self.job.seed,
+            stripe: slot.key.stripe as u16,
+            count: operation.arrival * flow.steps.len() as u64 + operation.step as u64,
+            load: operation.load as u16,
+            seq,
+            session: u64::from(slot.session),
+            row: ((operation.arrival * stripes + u64::from(slot.key.stripe)) % rows) as usize,
+            cells,
+            columns,
+            saved: &operation.saved,
+        };
+        template.render(
+            &values,
+            &mut operation.random,
+            &mut operation.params,
+            &mut operation.spans,
+        );
+    }
+
+    fn dispatch(&mut self, index: u32) {
+        let now = self.now();
+        let operation = &mut self.operations[index];
+        operation.dispatched = now;
+        let load = operation.load;
+        self.in_flight[load] += 1;
+        if now >= operation.deadline {
+            self.settle(index, Outcome::NotSent(NotSent::Generator), now);
+        } else if self.in_flight[load] > self.in_flight_limit[load] {
+            self.settle(index, Outcome::NotSent(NotSent::InFlightLimit), now);
+        } else {
+            self.wheel.insert(index, operation.deadline);
+            self.assign(index, now);
+        }
+    }
+
+    /// Counts the outcome, frees the operation, and goes on with its flow.
+    pub fn settle(&mut self, index: u32, outcome: Outcome, end: Nanos) {
+        self.wheel.remove(index);
+        let operation = &self.operations[index];
+        self.tally.settle(&Settled {
+            phase: operation.phase,
+            series: operation.series,
+            outcome,
+            due: operation.due,
+            dispatched: Some(operation.dispatched),
+            sent: operation.sent,
+            head: operation.head,
+            end,
+        });
+        let (load, flow, step, slot) = (
+            operation.load,
+            operation.flow,
+            operation.step,
+            operation.slot,
+        );
+        self.in_flight[load] -= 1;
+        let running = matches!(self.course, Course::Running { .. });
+        let steps = &self.plan.loads[load].flows[flow].steps;
+        match steps.get(step + 1).filter(|_| outcome.is_ok() && running) {
+            Some(next) => {
+                let think = draw_think(&next.think, &mut self.operations[index].random);
+                let operation = &mut self.operations[index];
+                operation.step += 1;
+                operation.due = end + think;
+                self.agenda
+                    .add(end + think, Task::Step { operation: index });
+                self.pacer.arm(end + think);
+            }
+            None => {
+                self.operations.give_back(index);
+                self.next_round(slot, outcome, end);
+            }
+        }
+    }
+
+    /// Closed loads go on after the think time.
+    fn next_round(&mut self, slot: usize, outcome: Outcome, end: Nanos) {
+        let plan = self.plan.clone();
+        let own = &mut self.slots[slot];
+        let Drive::Closed { think } = &plan.loads[own.load].drive else {
+            return;
+        };
+        if !matches!(self.course, Course::Running { .. }) {
+            return;
+        }
+        let mut pause = draw_think(think, &mut own.random);
+        if matches!(
+            outcome,
+            Outcome::Connect(_) | Outcome::Tls(_) | Outcome::Transport(_) | Outcome::NotSent(_)
+        ) {
+            pause = pause.max(BACK_OFF);
+        }
+        if pause == 0 {
+            self.ready.push_back((slot, end));
+        } else {
+            self.agenda.add(end + pause, Task::Cycle { slot });
+            self.pacer.arm(end + pause);
+        }
+    }
+
+    /// The phase in which an instant of the clock lies.
+    pub fn phase_at(&self, at: Nanos) -> Option<usize> {
+        let since = at.checked_sub(self.course.zero()?)?;
+        let place = self
+            .segments
+            .partition_point(|segment| segment.end <= since);
+        self.segments.get(place).map(|segment| segment.phase)
+    }
+
+    /// True when the session has had its share of operations.
+    pub fn is_spent(lifetime: Lifetime, calls: u64) -> bool {
+        match lifetime {
+            Lifetime::Calls(limit) => calls >= limit,
+            Lifetime::Run | Lifetime::Time(_) => false,
+        }
+    }
+}
+
+/// The flow at this place of the weights, `place` being uniform in `[0, 1)`.
+fn draw_flow(flows: &[Flow], place: f64) -> usize {
+    let mut left = place * flows.iter().map(|flow| flow.weight).sum::<f64>();
+    for (index, flow) in flows.iter().enumerate() {
+        left -= flow.weight;
+        if left < 0.0 {
+            return index;
+        }
+    }
+    flows.len() - 1
+}
+
+fn draw_think(think: &Think, random: &mut Xoshiro256PlusPlus) -> Nanos {
+    let nanos = |duration: &std::time::Duration| duration.as_nanos() as f64;
+    match think {
+        Think::None => 0,
+        Think::Fixed(time) => nanos(time) as Nanos,
+        Think::Exponential { mean } => (nanos(mean) * exponential(random)) as Nanos,
+        Think::Uniform { low, high } => {
+            (nanos(low) + (nanos(high) - nanos(low)) * unit(random)) as Nanos
+        }
+    }
+}

@@ -1,0 +1,555 @@
+//! Connections: made when something waits for one, kept while they serve, closed when they have idled.
+//!
+//! Each has a task that wakes when its socket has something. A request is written at once, from wherever
+//! it became due; what comes back is read into the thread's one buffer and fed to the exchange at once, so
+//! that an idle connection costs its socket and little more.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use firedrill_reports::recording::Measure;
+use firedrill_scenarios::Outcome;
+use firedrill_scenarios::outcome::{TimeoutStage, TlsFailure, TransportFailure};
+use firedrill_scenarios::plan::ProtocolVersion;
+
+use super::agenda::Task;
+use super::operation::Stage;
+use super::sessions::Standing;
+use super::slab::Key;
+use super::worker::{Course, Worker};
+use crate::clock::Nanos;
+use crate::mcp::destination::Host;
+use crate::mcp::exchange::Exchange;
+use crate::mcp::link::Link;
+use crate::mcp::session::Side;
+
+/// A spare connection of a session is closed after this idle time, before common servers close it themselves.
+const SPARE_IDLE: Nanos = 2_000_000_000;
+/// How long the rest of an answer may take after its result, and a late answer after its deadline.
+const TAIL_LIMIT: Nanos = 5_000_000_000;
+const LATE_GRACE: Nanos = 2_000_000_000;
+/// How long opening and ending a session, cancelling and replying may take.
+const SIDE_LIMIT: Nanos = 10_000_000_000;
+
+/// What a connection is busy with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Connecting,
+    Idle {
+        since: Nanos,
+    },
+    Operation(u32),
+    /// The operation has its outcome; the rest of the answer is read and thrown away.
+    Tail,
+    /// The operation with this id has timed out; an answer that still comes is counted as late.
+    Abandoned {
+        id: u64,
+    },
+    Initialize,
+    Initialized,
+    Side,
+    Delete {
+        since: Nanos,
+    },
+}
+
+/// What the answer has shown so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Found {
+    pub decided: Option<Outcome>,
+    pub wrong_id: bool,
+    pub status: u16,
+    pub version: Option<ProtocolVersion>,
+}
+
+pub struct Connection {
+    pub session: Key,
+    pub link: Option<Link>,
+    pub purpose: Purpose,
+    pub exchange: Exchange,
+    pub found: Found,
+    /// It has carried a whole exchange before.
+    pub used: bool,
+    /// Counts changes of purpose, so that an old task of the agenda does not hit a new one.
+    pub serial: u64,
+    waker: Option<Waker>,
+    spare_watched: bool,
+}
+
+impl Worker {
+    /// Has a connection made for the session.
+    pub fn connect(&mut self, session: Key) {
+        let Some(this) = self.this.upgrade() else {
+            return;
+        };
+        let Some(owner) = self.sessions.get_mut(session) else {
+            return;
+        };
+        owner.connecting += 1;
+        let key = self.connections.insert(Connection {
+            session,
+            link: None,
+            purpose: Purpose::Connecting,
+            exchange: Exchange::default(),
+            found: Found::default(),
+            used: false,
+            serial: 0,
+            waker: None,
+            spare_watched: false,
+        });
+        owner.connections.push(key);
+        self.connections_max();
+        let destination = self.destination.clone();
+        let began = self.now();
+        tokio::task::spawn_local(async move {
+            // Boxed, so that the small task of an idle connection does not keep room for its making.
+            let made = Box::pin(async move { destination.open().await }).await;
+            if this.borrow_mut().connected(key, made, began) {
+                poll_fn(|context| poll_connection(&this, key, context)).await;
+            }
+        });
+    }
+
+    fn connections_max(&mut self) {
+        self.totals.connections_opened += 1;
+    }
+
+    /// True when the connection is to live on.
+    fn connected(&mut self, key: Key, made: Result<Link, Outcome>, began: Nanos) -> bool {
+        let now = self.now();
+        let Some(connection) = self.connections.get_mut(key) else {
+            return false;
+        };
+        let session = connection.session;
+        let Some(owner) = self.sessions.get_mut(session) else {
+            return false;
+        };
+        owner.connecting -= 1;
+        let (slot, standing, agreed) = (owner.slot, owner.standing, owner.agreed);
+        match made {
+            Ok(link) => {
+                connection.link = Some(link);
+                let phase = self.phase_now(now);
+                self.tally
+                    .histograms
+                    .shared(phase, Measure::Connect, now.saturating_sub(began));
+                if standing == Standing::Opening && agreed {
+                    self.send_initialized(key, session, now);
+                } else if standing == Standing::Opening {
+                    self.send_initialize(key, session, now);
+                } else {
+                    self.make_idle(key, now);
+                }
+                self.run_ready();
+                self.connections.get(key).is_some()
+            }
+            Err(outcome) => {
+                self.close(key);
+                match standing {
+                    Standing::Opening => self.opening_failed(session, outcome, now),
+                    Standing::Leaving => self.discard_session(session),
+                    Standing::Open | Standing::Retiring | Standing::Lost | Standing::Leaked => {
+                        if let Some(operation) = self.slots[slot].waiting.pop_front() {
+                            self.settle(operation, outcome, now);
+                        }
+                        self.drop_side(session);
+                    }
+                }
+                self.run_ready();
+                false
+            }
+        }
+    }
+
+    /// What was to be said beside operations is not said when there is no connection to say it on.
+    fn drop_side(&mut self, session: Key) {
+        if let Some(owner) = self.sessions.get_mut(session)
+            && owner.idle.is_empty()
+        {
+            owner.side.clear();
+        }
+    }
+
+    /// The connection can take the next request.
+    fn make_idle(&mut self, key: Key, now: Nanos) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        connection.purpose = Purpose::Idle { since: now };
+        connection.serial += 1;
+        let session = connection.session;
+        let Some(owner) = self.sessions.get_mut(session) else {
+            self.close(key);
+            return;
+        };
+        owner.idle.push(key);
+        let (slot, standing, spare) = (owner.slot, owner.standing, owner.idle.len() > 1);
+        match standing {
+            Standing::Open if self.slots[slot].current == Some(session) => self.pump(slot, now),
+            Standing::Open | Standing::Retiring | Standing::Leaving => self.pump_side(session, now),
+            Standing::Opening | Standing::Lost | Standing::Leaked => {}
+        }
+        if spare {
+            self.watch_spare(key, now);
+        }
+    }
+
+    /// Has the connection closed when it is not needed for a while.
+    fn watch_spare(&mut self, key: Key, now: Nanos) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        let idle = matches!(connection.purpose, Purpose::Idle { .. });
+        if idle && !std::mem::replace(&mut connection.spare_watched, true) {
+            self.agenda
+                .add(now + SPARE_IDLE, Task::CloseIdle { connection: key });
+        }
+    }
+
+    pub fn close_if_spare(&mut self, key: Key, now: Nanos) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        connection.spare_watched = false;
+        let Purpose::Idle { since } = connection.purpose else {
+            return;
+        };
+        let spare = self
+            .sessions
+            .get(connection.session)
+            .is_some_and(|owner| owner.idle.len() > 1);
+        if spare && now >= since + SPARE_IDLE {
+            self.close(key);
+        } else if spare {
+            connection.spare_watched = true;
+            self.agenda
+                .add(since + SPARE_IDLE, Task::CloseIdle { connection: key });
+        }
+    }
+
+    /// Closes the socket and lets the task end.
+    pub fn close(&mut self, key: Key) {
+        let Some(connection) = self.connections.remove(key) else {
+            return;
+        };
+        if let Some(owner) = self.sessions.get_mut(connection.session) {
+            owner.idle.retain(|idle| *idle != key);
+            owner.connections.retain(|own| *own != key);
+        }
+        if let Some(waker) = connection.waker {
+            waker.wake();
+        }
+    }
+
+    pub fn close_everything(&mut self) {
+        for key in self.connections.keys().collect::<Vec<_>>() {
+            self.close(key);
+        }
+    }
+
+    /// Sends a whole request on the connection; false when the connection is broken.
+    fn transmit(&mut self, key: Key, purpose: Purpose, limit: u64) -> bool {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return false;
+        };
+        connection.purpose = purpose;
+        connection.serial += 1;
+        connection.found = Found::default();
+        connection
+            .exchange
+            .begin(limit, purpose == Purpose::Initialize);
+        let Some(link) = &mut connection.link else {
+            return false;
+        };
+        self.totals.bytes_sent += self.out.len() as u64;
+        match link.send(&self.out) {
+            Ok(true) => true,
+            Ok(false) => {
+                if let Some(waker) = &connection.waker {
+                    waker.wake_by_ref();
+                }
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Sends an operation. A connection that turns out to be broken while writing ends it.
+    pub fn send_operation(&mut self, key: Key, session: Key, index: u32, now: Nanos) {
+        let Some(owner) = self.sessions.get_mut(session) else {
+            return;
+        };
+        owner.calls += 1;
+        owner.in_flight += 1;
+        let id = owner.next_id;
+        owner.next_id += 1;
+        let operation = &mut self.operations[index];
+        operation.id = id;
+        operation.sent = Some(now);
+        operation.stage = Stage::Sent(key);
+        let definition = self.job.dialect.operation(operation.series);
+        self.out.clear();
+        definition.write(&owner.heads, id, &operation.params, &mut self.out);
+        let limit = definition.max_answer;
+        if !self.transmit(key, Purpose::Operation(index), limit) {
+            let used = self
+                .connections
+                .get(key)
+                .is_some_and(|connection| connection.used);
+            let failure = if used {
+                TransportFailure::StaleReuse
+            } else {
+                TransportFailure::Reset
+            };
+            self.close(key);
+            self.finish_operation(index, session, Outcome::Transport(failure), now);
+        }
+    }
+
+    fn send_initialize(&mut self, key: Key, session: Key, now: Nanos) {
+        let Some(owner) = self.sessions.get(session) else {
+            return;
+        };
+        self.out.clear();
+        self.job
+            .dialect
+            .write_initialize(&owner.heads, &mut self.out);
+        self.begin_side(key, session, Purpose::Initialize, now);
+    }
+
+    /// The server has answered `initialize`: the session is told that we are ready.
+    pub fn send_initialized(&mut self, key: Key, session: Key, now: Nanos) {
+        let Some(owner) = self.sessions.get(session) else {
+            return;
+        };
+        self.out.clear();
+        self.job
+            .dialect
+            .write_initialized(&owner.heads, &mut self.out);
+        self.begin_side(key, session, Purpose::Initialized, now);
+    }
+
+    pub fn send_side(&mut self, key: Key, session: Key, side: Side, now: Nanos) {
+        let Some(owner) = self.sessions.get(session) else {
+            return;
+        };
+        self.out.clear();
+        self.job
+            .dialect
+            .write_side(&owner.heads, &side, &mut self.out);
+        let purpose = match side {
+            Side::Delete => Purpose::Delete { since: now },
+            Side::Cancel { .. } | Side::Reply { .. } => Purpose::Side,
+        };
+        if matches!(side, Side::Cancel { .. }) {
+            self.totals.cancelled += 1;
+        }
+        self.begin_side(key, session, purpose, now);
+    }
+
+    fn begin_side(&mut self, key: Key, session: Key, purpose: Purpose, now: Nanos) {
+        if self.transmit(key, purpose, crate::mcp::session::SIDE_ANSWER_LIMIT) {
+            self.watch(key, now + SIDE_LIMIT);
+            return;
+        }
+        self.close(key);
+        let outcome = Outcome::Transport(TransportFailure::Reset);
+        self.side_failed(session, purpose, outcome, now);
+    }
+
+    /// Gives the connection up at `at` when it is still at the same thing then.
+    fn watch(&mut self, key: Key, at: Nanos) {
+        if let Some(connection) = self.connections.get(key) {
+            self.agenda.add(
+                at,
+                Task::GiveUp {
+                    connection: key,
+                    serial: connection.serial,
+                },
+            );
+            self.pacer.arm(at);
+        }
+    }
+
+    /// Something beside operations did not come to its end.
+    fn side_failed(&mut self, session: Key, purpose: Purpose, outcome: Outcome, now: Nanos) {
+        match purpose {
+            Purpose::Initialize | Purpose::Initialized => {
+                self.opening_failed(session, outcome, now);
+            }
+            Purpose::Delete { .. } => self.discard_session(session),
+            Purpose::Connecting
+            | Purpose::Idle { .. }
+            | Purpose::Operation(_)
+            | Purpose::Tail
+            | Purpose::Abandoned { .. }
+            | Purpose::Side => {}
+        }
+    }
+
+    /// The agenda says that the connection has had its time.
+    pub fn give_up(&mut self, key: Key, serial: u64, now: Nanos) {
+        let Some(connection) = self.connections.get(key) else {
+            return;
+        };
+        if connection.serial != serial {
+            return;
+        }
+        let (session, purpose) = (connection.session, connection.purpose);
+        self.close(key);
+        self.side_failed(
+            session,
+            purpose,
+            Outcome::Timeout(TimeoutStage::Connect),
+            now,
+        );
+    }
+
+    /// The operation on this connection has timed out: tell the server, and listen a little longer.
+    pub fn abandon(&mut self, key: Key, id: u64, now: Nanos) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        connection.purpose = Purpose::Abandoned { id };
+        connection.serial += 1;
+        let session = connection.session;
+        self.watch(key, now + LATE_GRACE);
+        if let Some(owner) = self.sessions.get_mut(session)
+            && owner.standing == Standing::Open
+        {
+            owner.side.push_back(Side::Cancel { id });
+            self.pump_side(session, now);
+        }
+        self.leave_session(session);
+    }
+
+    /// The result has come; the rest of the answer is read in the background.
+    pub fn drain_tail(&mut self, key: Key, now: Nanos) {
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.purpose = Purpose::Tail;
+            connection.serial += 1;
+            self.watch(key, now + TAIL_LIMIT);
+        }
+    }
+
+    /// An exchange has come to its end on a connection that can be used again, or can not.
+    pub fn exchange_over(&mut self, key: Key, reusable: bool, now: Nanos) {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        connection.used = true;
+        if reusable {
+            self.make_idle(key, now);
+        } else {
+            let session = connection.session;
+            self.close(key);
+            self.pump_session(session, now);
+        }
+    }
+
+    /// Lets the session go on with its other connections.
+    fn pump_session(&mut self, session: Key, now: Nanos) {
+        let Some(owner) = self.sessions.get(session) else {
+            return;
+        };
+        let slot = owner.slot;
+        if self.slots[slot].current == Some(session) {
+            self.pump(slot, now);
+        } else {
+            self.pump_side(session, now);
+        }
+    }
+
+    /// The phase in which an instant lies, for times that are of no operation.
+    pub fn phase_now(&self, now: Nanos) -> Option<usize> {
+        match self.course {
+            Course::Opening | Course::Over => None,
+            Course::Running { .. } | Course::Draining { .. } | Course::Leaving { .. } => {
+                self.phase_at(now)
+            }
+        }
+    }
+
+    /// Connections whose peer is no longer among the addresses of the target's name.
+    pub fn sticky_connections(&self) -> BTreeMap<String, u64> {
+        let mut sticky = BTreeMap::new();
+        let Host::Name(resolver) = &self.destination.host else {
+            return sticky;
+        };
+        let current = resolver.current();
+        for key in self.connections.keys() {
+            let Some(link) = self.connections.get(key).and_then(|own| own.link.as_ref()) else {
+                continue;
+            };
+            let peer = link.peer().ip();
+            if !current.is_empty() && !current.contains(&peer) {
+                *sticky.entry(peer.to_string()).or_default() += 1;
+            }
+        }
+        sticky
+    }
+}
+
+/// Runs one connection as far as its socket lets it; ready when the connection is gone.
+fn poll_connection(this: &Rc<RefCell<Worker>>, key: Key, context: &mut Context<'_>) -> Poll<()> {
+    let mut worker = this.borrow_mut();
+    let mut buffer = std::mem::take(&mut worker.buffer);
+    let result = drive(&mut worker, key, context, &mut buffer);
+    worker.buffer = buffer;
+    worker.run_ready();
+    result
+}
+
+fn drive(worker: &mut Worker, key: Key, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<()> {
+    loop {
+        let Some(connection) = worker.connections.get_mut(key) else {
+            return Poll::Ready(());
+        };
+        let Some(link) = &mut connection.link else {
+            return Poll::Ready(());
+        };
+        if !connection
+            .waker
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(context.waker()))
+        {
+            connection.waker = Some(context.waker().clone());
+        }
+        if let Poll::Ready(Err(error)) = link.poll_flush(context) {
+            worker.broken(key, &error);
+            return Poll::Ready(());
+        }
+        match link.poll_receive(context, buffer) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(0)) => {
+                worker.ended(key);
+                return Poll::Ready(());
+            }
+            Poll::Ready(Ok(count)) => worker.received(key, &buffer[..count]),
+            Poll::Ready(Err(error)) => {
+                worker.broken(key, &error);
+                return Poll::Ready(());
+            }
+        }
+    }
+}
+
+/// The class of an error while reading.
+pub fn read_failure(error: &io::Error) -> Outcome {
+    let tls = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match (tls, error.kind()) {
+        // A client certificate is refused after the handshake, as far as TLS 1.3 lets the client know.
+        (Some(rustls::Error::AlertReceived(_)), _) => Outcome::Tls(TlsFailure::Alert),
+        (Some(_), _) => Outcome::Tls(TlsFailure::Handshake),
+        (None, io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {
+            Outcome::Transport(TransportFailure::Reset)
+        }
+        (None, _) => Outcome::Transport(TransportFailure::Other),
+    }
+}

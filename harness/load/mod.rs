@@ -1,0 +1,24 @@
+//! The load engine: a thread a core, nothing shared, merged once a second.
+//!
+//! - `schedule`: seed and plan to due times, stripe by stripe
+//! - `pacer`, `wheel`, `agenda`: when to wake, and what for
+//! - `worker`: one thread's state, in four rooms: `arrivals` makes operations due, `sessions` opens and ends
+//!   sessions, `connections` moves bytes, `outcomes` reads answers
+//! - `operation`, `slab`: things that come and go without allocating
+//! - `tally`: what is counted
+//! - `engine`, `report`: all threads together
+
+pub mod agenda;
+pub mod arrivals;
+pub mod connections;
+pub mod engine;
+pub mod operation;
+pub mod outcomes;
+pub mod pacer;
+pub mod report;
+pub mod schedule;
+pub mod sessions;
+pub mod slab;
+pub mod tally;
+pub mod wheel;
+pub mod worker;

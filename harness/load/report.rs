@@ -1,0 +1,104 @@
+//! What load threads and the engine say to each other.
+
+use std::collections::BTreeMap;
+
+use firedrill_reports::recording::SessionTotals;
+use firedrill_scenarios::Outcome;
+
+use super::schedule::Segment;
+use super::tally::{Histograms, OpenBucket};
+use crate::clock::Nanos;
+
+/// From the engine to a thread.
+pub enum Control {
+    /// The timeline starts at this instant of the clock, with these parts.
+    Start { zero: Nanos, segments: Vec<Segment> },
+    /// No more arrivals.
+    Stop,
+    /// Histograms to use again.
+    Recycle(Box<Histograms>),
+}
+
+/// From a thread to the engine.
+pub enum FromWorker {
+    /// The first opening of every session has ended.
+    Opened {
+        thread: u32,
+        loads: Vec<Openings>,
+    },
+    Flush(Flush),
+    Finished {
+        thread: u32,
+        totals: ThreadTotals,
+    },
+    /// The thread could not go on.
+    Failed {
+        thread: u32,
+        why: String,
+    },
+}
+
+/// How the first sessions of a load were opened.
+#[derive(Clone, Debug, Default)]
+pub struct Openings {
+    pub asked: u32,
+    pub opened: u32,
+    pub failures: BTreeMap<Outcome, u64>,
+}
+
+/// What a thread counted in one interval.
+pub struct Flush {
+    pub thread: u32,
+    /// End of the interval.
+    pub at: Nanos,
+    pub histograms: Box<Histograms>,
+    pub closed: Vec<OpenBucket>,
+    /// Every bucket before this one is complete on this thread.
+    pub oldest_open: u64,
+    pub in_flight: u32,
+    pub connections: u32,
+    /// By load: sessions lost, opened again, and not opened again.
+    pub lost: BTreeMap<usize, [u64; 3]>,
+    /// Connections by peer address that the target's name no longer has.
+    pub sticky: BTreeMap<String, u64>,
+}
+
+#[derive(Default)]
+pub struct ThreadTotals {
+    pub connections_opened: u64,
+    pub bytes_sent: u64,
+    pub bytes_received: u64,
+    pub late_answers: u64,
+    pub unknown_ids: u64,
+    pub notifications: BTreeMap<String, u64>,
+    pub server_requests: BTreeMap<String, u64>,
+    pub cancelled: u64,
+    pub sessions: SessionTotals,
+    pub lost_since_flush: BTreeMap<usize, [u64; 3]>,
+}
+
+impl ThreadTotals {
+    /// Adds another thread's sums to these.
+    pub fn absorb(&mut self, other: ThreadTotals) {
+        self.connections_opened += other.connections_opened;
+        self.bytes_sent += other.bytes_sent;
+        self.bytes_received += other.bytes_received;
+        self.late_answers += other.late_answers;
+        self.unknown_ids += other.unknown_ids;
+        self.cancelled += other.cancelled;
+        for (method, count) in other.notifications {
+            *self.notifications.entry(method).or_default() += count;
+        }
+        for (method, count) in other.server_requests {
+            *self.server_requests.entry(method).or_default() += count;
+        }
+        let (own, theirs) = (&mut self.sessions, &other.sessions);
+        own.opened += theirs.opened;
+        own.open_failed += theirs.open_failed;
+        own.lost += theirs.lost;
+        own.reopened += theirs.reopened;
+        own.deleted += theirs.deleted;
+        own.dropped += theirs.dropped;
+        own.leaked += theirs.leaked;
+    }
+}

@@ -1,0 +1,377 @@
+//! A load thread: one runtime, its stripes, and everything that happens to their sessions.
+//!
+//! The state is one value behind a `RefCell`; nothing holds it across a wait. The dispatcher wakes for
+//! arrivals, deadlines and the agenda; a task for each connection wakes when its socket has something.
+//! `arrivals` makes operations due, `sessions` opens and ends sessions, `connections` moves bytes, and
+//! `outcomes` settles what came of it.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use firedrill_scenarios::Plan;
+use tokio::sync::mpsc;
+
+use super::agenda::{Agenda, Task};
+use super::arrivals::Stripes;
+use super::connections::Connection;
+use super::operation::Operations;
+use super::pacer::Pacer;
+use super::report::{Control, Flush, FromWorker, Openings, ThreadTotals};
+use super::schedule::Segment;
+use super::sessions::{Session, Slot};
+use super::slab::Slab;
+use super::tally::{Histograms, Layout, OpenBucket, Tally};
+use super::wheel::Wheel;
+use crate::clock::{Clock, Nanos};
+use crate::mcp::destination::Destination;
+use crate::mcp::session::Dialect;
+
+/// How often a thread hands over what it counted.
+pub const INTERVAL: Nanos = 1_000_000_000;
+/// How long answers are waited for when a run ends before its time.
+const SHUTDOWN_GRACE: Nanos = 2_000_000_000;
+/// How long the ends of sessions may take after the last operation.
+const FAREWELL: Nanos = 2_000_000_000;
+
+/// What a load thread has to do; the same for all threads but for its number.
+#[derive(Clone)]
+pub struct Job {
+    pub plan: Arc<Plan>,
+    pub layout: Layout,
+    pub seed: u64,
+    pub thread: u32,
+    pub threads: u32,
+    pub clock: Clock,
+    pub dialect: Arc<Dialect>,
+}
+
+/// Where the timeline stands, as far as this thread knows.
+pub enum Course {
+    /// Sessions are being opened.
+    Opening,
+    /// The timeline began at this instant of the clock.
+    Running {
+        zero: Nanos,
+    },
+    /// No more arrivals; operations under way are waited for, at most until the given instant.
+    Draining {
+        zero: Nanos,
+        until: Nanos,
+    },
+    /// Sessions are ended.
+    Leaving {
+        zero: Nanos,
+        until: Nanos,
+    },
+    Over,
+}
+
+impl Course {
+    /// The start of the timeline on the clock; the far future before it is known.
+    pub fn zero(&self) -> Option<Nanos> {
+        match self {
+            Course::Opening | Course::Over => None,
+            Course::Running { zero }
+            | Course::Draining { zero, .. }
+            | Course::Leaving { zero, .. } => Some(*zero),
+        }
+    }
+}
+
+pub struct Worker {
+    pub job: Job,
+    /// The thread's own copy: its count of users is touched by no other core.
+    pub plan: Rc<Plan>,
+    pub destination: Rc<Destination>,
+    pub pacer: Rc<Pacer>,
+    /// Handle to itself, for the tasks of connections.
+    pub this: std::rc::Weak<RefCell<Worker>>,
+    pub course: Course,
+    pub segments: Vec<Segment>,
+    pub stripes: Stripes,
+    pub slots: Vec<Slot>,
+    /// Slots whose next flow (closed load) is due at once.
+    pub ready: VecDeque<(usize, Nanos)>,
+    pub sessions: Slab<Session>,
+    pub connections: Slab<Connection>,
+    pub operations: Operations,
+    /// Operations under way, by load, and how many this thread may have.
+    pub in_flight: Vec<u32>,
+    pub in_flight_limit: Vec<u32>,
+    pub wheel: Wheel,
+    pub agenda: Agenda,
+    pub tally: Tally,
+    pub totals: ThreadTotals,
+    /// Where reading puts bytes, and where requests are put together.
+    pub buffer: Vec<u8>,
+    pub out: Vec<u8>,
+    /// Sessions whose first opening has not ended yet, and how the others went, by load.
+    pub opening: usize,
+    pub openings: Vec<Openings>,
+    spare: Option<Box<Histograms>>,
+    next_flush: Nanos,
+    expired: Vec<u32>,
+    closed: Vec<OpenBucket>,
+    to_engine: mpsc::UnboundedSender<FromWorker>,
+}
+
+impl Worker {
+    pub fn new(
+        job: Job,
+        destination: Destination,
+        to_engine: mpsc::UnboundedSender<FromWorker>,
+    ) -> io::Result<Rc<RefCell<Worker>>> {
+        let now = job.clock.now();
+        let pacer = Rc::new(Pacer::new(job.clock)?);
+        let slots = Slot::of_thread(&job);
+        let limits = in_flight_limits(&job, &slots);
+        Ok(Rc::new_cyclic(|this| {
+            RefCell::new(Worker {
+                plan: Rc::new((*job.plan).clone()),
+                destination: Rc::new(destination),
+                pacer,
+                this: this.clone(),
+                course: Course::Opening,
+                segments: Vec::new(),
+                stripes: Stripes::new(&slots),
+                opening: slots.len(),
+                openings: vec![Openings::default(); job.plan.loads.len()],
+                slots,
+                ready: VecDeque::new(),
+                sessions: Slab::default(),
+                connections: Slab::default(),
+                operations: Operations::default(),
+                in_flight: vec![0; job.plan.loads.len()],
+                in_flight_limit: limits,
+                wheel: Wheel::new(now),
+                agenda: Agenda::default(),
+                tally: Tally::new(&job.layout),
+                totals: ThreadTotals::default(),
+                buffer: vec![0; 16 * 1024],
+                out: Vec::with_capacity(4096),
+                spare: Some(Box::new(Histograms::new(&job.layout))),
+                next_flush: Nanos::MAX,
+                expired: Vec::new(),
+                closed: Vec::new(),
+                to_engine,
+                job,
+            })
+        }))
+    }
+
+    pub fn now(&self) -> Nanos {
+        self.job.clock.now()
+    }
+
+    /// Everything whose time has come; returns when to wake next.
+    fn turn(&mut self) -> Nanos {
+        let now = self.now();
+        self.keep_agenda(now);
+        self.dispatch_due(now);
+        self.run_ready();
+        self.expire(now);
+        self.flush_if_due(now);
+        self.follow_course(now);
+        let mut next = self
+            .agenda
+            .next()
+            .unwrap_or(Nanos::MAX)
+            .min(self.next_flush);
+        next = next.min(self.stripes.next().unwrap_or(Nanos::MAX));
+        next = next.min(self.wheel.next_tick().unwrap_or(Nanos::MAX));
+        match self.course {
+            Course::Draining { until, .. } | Course::Leaving { until, .. } => next.min(until),
+            Course::Opening | Course::Running { .. } | Course::Over => next,
+        }
+    }
+
+    fn expire(&mut self, now: Nanos) {
+        let mut expired = std::mem::take(&mut self.expired);
+        self.wheel.advance(now, &mut expired);
+        for operation in expired.drain(..) {
+            self.timed_out(operation, now);
+        }
+        self.expired = expired;
+    }
+
+    /// Moves on from draining to leaving to the end.
+    fn follow_course(&mut self, now: Nanos) {
+        match self.course {
+            Course::Opening | Course::Over => {}
+            Course::Running { zero } => {
+                let end = self.segments.last().map_or(0, |segment| segment.end);
+                if now >= zero + end && self.stripes.next().is_none() {
+                    self.drop_prepared();
+                    self.course = Course::Draining {
+                        zero,
+                        until: Nanos::MAX,
+                    };
+                    self.follow_course(now);
+                }
+            }
+            Course::Draining { zero, until } => {
+                if now >= until {
+                    self.give_up_all(now);
+                }
+                if self.operations.under_way() == 0 {
+                    self.agenda.clear();
+                    self.course = Course::Leaving {
+                        zero,
+                        until: now + FAREWELL,
+                    };
+                    self.end_all_sessions(now);
+                    self.follow_course(now);
+                }
+            }
+            Course::Leaving { until, .. } => {
+                if now >= until || self.farewells() == 0 {
+                    self.finish(now);
+                }
+            }
+        }
+    }
+
+    fn finish(&mut self, now: Nanos) {
+        self.flush(now);
+        self.course = Course::Over;
+        self.close_everything();
+        let totals = std::mem::take(&mut self.totals);
+        let thread = self.job.thread;
+        self.tell(FromWorker::Finished { thread, totals });
+    }
+
+    pub fn tell(&self, message: FromWorker) {
+        // The engine has gone only when the process is ending: nobody is left to be told.
+        let _ = self.to_engine.send(message);
+    }
+
+    fn flush_if_due(&mut self, now: Nanos) {
+        if now >= self.next_flush {
+            self.flush(self.next_flush);
+            while self.next_flush <= now {
+                self.next_flush += INTERVAL;
+            }
+        }
+    }
+
+    /// Hands over everything counted until `at`.
+    fn flush(&mut self, at: Nanos) {
+        let empty = self
+            .spare
+            .take()
+            .unwrap_or_else(|| Box::new(Histograms::new(&self.job.layout)));
+        let histograms = std::mem::replace(&mut self.tally.histograms, empty);
+        let since_zero = at.saturating_sub(self.course.zero().unwrap_or(at));
+        let mut closed = std::mem::take(&mut self.closed);
+        self.tally.buckets.close(since_zero, &mut closed);
+        let flush = Flush {
+            thread: self.job.thread,
+            at,
+            histograms,
+            closed,
+            oldest_open: self.tally.buckets.oldest_open(since_zero),
+            in_flight: self.in_flight.iter().sum(),
+            connections: self.connections.len() as u32,
+            lost: std::mem::take(&mut self.totals.lost_since_flush),
+            sticky: self.sticky_connections(),
+        };
+        self.tell(FromWorker::Flush(flush));
+    }
+
+    /// Steps that were going to be made are not made any more; they were not due.
+    fn drop_prepared(&mut self) {
+        for operation in self.agenda.take_steps() {
+            self.operations.give_back(operation);
+        }
+    }
+
+    /// Does what the agenda says.
+    fn keep_agenda(&mut self, now: Nanos) {
+        while let Some((at, task)) = self.agenda.due(now) {
+            match task {
+                Task::Cycle { slot } => self.cycle(slot, at),
+                Task::Step { operation } => self.start_step(operation),
+                Task::Open { slot } => self.open_session(slot),
+                Task::Expire { session } => self.retire(session),
+                Task::GiveUp { connection, serial } => self.give_up(connection, serial, now),
+                Task::CloseIdle { connection } => self.close_if_spare(connection, now),
+            }
+        }
+    }
+
+    /// Takes an order of the engine.
+    fn obey(&mut self, control: Control) {
+        let now = self.now();
+        match control {
+            Control::Start { zero, segments } => {
+                self.segments = segments;
+                self.course = Course::Running { zero };
+                self.tally.buckets.start_at(zero);
+                self.next_flush = zero;
+                self.start_stripes(zero);
+            }
+            Control::Stop => self.stop(now),
+            Control::Recycle(mut histograms) => {
+                histograms.reset();
+                self.spare = Some(histograms);
+            }
+        }
+    }
+
+    /// No more arrivals; what waits is not sent any more, what was sent has a short grace.
+    fn stop(&mut self, now: Nanos) {
+        let zero = self.course.zero().unwrap_or(now);
+        if matches!(self.course, Course::Leaving { .. } | Course::Over) {
+            return;
+        }
+        self.tally.buckets.start_at(zero);
+        self.stripes.clear();
+        self.ready.clear();
+        self.drop_prepared();
+        self.agenda.clear();
+        self.give_up_waiting(now);
+        self.course = Course::Draining {
+            zero,
+            until: now + SHUTDOWN_GRACE,
+        };
+        self.opening = 0;
+    }
+}
+
+/// The thread's share of each load's `max_in_flight`, by its share of the sessions.
+fn in_flight_limits(job: &Job, slots: &[Slot]) -> Vec<u32> {
+    let share = |(index, load): (usize, &firedrill_scenarios::plan::Load)| {
+        let own = slots.iter().filter(|slot| slot.load == index).count() as u64;
+        let all = u64::from(load.sessions.count.max(1));
+        (u64::from(load.max_in_flight) * own).div_ceil(all) as u32
+    };
+    job.plan.loads.iter().enumerate().map(share).collect()
+}
+
+/// Runs until the engine's orders are carried out.
+pub async fn run(
+    worker: Rc<RefCell<Worker>>,
+    mut orders: mpsc::UnboundedReceiver<Control>,
+) -> io::Result<()> {
+    let pacer = worker.borrow().pacer.clone();
+    worker.borrow_mut().open_all_sessions();
+    loop {
+        let next = worker.borrow_mut().turn();
+        if matches!(worker.borrow().course, Course::Over) {
+            return Ok(());
+        }
+        pacer.arm(next);
+        tokio::select! {
+            biased;
+            fired = pacer.fired() => fired?,
+            order = orders.recv() => match order {
+                Some(order) => worker.borrow_mut().obey(order),
+                // The engine is gone: nothing may be left running.
+                None => return Ok(()),
+            },
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! JSON strings compared with their escapes undone, without making the strings.
+
+use super::unquote;
+
+/// The characters of a JSON string (with its quotes), escapes undone. A lone surrogate becomes U+FFFD.
+pub struct Characters<'a> {
+    rest: &'a str,
+}
+
+/// The characters of a JSON string; `None` when the text is no string.
+pub fn characters(text: &[u8]) -> Option<Characters<'_>> {
+    Some(Characters {
+        rest: std::str::from_utf8(unquote(text)?).ok()?,
+    })
+}
+
+impl Characters<'_> {
+    fn unit(&mut self) -> Option<u16> {
+        let digits = self.rest.get(..4)?;
+        let unit = u16::from_str_radix(digits, 16).ok()?;
+        self.rest = &self.rest[4..];
+        Some(unit)
+    }
+
+    fn escaped_unit(&mut self) -> char {
+        let Some(first) = self.unit() else {
+            return char::REPLACEMENT_CHARACTER;
+        };
+        if !(0xd800..0xdc00).contains(&first) {
+            return char::from_u32(u32::from(first)).unwrap_or(char::REPLACEMENT_CHARACTER);
+        }
+        // A high surrogate: the low one has to follow.
+        let before = self.rest;
+        if let Some(rest) = self.rest.strip_prefix("\\u") {
+            self.rest = rest;
+            if let Some(second) = self.unit()
+                && let Some(Ok(character)) = char::decode_utf16([first, second]).next()
+            {
+                return character;
+            }
+            self.rest = before;
+        }
+        char::REPLACEMENT_CHARACTER
+    }
+}
+
+impl Iterator for Characters<'_> {
+    type Item = char;
+
+    fn next(&mut self) -> Option<char> {
+        let mut characters = self.rest.chars();
+        let first = characters.next()?;
+        self.rest = characters.as_str();
+        if first != '\\' {
+            return Some(first);
+        }
+        let escape = characters.next()?;
+        self.rest = characters.as_str();
+        Some(match escape {
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'u' => self.escaped_unit(),
+            other => other,
+        })
+    }
+}
+
+/// Two JSON strings say the same.
+pub fn equal(left: &[u8], right: &[u8]) -> bool {
+    if left == right {
+        return true;
+    }
+    match (characters(left), characters(right)) {
+        (Some(left), Some(right)) => left.eq(right),
+        _ => false,
+    }
+}
+
+/// A JSON string says this text.
+pub fn equals_plain(text: &[u8], plain: &str) -> bool {
+    if unquote(text) == Some(plain.as_bytes()) && !plain.contains('\\') {
+        return true;
+    }
+    characters(text).is_some_and(|own| own.eq(plain.chars()))
+}

@@ -1,0 +1,233 @@
+//! Pages of the target, read at their interval on connections of their own, so that probing neither waits
+//! for the load nor disturbs its connections.
+
+use std::time::Duration;
+
+use firedrill_reports::recording::{Sample, series};
+use firedrill_scenarios::plan::{Pointer, Probe, ProbeAt, ProbeFormat};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio_rustls::TlsConnector;
+
+use crate::clock::Clock;
+use crate::mcp::destination::{Route, Tls};
+use crate::mcp::session::Surface;
+
+/// A page that is not there after this time is a missing sample.
+const LIMIT: Duration = Duration::from_secs(2);
+const LARGEST_PAGE: usize = 4 << 20;
+
+/// Reads the probe's page again and again until the receiver is gone.
+pub async fn watch(
+    probe: Probe,
+    source: Source,
+    clock: Clock,
+    samples: mpsc::UnboundedSender<Vec<Sample>>,
+) {
+    let mut ticks = tokio::time::interval(probe.every);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        ticks.tick().await;
+        let page = tokio::time::timeout(LIMIT, source.fetch()).await;
+        let at_ns = clock.now();
+        let values = match page {
+            Ok(Some(page)) => read_page(&probe.format, &page),
+            // A silent probe leaves no sample; judging sees the gap.
+            Ok(None) | Err(_) => Vec::new(),
+        };
+        let rows = values
+            .into_iter()
+            .map(|(name, value)| Sample {
+                at_ns,
+                series: format!("{}{}.{name}", series::PROBE, probe.name),
+                value,
+            })
+            .collect();
+        if samples.send(rows).is_err() {
+            return;
+        }
+    }
+}
+
+/// Where a probe's page is, and what has to be said to get it.
+#[derive(Clone)]
+pub struct Source {
+    host: String,
+    port: u16,
+    tls: Option<Tls>,
+    authority: String,
+    path: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Source {
+    /// `target` is where the load goes. A probe with a URL of its own gets none of the target's headers:
+    /// a secret is for the host that it was given for.
+    pub fn of(probe: &Probe, target: &Route, surface: &Surface) -> Source {
+        match &probe.at {
+            ProbeAt::Path(path) => Source {
+                host: target.host.clone(),
+                port: target.port,
+                tls: target.tls.clone(),
+                authority: surface.authority.clone(),
+                path: path.clone(),
+                headers: surface.headers.clone(),
+            },
+            ProbeAt::Url(url) => Source {
+                host: url.host.clone(),
+                port: url.port,
+                tls: target.tls.clone().filter(|_| url.tls),
+                authority: crate::target::authority(url),
+                path: if url.path.is_empty() { "/".to_owned() } else { url.path.clone() },
+                headers: Vec::new(),
+            },
+        }
+    }
+
+    async fn fetch(&self) -> Option<Bytes> {
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await.ok()?;
+        stream.set_nodelay(true).ok()?;
+        match &self.tls {
+            None => self.ask(stream).await,
+            Some(tls) => {
+                let connector = TlsConnector::from(tls.config.clone());
+                self.ask(connector.connect(tls.server.clone(), stream).await.ok()?).await
+            }
+        }
+    }
+
+    async fn ask<S>(&self, stream: S) -> Option<Bytes>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + 'static,
+    {
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
+        let driver = tokio::task::spawn_local(async move {
+            // How the connection ends says nothing that the answer does not say.
+            let _ = connection.await;
+        });
+        let mut request = hyper::Request::get(self.path.as_str()).body(Empty::<Bytes>::new()).ok()?;
+        let headers = request.headers_mut();
+        headers.insert(HOST, HeaderValue::from_str(&self.authority).ok()?);
+        for (name, value) in &self.headers {
+            let mut value = HeaderValue::from_str(value).ok()?;
+            let name: HeaderName = name.parse().ok()?;
+            value.set_sensitive(name == AUTHORIZATION);
+            headers.insert(name, value);
+        }
+        let answer = sender.send_request(request).await.ok()?;
+        let page = if answer.status().is_success() {
+            let body = Limited::new(answer.into_body(), LARGEST_PAGE).collect().await.ok();
+            body.map(http_body_util::Collected::to_bytes)
+        } else {
+            None
+        };
+        driver.abort();
+        page
+    }
+}
+
+/// The probe's numbers in a page; what is not there is left out.
+fn read_page(format: &ProbeFormat, page: &[u8]) -> Vec<(String, f64)> {
+    match format {
+        ProbeFormat::Prometheus(metrics) => {
+            let text = String::from_utf8_lossy(page);
+            let value = |(name, metric): &(String, String)| {
+                prometheus_value(&text, metric).map(|value| (name.clone(), value))
+            };
+            metrics.iter().filter_map(value).collect()
+        }
+        ProbeFormat::Json(places) => {
+            let Ok(document) = serde_json::from_slice::<serde_json::Value>(page) else {
+                return Vec::new();
+            };
+            let value = |(name, pointer): &(String, Pointer)| {
+                json_number(&document, pointer).map(|value| (name.clone(), value))
+            };
+            places.iter().filter_map(value).collect()
+        }
+    }
+}
+
+fn json_number(document: &serde_json::Value, pointer: &Pointer) -> Option<f64> {
+    let mut place = document;
+    for step in &pointer.0 {
+        place = match place {
+            serde_json::Value::Array(items) => items.get(step.parse::<usize>().ok()?)?,
+            serde_json::Value::Object(fields) => fields.get(step)?,
+            _ => return None,
+        };
+    }
+    place.as_f64().or_else(|| place.as_bool().map(f64::from))
+}
+
+/// The sum of all samples of a metric, `name` or `name{label="value"}` (a sample may have more labels).
+fn prometheus_value(text: &str, metric: &str) -> Option<f64> {
+    let (name, wanted) = split_labels(metric);
+    let mut sum = None;
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let end = line.find(['{', ' ', '\t']).unwrap_or(line.len());
+        if &line[..end] != name {
+            continue;
+        }
+        let (labels, rest) = match line[end..].strip_prefix('{') {
+            Some(inner) => inner.split_once('}').unwrap_or((inner, "")),
+            None => ("", &line[end..]),
+        };
+        if !wanted.iter().all(|label| labels.split(',').any(|own| own.trim() == *label)) {
+            continue;
+        }
+        if let Some(value) = rest.split_whitespace().next().and_then(|word| word.parse::<f64>().ok())
+            && value.is_finite()
+        {
+            *sum.get_or_insert(0.0) += value;
+        }
+    }
+    sum
+}
+
+fn split_labels(metric: &str) -> (&str, Vec<&str>) {
+    match metric.split_once('{') {
+        None => (metric.trim(), Vec::new()),
+        Some((name, labels)) => {
+            let labels = labels.trim_end_matches('}').split(',').map(str::trim);
+            (name.trim(), labels.filter(|label| !label.is_empty()).collect())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = "# TYPE queue gauge\nqueue{pod=\"a\",site=\"x\"} 3\nqueue{pod=\"b\"} 4.5 1700000000\n\
+                        queue_capacity 100\nodd NaN\n";
+
+    #[test]
+    fn samples_that_match_are_added_up() {
+        assert_eq!(prometheus_value(PAGE, "queue"), Some(7.5));
+        assert_eq!(prometheus_value(PAGE, "queue{pod=\"a\"}"), Some(3.0));
+        assert_eq!(prometheus_value(PAGE, "queue_capacity"), Some(100.0));
+    }
+
+    #[test]
+    fn what_is_not_there_has_no_value() {
+        assert_eq!(prometheus_value(PAGE, "queu"), None);
+        assert_eq!(prometheus_value(PAGE, "queue{pod=\"c\"}"), None);
+        assert_eq!(prometheus_value(PAGE, "odd"), None);
+    }
+
+    #[test]
+    fn json_numbers_stand_at_pointers() {
+        let document = serde_json::json!({"pods": [{"up": true, "queue": 4}]});
+        let pointer = |path: &[&str]| Pointer(path.iter().map(|step| (*step).to_owned()).collect());
+        assert_eq!(json_number(&document, &pointer(&["pods", "0", "queue"])), Some(4.0));
+        assert_eq!(json_number(&document, &pointer(&["pods", "0", "up"])), Some(1.0));
+        assert_eq!(json_number(&document, &pointer(&["pods", "1"])), None);
+    }
+}

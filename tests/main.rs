@@ -1,0 +1,3 @@
+//! One binary of tests that look at the whole: through the program, or over its sources.
+
+mod tidy;
