@@ -1,1 +1,36 @@
+//! The stand-in erlmcp site: real processes over real sockets.
 //!
+//! ```text
+//! launch   starts a site: store, pods, front door, each a process of its own, and ends it
+//! role     the way into a child process: configuration on stdin, announcement on stdout
+//! site     what a caller says about a site
+//! pod/     serves MCP over Streamable HTTP, and its health
+//! store/   keeps the ledger: a log on disk, acknowledged after the fsync
+//! front/   where clients connect: health checks, sessions kept with their pod, the view of the whole site
+//! serve, upstream, answer, metrics     what the parts share
+//! ```
+//!
+//! The stand-in does not know that it is being tested, and nothing here depends on another crate of firedrill.
+//! What it imitates and what not: `docs/stand-in.md`.
+
+mod answer;
+mod certificates;
+mod child;
+mod clock;
+pub mod control;
+mod front;
+mod launch;
+mod metrics;
+mod pod;
+pub mod role;
+mod serve;
+mod site;
+mod store;
+mod upstream;
+
+pub use certificates::{Certificates, CertificatesError, make_certificates};
+pub use launch::{Exited, LaunchError, Process, RunningSite, launch};
+pub use role::{Role, RoleError, run as run_role};
+pub use site::{
+    Behaviour, HealthCheck, PODS_MAX, Profile, Reply, ServiceTime, SiteConfig, TlsFiles,
+};

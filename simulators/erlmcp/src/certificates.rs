@@ -1,0 +1,80 @@
+//! Certificates for a run with TLS: an authority, a server and a client, made on the spot.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
+use thiserror::Error;
+
+/// PEM texts. Keys are PKCS #8.
+#[derive(Clone)]
+pub struct Certificates {
+    /// The authority that signed both of the others.
+    pub ca_pem: String,
+    pub cert_pem: String,
+    pub key_pem: String,
+    pub client_cert_pem: String,
+    pub client_key_pem: String,
+}
+
+#[derive(Debug, Error)]
+#[error("cannot make certificates for {names}: {source}; names are host names or IP addresses")]
+pub struct CertificatesError {
+    names: String,
+    source: rcgen::Error,
+}
+
+/// Makes an authority, a server certificate for `names` (host names or IP addresses) and a client certificate.
+pub fn make_certificates(names: &[String]) -> Result<Certificates, CertificatesError> {
+    make(names).map_err(|source| CertificatesError {
+        names: names.join(", "),
+        source,
+    })
+}
+
+fn make(names: &[String]) -> Result<Certificates, rcgen::Error> {
+    let authority_key = KeyPair::generate()?;
+    let mut authority = CertificateParams::new(Vec::new())?;
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    authority
+        .distinguished_name
+        .push(DnType::CommonName, "stand-in erlmcp authority");
+    let ca_pem = authority.self_signed(&authority_key)?.pem();
+    let issuer = Issuer::new(authority, authority_key);
+    let (cert_pem, key_pem) = signed(
+        &issuer,
+        "stand-in erlmcp site",
+        names,
+        ExtendedKeyUsagePurpose::ServerAuth,
+    )?;
+    let (client_cert_pem, client_key_pem) = signed(
+        &issuer,
+        "stand-in erlmcp client",
+        &[],
+        ExtendedKeyUsagePurpose::ClientAuth,
+    )?;
+    Ok(Certificates {
+        ca_pem,
+        cert_pem,
+        key_pem,
+        client_cert_pem,
+        client_key_pem,
+    })
+}
+
+fn signed(
+    issuer: &Issuer<'_, KeyPair>,
+    name: &str,
+    names: &[String],
+    usage: ExtendedKeyUsagePurpose,
+) -> Result<(String, String), rcgen::Error> {
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.key_usages.push(KeyUsagePurpose::DigitalSignature);
+    params.extended_key_usages.push(usage);
+    params.use_authority_key_identifier_extension = true;
+    let certificate = params.signed_by(&key, issuer)?;
+    Ok((certificate.pem(), key.serialize_pem()))
+}

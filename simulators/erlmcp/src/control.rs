@@ -1,0 +1,63 @@
+//! Commands to a part that runs, outside the way that clients take.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use thiserror::Error;
+
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Error)]
+pub enum ControlError {
+    #[error(
+        "the control address {address} does not answer: {source}; the process may have ended or be stopped"
+    )]
+    Unreachable {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
+    #[error("{address} refused {path}: {answer}")]
+    Refused {
+        address: SocketAddr,
+        path: &'static str,
+        answer: String,
+    },
+}
+
+/// Makes a pod stop answering for `duration`, while it goes on to accept connections and to read requests.
+///
+/// `control` is the pod's [`Process::control`](crate::Process::control). A later stall replaces an earlier one; a
+/// duration of zero ends it. Blocks until the pod has taken the command, at most some seconds.
+pub fn stall(control: SocketAddr, duration: Duration) -> Result<(), ControlError> {
+    let body = format!(r#"{{"ms":{}}}"#, duration.as_millis());
+    post(control, "/control/stall", &body)
+}
+
+fn post(address: SocketAddr, path: &'static str, body: &str) -> Result<(), ControlError> {
+    let answer = exchange(address, path, body)
+        .map_err(|source| ControlError::Unreachable { address, source })?;
+    let status = answer.split(' ').nth(1).unwrap_or_default();
+    if status == "200" {
+        return Ok(());
+    }
+    Err(ControlError::Refused {
+        address,
+        path,
+        answer,
+    })
+}
+
+fn exchange(address: SocketAddr, path: &str, body: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
+    let length = body.len();
+    write!(
+        stream,
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    )?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}

@@ -1,0 +1,111 @@
+//! The front door: where clients connect.
+//!
+//! ```text
+//! pods     the pods and which of them are ready: health checks, and which pod a request goes to
+//! proxy    a request to its pod and the answer back, streamed
+//! view     health, metrics and resources of the site as a whole
+//! ```
+
+mod pods;
+mod proxy;
+mod tls;
+mod view;
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use http_body_util::Either;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::clock;
+use crate::role::{Announcement, Part, RoleError};
+use crate::serve::{Connections, Handler, HangUp, Listener, Whole};
+use crate::site::{HealthCheck, Profile, TlsFiles};
+use crate::upstream;
+use pods::Pods;
+
+/// What the front door is told at its start.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct FrontConfig {
+    pub site: String,
+    pub address: SocketAddr,
+    pub pods: Vec<PodAddress>,
+    pub store: SocketAddr,
+    pub profile: Profile,
+    pub health: HealthCheck,
+    pub connections_per_pod: u32,
+    /// A pod that has not begun to answer by then is given up on.
+    pub reply_timeout: Duration,
+    pub tls: Option<TlsFiles>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct PodAddress {
+    pub name: String,
+    pub node: String,
+    pub address: SocketAddr,
+    pub control: SocketAddr,
+}
+
+/// The front door's own words, or a pod's answer as it comes.
+type Body = Either<Whole, upstream::Reply<Incoming>>;
+
+impl Part for FrontConfig {
+    async fn run(
+        self,
+        announce: impl FnOnce(Announcement),
+        stop: watch::Receiver<bool>,
+    ) -> Result<(), RoleError> {
+        let tls = self.tls.as_ref().map(tls::acceptor).transpose()?;
+        let listener = Listener::bind(self.address)?.with_tls(tls);
+        let address = listener.address()?;
+        let pods = Pods::watch(&self).await;
+        announce(Announcement::Listening {
+            address,
+            control: None,
+        });
+        let front = Rc::new(Front {
+            started: clock::now(),
+            connections: Rc::default(),
+            requests: Cell::new(0),
+            errors: Cell::new(0),
+            view: view::View::new(&self),
+            pods,
+            config: self,
+        });
+        let connections = front.connections.clone();
+        listener.serve(front, connections, stop).await;
+        Ok(())
+    }
+}
+
+struct Front {
+    config: FrontConfig,
+    started: Instant,
+    connections: Rc<Connections>,
+    pods: Pods,
+    view: view::View,
+    /// Requests that reached no pod, which no pod counts: each of them is an error.
+    requests: Cell<u64>,
+    errors: Cell<u64>,
+}
+
+impl Handler for Front {
+    type Body = Body;
+
+    async fn answer(self: Rc<Self>, request: Request<Incoming>) -> Result<Response<Body>, HangUp> {
+        Ok(match view::page(request.uri().path()) {
+            Some(page) => view::answer(&self, page).await.map(Either::Left),
+            None => proxy::forward(&self, request).await,
+        })
+    }
+
+    fn connections_max(&self) -> u64 {
+        u64::from(self.config.connections_per_pod) * self.pods.ready_count()
+    }
+}

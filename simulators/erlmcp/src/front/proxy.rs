@@ -1,0 +1,69 @@
+//! A request to its pod, and the answer back as it comes.
+
+use http_body_util::Either;
+use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderMap, HeaderName, TE, TRAILER, UPGRADE};
+use hyper::{Request, Response, StatusCode, Uri};
+
+use super::{Body, Front};
+use crate::answer;
+use crate::upstream::UpstreamError;
+
+const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+/// Headers that speak of one connection and not of the message. hyper sees to Transfer-Encoding itself.
+const HOP_BY_HOP: [HeaderName; 6] = [
+    CONNECTION,
+    TE,
+    TRAILER,
+    UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
+
+pub(super) async fn forward(front: &Front, mut request: Request<Incoming>) -> Response<Body> {
+    let session = request
+        .headers()
+        .get(SESSION)
+        .and_then(|id| id.to_str().ok());
+    let Some(pod) = front.pods.choose(session).cloned() else {
+        return refuse(front, StatusCode::SERVICE_UNAVAILABLE, "no pod is ready");
+    };
+    strip(request.headers_mut());
+    to_path(&mut request);
+    let exchange = pod.clients.send(request);
+    match tokio::time::timeout(front.config.reply_timeout, exchange).await {
+        Ok(Ok(response)) => {
+            let mut response = response.map(Either::Right);
+            strip(response.headers_mut());
+            response
+        }
+        Ok(Err(error @ (UpstreamError::Connect(..) | UpstreamError::Lost(..)))) => {
+            refuse(front, StatusCode::BAD_GATEWAY, &error.to_string())
+        }
+        Err(_) => refuse(
+            front,
+            StatusCode::GATEWAY_TIMEOUT,
+            "the pod does not answer",
+        ),
+    }
+}
+
+fn strip(headers: &mut HeaderMap) {
+    for name in &HOP_BY_HOP {
+        headers.remove(name);
+    }
+}
+
+/// A client may send the whole address; a pod wants the path.
+fn to_path(request: &mut Request<Incoming>) {
+    if request.uri().authority().is_some() {
+        let path = request.uri().path_and_query().cloned();
+        *request.uri_mut() = path.map_or_else(|| Uri::from_static("/"), Uri::from);
+    }
+}
+
+fn refuse(front: &Front, status: StatusCode, reason: &str) -> Response<Body> {
+    front.requests.set(front.requests.get() + 1);
+    front.errors.set(front.errors.get() + 1);
+    answer::text(status, reason.to_owned()).map(Either::Left)
+}

@@ -1,0 +1,198 @@
+//! Listening: accept, TLS, one hyper connection a task, and an orderly end.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{Notify, watch};
+use tokio_rustls::TlsAcceptor;
+
+use crate::role::RoleError;
+
+/// Deep enough for thousands of clients that connect in one instant; the kernel caps it.
+const BACKLOG: u32 = 4_096;
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The connection is closed without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is closed without an answer")]
+pub(crate) struct HangUp;
+
+pub(crate) trait Handler: 'static {
+    type Body: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + 'static;
+
+    fn answer(
+        self: Rc<Self>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<Self::Body>, HangUp>>;
+
+    /// Connections beyond this are closed at once. Asked at each accept.
+    fn connections_max(&self) -> u64 {
+        u64::MAX
+    }
+}
+
+/// Open connections of one listener.
+#[derive(Debug, Default)]
+pub(crate) struct Connections {
+    open: Cell<u64>,
+    closed: Notify,
+}
+
+impl Connections {
+    pub(crate) fn open(&self) -> u64 {
+        self.open.get()
+    }
+}
+
+/// Counts one connection for as long as it lives.
+struct Connection(Rc<Connections>);
+
+impl Connection {
+    fn new(all: &Rc<Connections>) -> Connection {
+        all.open.set(all.open.get() + 1);
+        Connection(all.clone())
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.open.set(self.0.open.get() - 1);
+        self.0.closed.notify_waiters();
+    }
+}
+
+pub(crate) struct Listener {
+    tcp: TcpListener,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Listener {
+    pub(crate) fn bind(address: SocketAddr) -> Result<Listener, RoleError> {
+        let listen = || {
+            let socket = match address.ip() {
+                IpAddr::V4(_) => TcpSocket::new_v4()?,
+                IpAddr::V6(_) => TcpSocket::new_v6()?,
+            };
+            // So that a process that is started again gets the port of the one that was killed.
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            socket.listen(BACKLOG)
+        };
+        let tcp = listen().map_err(|source| RoleError::Listen { address, source })?;
+        Ok(Listener { tcp, tls: None })
+    }
+
+    pub(crate) fn with_tls(self, tls: Option<TlsAcceptor>) -> Listener {
+        Listener { tls, ..self }
+    }
+
+    pub(crate) fn address(&self) -> Result<SocketAddr, RoleError> {
+        self.tcp
+            .local_addr()
+            .map_err(RoleError::system("cannot read the listening address"))
+    }
+
+    /// Serves until `stop` is true; then takes no more connections, and returns when the last one has ended.
+    pub(crate) async fn serve<H: Handler>(
+        self,
+        handler: Rc<H>,
+        connections: Rc<Connections>,
+        mut stop: watch::Receiver<bool>,
+    ) {
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => break,
+                accepted = self.tcp.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, _)) if connections.open() < handler.connections_max() => {
+                    let connection = Connection::new(&connections);
+                    let (handler, tls, stop) = (handler.clone(), self.tls.clone(), stop.clone());
+                    tokio::task::spawn_local(async move {
+                        let _connection = connection;
+                        converse(stream, tls, handler, stop).await;
+                    });
+                }
+                Ok((stream, _)) => drop(stream),
+                // Out of descriptors, or a client that has gone again: neither is a reason to stop listening.
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+        drop(self.tcp);
+        loop {
+            let closed = connections.closed.notified();
+            if connections.open() == 0 {
+                break;
+            }
+            closed.await;
+        }
+    }
+}
+
+async fn converse<H: Handler>(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    handler: Rc<H>,
+    stop: watch::Receiver<bool>,
+) {
+    // A connection that fails is the client's affair: it sees the end of it.
+    let _ = stream.set_nodelay(true);
+    match tls {
+        None => exchange(stream, handler, stop).await,
+        Some(tls) => {
+            let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream));
+            if let Ok(Ok(stream)) = handshake.await {
+                exchange(stream, handler, stop).await;
+            }
+        }
+    }
+}
+
+async fn exchange<H: Handler>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    handler: Rc<H>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let service = service_fn(move |request| handler.clone().answer(request));
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    tokio::select! {
+        biased;
+        _ = connection.as_mut() => return,
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
+}
+
+/// The body of an answer that is known when it begins.
+pub(crate) type Whole = http_body_util::Full<Bytes>;
+
+/// Reads a request's body into memory, up to `limit` bytes.
+pub(crate) async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
+    use http_body_util::{BodyExt, LengthLimitError, Limited};
+    match Limited::new(body, limit).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(BodyError::TooLarge),
+        Err(_) => Err(BodyError::Lost),
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyError {
+    TooLarge,
+    /// The client went away in the middle.
+    Lost,
+}

@@ -1,0 +1,163 @@
+//! What a caller says about a site: how many pods, how they behave, what they speak.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A site to be launched with [`launch`](crate::launch).
+#[derive(Clone, Debug)]
+pub struct SiteConfig {
+    /// Letters, digits and dashes. Pods are called `<name>-<number>`.
+    pub name: String,
+    /// Nodes that pods are spread over in turn. A node is a name that pods carry.
+    pub nodes: u32,
+    /// 1 to [`PODS_MAX`].
+    pub pods: u32,
+    pub behaviour: Behaviour,
+    pub profile: Profile,
+    pub reply: Reply,
+    /// How the front door finds out which pods are ready.
+    pub health: HealthCheck,
+    /// The front door speaks TLS with these; plain HTTP without.
+    pub tls: Option<TlsFiles>,
+    /// Fixes service times and errors. Session ids are never repeated, not even with the same seed.
+    pub seed: u64,
+    /// Added to the priority value of every process of the site (0 leaves it; 19 is the politest).
+    pub nice: i32,
+    /// The front door gets the address after this one, the store the next, pods from the eleventh on,
+    /// all in 127.0.0.0/8. Ports are chosen by the kernel.
+    pub addresses: Ipv4Addr,
+    /// An existing directory of the site's own: the store keeps its log in it.
+    pub data: PathBuf,
+    /// Epoch that the store stamps on what it writes.
+    pub epoch: u64,
+}
+
+/// More pods than the processes of one machine are good for.
+pub const PODS_MAX: u32 = 200;
+
+impl SiteConfig {
+    /// A site of one pod that answers at once, with the `sop` profile and no TLS.
+    pub fn new(name: impl Into<String>, data: impl Into<PathBuf>) -> SiteConfig {
+        SiteConfig {
+            name: name.into(),
+            nodes: 1,
+            pods: 1,
+            behaviour: Behaviour::default(),
+            profile: Profile::Sop,
+            reply: Reply::Json,
+            health: HealthCheck::default(),
+            tls: None,
+            seed: 0,
+            nice: 0,
+            addresses: Ipv4Addr::new(127, 1, 0, 0),
+            data: data.into(),
+            epoch: 1,
+        }
+    }
+}
+
+/// How each pod behaves.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Behaviour {
+    /// Time that an operation takes beside its own work.
+    pub service_time: ServiceTime,
+    /// Share of `tools/call` that end in a JSON-RPC error -32603, between 0 and 1.
+    pub error_rate: f64,
+    /// Operations that a pod works on at once; at least 1.
+    pub capacity: u32,
+    /// Operations that wait for capacity; one more is refused with 503.
+    pub queue: u32,
+    /// Connections that a pod is made for; one more is closed without a word.
+    pub connections: u32,
+    /// Sessions that a pod keeps; one more is refused with 503.
+    pub sessions: u32,
+    /// Memory that a pod holds for each session, in bytes.
+    pub session_memory: u64,
+}
+
+impl Default for Behaviour {
+    fn default() -> Behaviour {
+        Behaviour {
+            service_time: ServiceTime::Fixed(Duration::ZERO),
+            error_rate: 0.0,
+            capacity: 256,
+            queue: 1_000,
+            connections: 10_000,
+            sessions: 10_000,
+            session_memory: 0,
+        }
+    }
+}
+
+/// A distribution of durations. Waits are kept to the millisecond.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum ServiceTime {
+    Fixed(Duration),
+    Exponential {
+        mean: Duration,
+    },
+    Uniform {
+        low: Duration,
+        high: Duration,
+    },
+    /// Given by its median and its 99th percentile.
+    LogNormal {
+        median: Duration,
+        p99: Duration,
+    },
+}
+
+/// Which erlmcp is imitated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Profile {
+    /// As the operating procedure describes it: a well-behaved MCP server with working endpoints.
+    Sop,
+    /// As the code is, faults and all.
+    Erlmcp,
+}
+
+/// The shape of the answer to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// One JSON body.
+    Json,
+    /// An event stream: headers at once, then events while the work goes on, the result last.
+    Sse {
+        /// Begin with an event that has an id and no data.
+        priming: bool,
+        /// `notifications/message` events before the result.
+        notifications: u32,
+    },
+}
+
+/// How the front door watches its pods.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HealthCheck {
+    pub interval: Duration,
+    /// A check that takes longer is a miss.
+    pub timeout: Duration,
+    /// Misses in a row that make a pod not ready; at least 1. One success makes it ready again.
+    pub misses: u32,
+}
+
+impl Default for HealthCheck {
+    fn default() -> HealthCheck {
+        HealthCheck {
+            interval: Duration::from_millis(500),
+            timeout: Duration::from_secs(1),
+            misses: 2,
+        }
+    }
+}
+
+/// PEM files that the front door reads when it starts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TlsFiles {
+    pub cert_pem: PathBuf,
+    pub key_pem: PathBuf,
+    /// Authorities whose certificate a client must show. Without them none is asked for.
+    pub client_ca_pem: Option<PathBuf>,
+}

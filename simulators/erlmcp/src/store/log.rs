@@ -1,0 +1,236 @@
+//! The log file `ledger.log`: one record a line, in the order of their positions.
+//!
+//! At the start a torn tail (an end without newline, or last lines that are no records) is cut off: none of it was
+//! ever acknowledged. A damaged line before a whole one stays where it is and is shown as it is, since whoever
+//! reads the ledger back has to see the damage.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Seek};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use rustix::fs::FlockOperation;
+use serde::Serialize;
+
+use super::record::Record;
+use crate::role::RoleError;
+
+const FILE: &str = "ledger.log";
+
+pub(super) struct Log {
+    pub file: File,
+    pub index: Index,
+}
+
+/// What was found at the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Recovered {
+    pub records: u64,
+    /// Lines in the middle that are no sound records.
+    pub damaged: u64,
+    /// Bytes of the torn tail.
+    pub cut: u64,
+}
+
+/// Where each record stands in the file.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Index {
+    /// Offset of the line of position `i + 1`.
+    lines: Vec<u64>,
+    /// End of the last line.
+    end: u64,
+    /// The newest position of each (client, sequence).
+    keys: BTreeMap<String, BTreeMap<u64, u64>>,
+}
+
+impl Index {
+    /// The position of the newest record; 0 when there is none.
+    pub(super) fn last(&self) -> u64 {
+        self.lines.len() as u64
+    }
+
+    pub(super) fn end(&self) -> u64 {
+        self.end
+    }
+
+    pub(super) fn position(&self, client: &str, sequence: u64) -> Option<u64> {
+        self.keys.get(client)?.get(&sequence).copied()
+    }
+
+    /// Where in the file the line of `position` is, without its newline.
+    pub(super) fn line(&self, position: u64) -> Option<(u64, usize)> {
+        let at = usize::try_from(position).ok()?.checked_sub(1)?;
+        let start = *self.lines.get(at)?;
+        let end = self.lines.get(at + 1).copied().unwrap_or(self.end);
+        Some((start, (end - start).saturating_sub(1) as usize))
+    }
+
+    /// Takes in the next line; `length` counts its newline.
+    pub(super) fn push(&mut self, length: u64, record: Option<&Record>) {
+        self.lines.push(self.end);
+        self.end += length;
+        let position = self.last();
+        if let Some(record) = record {
+            self.keys
+                .entry(record.client.clone())
+                .or_default()
+                .insert(record.sequence, position);
+        }
+    }
+}
+
+impl Log {
+    pub(super) fn open(directory: &Path) -> Result<(Log, Recovered), RoleError> {
+        let path = directory.join(FILE);
+        Log::open_file(directory, &path).map_err(|error| RoleError::File {
+            file: path.display().to_string(),
+            reason: error.to_string(),
+        })
+    }
+
+    fn open_file(directory: &Path, path: &Path) -> io::Result<(Log, Recovered)> {
+        fs::create_dir_all(directory)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)
+            .map_err(|_| io::Error::other("another store has it open: end that one first"))?;
+        file.rewind()?;
+        let length = file.metadata()?.len();
+        let (index, recovered) = recover(BufReader::new(&file), length)?;
+        file.set_len(index.end())?;
+        file.sync_all()?;
+        // The file's own name has to survive as well.
+        File::open(directory)?.sync_all()?;
+        Ok((Log { file, index }, recovered))
+    }
+}
+
+/// Reads a log of `length` bytes from its beginning.
+fn recover(mut text: impl BufRead, length: u64) -> io::Result<(Index, Recovered)> {
+    let mut index = Index::default();
+    let mut recovered = Recovered::default();
+    // Lines since the last whole record that are none: damage if a whole one follows, else the torn tail.
+    let mut doubtful: Vec<u64> = Vec::new();
+    let mut line = Vec::new();
+    while text.read_until(b'\n', &mut line)? > 0 {
+        let size = line.len() as u64;
+        match serde_json::from_slice::<Record>(&line) {
+            Ok(record) if line.ends_with(b"\n") => {
+                recovered.damaged += doubtful.len() as u64 + u64::from(!record.is_sound());
+                for size in doubtful.drain(..) {
+                    index.push(size, None);
+                }
+                index.push(size, Some(&record));
+            }
+            _ => doubtful.push(size),
+        }
+        line.clear();
+    }
+    recovered.records = index.last();
+    recovered.cut = length - index.end();
+    Ok((index, recovered))
+}
+
+/// The line of `position`, as it stands in the file. What is not even JSON is shown as damage.
+pub(super) fn read_line(file: &File, index: &Index, position: u64) -> io::Result<Option<String>> {
+    let Some((start, length)) = index.line(position) else {
+        return Ok(None);
+    };
+    let mut line = vec![0; length];
+    file.read_exact_at(&mut line, start)?;
+    let shown = String::from_utf8(line)
+        .ok()
+        .filter(|line| serde_json::from_str::<&serde_json::value::RawValue>(line).is_ok())
+        .unwrap_or_else(|| format!(r#"{{"position":{position},"damaged":true}}"#));
+    Ok(Some(shown))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::record::Write;
+    use super::*;
+
+    fn line(position: u64) -> String {
+        let write = Write {
+            client: "c".into(),
+            sequence: position * 10,
+            value: "v".repeat(position as usize),
+        };
+        let record = Record::new(position, 1, write);
+        format!("{}\n", serde_json::to_string(&record).unwrap())
+    }
+
+    fn recovered(text: &str) -> (Index, Recovered) {
+        recover(text.as_bytes(), text.len() as u64).unwrap()
+    }
+
+    proptest! {
+        /// However a crash tears the log, exactly the whole lines are kept.
+        #[test]
+        fn a_torn_tail_is_cut_at_the_last_whole_record(records in 0_u64..8, cut in 0_usize..200) {
+            let whole: String = (1..=records).map(line).collect();
+            let next = line(records + 1);
+            let torn = &next[..cut.min(next.len() - 1)];
+            let (index, found) = recovered(&format!("{whole}{torn}"));
+            prop_assert_eq!(index.last(), records);
+            prop_assert_eq!(index.end(), whole.len() as u64);
+            prop_assert_eq!(found, Recovered { records, damaged: 0, cut: torn.len() as u64 });
+        }
+    }
+
+    #[test]
+    fn damage_in_the_middle_keeps_its_place() {
+        let text = format!("{}garbage\n{}", line(1), line(3));
+        let (index, found) = recovered(&text);
+        assert_eq!(
+            found,
+            Recovered {
+                records: 3,
+                damaged: 1,
+                cut: 0
+            }
+        );
+        assert_eq!(index.position("c", 30), Some(3));
+        assert_eq!(
+            index.line(3),
+            Some((line(1).len() as u64 + 8, line(3).len() - 1))
+        );
+    }
+
+    #[test]
+    fn a_wrong_value_is_damage_even_at_the_end() {
+        let text = format!("{}{}", line(1), line(2).replace("vv", "vx"));
+        let (index, found) = recovered(&text);
+        assert_eq!(index.last(), 2);
+        assert_eq!(
+            found,
+            Recovered {
+                records: 2,
+                damaged: 1,
+                cut: 0
+            }
+        );
+    }
+
+    #[test]
+    fn a_key_points_to_its_newest_record() {
+        let again = Record::new(
+            2,
+            1,
+            Write {
+                client: "c".into(),
+                sequence: 10,
+                value: "w".into(),
+            },
+        );
+        let text = format!("{}{}\n", line(1), serde_json::to_string(&again).unwrap());
+        assert_eq!(recovered(&text).0.position("c", 10), Some(2));
+    }
+}
