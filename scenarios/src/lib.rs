@@ -1,14 +1,29 @@
 //! Scenario text to a checked plan. No I/O, and no other crate of ours.
 //!
-//! - `plan`: what a scenario means
-//! - `template`: JSON with holes
+//! - `plan`: what a scenario means; [`Plan::parse`] is the only door
 //! - `shape`: rates over time, their integral and its inverse
+//! - `template`: JSON with holes
 //! - `outcome`: how operations end
+//! - `sources`: what parsing needs from outside
+//! - `text`: YAML to a tree that knows its places, units, diagnostics
+//! - `grammar`: the language as data
+//! - `decode`: from the tree to the plan
+//! - `catalog`: the scenarios that are shipped
+//! - `provenance`: where each value came from
 
+mod catalog;
+pub(crate) mod decode;
+pub(crate) mod grammar;
 pub mod outcome;
 pub mod plan;
+pub mod provenance;
 mod shape;
+pub mod sources;
 pub mod template;
+pub mod text;
 
+pub use catalog::catalog;
 pub use outcome::Outcome;
 pub use plan::Plan;
+pub use sources::{Given, Sources};
+pub use text::diagnostic::{Diagnostic, Diagnostics};

@@ -5,6 +5,7 @@
 //! Maps of the file are vectors here, in the order of the file. Durations are `std::time::Duration`,
 //! rates operations a second, shares between 0 and 1, sizes bytes.
 
+mod expected;
 mod load;
 mod objective;
 mod operation;
@@ -12,6 +13,7 @@ mod target;
 
 use std::time::Duration;
 
+use crate::provenance::Notes;
 pub use load::{
     Arrivals, Drive, Flow, Lifetime, Load, Rate, Rows, SessionEnd, Sessions, Shape, Spacing, Step,
     Think,
@@ -43,6 +45,8 @@ pub struct Plan {
     pub objectives: Vec<Objective>,
     /// Width of a bucket of `buckets.csv`. Default 1 s.
     pub bucket: Duration,
+    /// Where the values came from, and warnings. Takes no part in comparisons.
+    pub notes: Notes,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -1,6 +1,12 @@
 //! JSON with holes: compiled once, rendered for each operation into a reused buffer.
 //!
 //! Rendering allocates nothing and is a pure function of the values that it is given.
+//!
+//! - `compile`: YAML values to templates
+//! - `hole`: what may stand between `{{` and `}}`
+
+pub(crate) mod compile;
+pub(crate) mod hole;
 
 use std::io::Write;
 use std::ops::Range;
@@ -13,6 +19,8 @@ pub struct Template {
     pub pieces: Vec<Piece>,
     /// How many spans rendering reports: one for each argument that a check compares with.
     pub spans: usize,
+    /// The names of these arguments.
+    pub arguments: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -1,0 +1,219 @@
+//! From the tree to the plan: everything is looked at, and every problem is noted with its place.
+//!
+//! - `reader`: values of every kind out of the tree
+//! - `target`, `endpoint`, `profile`: what is driven
+//! - `load`, `arrivals`, `operation`, `check`, `flow`: what is sent, and when
+//! - `timeline`, `probe`, `objective`: phases, observations, limits
+
+pub(crate) mod arrivals;
+pub(crate) mod check;
+pub(crate) mod endpoint;
+pub(crate) mod flow;
+pub(crate) mod load;
+pub(crate) mod objective;
+pub(crate) mod operation;
+pub(crate) mod probe;
+pub(crate) mod profile;
+pub(crate) mod reader;
+pub(crate) mod target;
+pub(crate) mod timeline;
+
+use std::time::Duration;
+
+use crate::grammar::SCENARIO;
+use crate::plan::{Load, Plan};
+use crate::provenance::Notes;
+use crate::sources::Sources;
+use crate::text::diagnostic::Diagnostics;
+use crate::text::substitute::{Trouble, substitute_all};
+use crate::text::tree::{self, Item};
+use crate::text::{Place, Texts, overrides};
+use load::Loads;
+use objective::Known;
+use reader::{Fields, Names, Reader};
+
+impl Plan {
+    /// Reads a scenario. The only door: everything that a plan promises is checked here.
+    ///
+    /// # Errors
+    /// Every problem at once, with file, line, column, the line itself, and what to write instead. Only
+    /// what is no YAML at all comes singly.
+    pub fn parse(text: &str, sources: &dyn Sources) -> Result<Plan, Diagnostics> {
+        let texts = Texts::new(sources.name(), text, sources.overrides());
+        let fail = |problems| Diagnostics {
+            name: sources.name().to_owned(),
+            problems,
+        };
+        let mut tree = tree::parse(&texts, 0, 0).map_err(|problem| fail(vec![problem]))?;
+        let reader = Reader::new(&texts, sources);
+        overrides::apply(&reader, &mut tree, sources.overrides());
+        let origins = crate::provenance::origins(&texts, &tree);
+        fill_in(&reader, &mut tree);
+        let plan = scenario(&reader, &tree);
+        let (problems, warnings) = reader.into_findings();
+        match plan {
+            Some(mut plan) if problems.is_empty() => {
+                plan.notes = Notes { origins, warnings };
+                Ok(plan)
+            }
+            Some(_) | None => Err(fail(problems)),
+        }
+    }
+}
+
+/// Replaces `${NAME}` in every scalar.
+fn fill_in(reader: &Reader<'_>, tree: &mut Item) {
+    let variable = |name: &str| reader.sources.variable(name);
+    substitute_all(tree, &variable, &mut |item, trouble| match trouble {
+        Trouble::Missing(name) => reader.problem(
+            item.place,
+            format!("the environment has no variable `{name}`"),
+            format!("export {name}=..., or give a default: ${{{name}:-default}}"),
+        ),
+        Trouble::Malformed => reader.problem(
+            item.place,
+            "this is no reference to a variable",
+            "write ${NAME} or ${NAME:-default}; $${ stands for the characters themselves",
+        ),
+    });
+}
+
+/// `None` when it is no scenario at all.
+pub(crate) fn scenario(reader: &Reader<'_>, tree: &Item) -> Option<Plan> {
+    let fields = Fields::open(reader, tree, &SCENARIO)?;
+    let name = fields
+        .get("scenario")
+        .and_then(|item| scenario_name(reader, item));
+    let about = fields
+        .get("about")
+        .and_then(|item| reader.text(item))
+        .unwrap_or_default();
+    let covers = fields.get("covers").and_then(|item| reader.text(item));
+    let (target, profile) = target::target(reader, fields.get("target"));
+    let Loads {
+        all: loads,
+        places: load_places,
+        complete,
+    } = load::loads(&fields, &profile);
+    let (timeline, phase_names) = timeline::timeline(&fields, &loads);
+    let (probes, metrics) = probe::probes(&fields);
+    let bucket = bucket(&fields);
+    let (mut series, operations) = series(reader, &loads, &load_places);
+    series.complete = complete;
+    let known = Known {
+        phases: &timeline,
+        phase_names: &phase_names,
+        series: &series,
+        operations: &operations,
+        metrics: &metrics,
+        bucket,
+    };
+    let (objectives, items): (Vec<_>, Vec<_>) =
+        objective::objectives(&fields, &known).into_iter().unzip();
+    let mut plan = Plan {
+        name: name.unwrap_or_default(),
+        about,
+        covers,
+        target,
+        profile,
+        loads,
+        timeline,
+        probes,
+        objectives,
+        bucket,
+        notes: Notes::default(),
+    };
+    objective::name_all(reader, &mut plan, &items);
+    // What follows would only repeat what is wrong already.
+    if reader.is_clean() {
+        objective::nothing_to_judge(reader, &plan, &items);
+        idle_loads(reader, &plan, &load_places);
+        warnings(reader, &plan, &fields, &items);
+    }
+    Some(plan)
+}
+
+fn scenario_name(reader: &Reader<'_>, item: &Item) -> Option<String> {
+    let text = reader.scalar(item, "a name")?;
+    let fine = text.len() <= 64
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if !fine {
+        reader.problem(
+            item.place,
+            format!("`{text}` cannot be the name of a scenario"),
+            "it has up to 64 letters, digits and dashes, and begins with a letter or digit",
+        );
+    }
+    fine.then(|| text.to_owned())
+}
+
+fn bucket(fields: &Fields<'_>) -> Duration {
+    let Some(item) = fields.get("bucket") else {
+        return Duration::from_secs(1);
+    };
+    let range = Duration::from_millis(100)..=Duration::from_secs(60);
+    match fields.reader.length(item) {
+        Some(length) if range.contains(&length) => length,
+        Some(_) => {
+            fields.reader.problem(
+                item.place,
+                "a bucket of this width is of no use",
+                "write 100ms to 60s",
+            );
+            Duration::from_secs(1)
+        }
+        None => Duration::from_secs(1),
+    }
+}
+
+/// Names of everything that is counted apart, which differ over all loads, and for each its operation's name.
+fn series(reader: &Reader<'_>, loads: &[Load], places: &[Place]) -> (Names, Vec<String>) {
+    let mut names = Names::new();
+    let mut operations = Vec::new();
+    for (load, place) in loads.iter().zip(places) {
+        for step in load.flows.iter().flat_map(|flow| &flow.steps) {
+            if names.known.contains(&step.series) && reader.is_clean() {
+                reader.problem(
+                    *place,
+                    format!("two operations would both be counted as `{}`", step.series),
+                    "give one of them, or its flow, another `name:`",
+                );
+            }
+            names.known.push(step.series.clone());
+            operations.push(load.operations[step.operation].name.clone());
+        }
+    }
+    (names, operations)
+}
+
+/// A load that never sends anything.
+fn idle_loads(reader: &Reader<'_>, plan: &Plan, places: &[Place]) {
+    for (index, place) in places.iter().enumerate() {
+        let expected = (0..plan.timeline.len()).map(|phase| plan.expected_of(index, phase));
+        let total: Option<f64> = expected.sum();
+        if total.is_some_and(|total| total < 0.5) {
+            reader.problem(
+                *place,
+                format!(
+                    "nothing is ever due in the load `{}`",
+                    plan.loads[index].name
+                ),
+                "raise its rate, or take the load out",
+            );
+        }
+    }
+}
+
+fn warnings(reader: &Reader<'_>, plan: &Plan, fields: &Fields<'_>, items: &[Item]) {
+    if plan.objectives.is_empty() {
+        reader.warning(
+            fields.place,
+            "the scenario has no objective: nothing is judged",
+            "add objectives: [{ latency: p99, below: 100ms }, { errors: 0.5 % }]",
+        );
+    }
+    for (objective, item) in plan.objectives.iter().zip(items) {
+        objective::too_few(reader, plan, objective, item);
+    }
+}

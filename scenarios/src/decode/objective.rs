@@ -1,0 +1,557 @@
+//! What has to hold.
+
+use std::time::Duration;
+
+use super::reader::{Fields, Names, Reader};
+use crate::grammar::judged;
+use crate::outcome::Outcome;
+use crate::plan::{ErrorClass, MetricBase, Objective, Over, Phase, Plan, Rate, Subject};
+use crate::text::nearest::choices;
+use crate::text::tree::{Item, Node};
+use crate::text::unit;
+
+/// What objectives can refer to.
+pub(crate) struct Known<'a> {
+    pub phases: &'a [Phase],
+    pub phase_names: &'a Names,
+    /// Names of what is counted apart, and the operation that each belongs to.
+    pub series: &'a Names,
+    pub operations: &'a [String],
+    pub metrics: &'a Names,
+    pub bucket: Duration,
+}
+
+/// The objectives, without unique ids yet: `id` is empty where the scenario gives none.
+pub(crate) fn objectives(fields: &Fields<'_>, known: &Known<'_>) -> Vec<(Objective, Item)> {
+    let reader = fields.reader;
+    let Some(item) = fields.get("objectives") else {
+        return Vec::new();
+    };
+    let items = reader
+        .list(item, "a list of objectives")
+        .unwrap_or_default();
+    items
+        .iter()
+        .filter_map(|item| Some((objective(reader, item, known)?, item.clone())))
+        .collect()
+}
+
+fn objective(reader: &Reader<'_>, item: &Item, known: &Known<'_>) -> Option<Objective> {
+    let fields = Fields::open(reader, item, &judged::OBJECTIVE)?;
+    let subject = subject(&fields, known);
+    let phases = phases(&fields, known);
+    let over = fields.get("over").map(|item| (item, reader.length(item)));
+    let over = match over {
+        None => Over::Phase,
+        Some((item, length)) => window(&fields, item, length?, &phases, known)?,
+    };
+    let id = match fields.get("id") {
+        Some(item) => reader.tag(item)?,
+        None => String::new(),
+    };
+    let abort = fields.flag("abort").unwrap_or(false);
+    Some(Objective {
+        id,
+        subject: subject?,
+        phases,
+        over,
+        abort,
+    })
+}
+
+fn phases(fields: &Fields<'_>, known: &Known<'_>) -> Vec<usize> {
+    let reader = fields.reader;
+    let Some(item) = fields.get("in") else {
+        let measured: Vec<usize> = (0..known.phases.len())
+            .filter(|index| known.phases[*index].measured)
+            .collect();
+        if measured.is_empty() && known.phase_names.complete {
+            reader.problem(
+                fields.place,
+                "no phase is measured, so that there is nothing to judge",
+                format!(
+                    "add in: [PHASE]; phases: {}",
+                    known.phase_names.known.join(", ")
+                ),
+            );
+        }
+        return measured;
+    };
+    let items = match &item.node {
+        Node::List(items) => items.as_slice(),
+        Node::Scalar(_) | Node::Map(_) => std::slice::from_ref(item),
+    };
+    if items.is_empty() {
+        reader.problem(
+            item.place,
+            "no phase is named",
+            "name at least one phase, or leave `in` out",
+        );
+    }
+    let mut phases: Vec<usize> = items
+        .iter()
+        .filter_map(|item| reader.reference(item, "phase", known.phase_names))
+        .collect();
+    phases.sort_unstable();
+    phases.dedup();
+    phases
+}
+
+fn window(
+    fields: &Fields<'_>,
+    item: &Item,
+    length: Duration,
+    phases: &[usize],
+    known: &Known<'_>,
+) -> Option<Over> {
+    let reader = fields.reader;
+    let bucket = known.bucket.as_nanos().max(1);
+    if length.as_nanos() % bucket != 0 {
+        reader.problem(
+            item.place,
+            "a window is a whole number of buckets",
+            format!("write a multiple of {}", unit::duration_text(known.bucket)),
+        );
+        return None;
+    }
+    for phase in phases.iter().filter_map(|index| known.phases.get(*index)) {
+        if length > phase.length && !phase.length.is_zero() {
+            let longest = unit::duration_text(phase.length);
+            reader.problem(
+                item.place,
+                format!("the window is longer than the phase `{}`", phase.name),
+                format!("write over: {longest} or less, or leave it out to judge the whole phase"),
+            );
+            return None;
+        }
+    }
+    Some(Over::Window(length))
+}
+
+// ---- subjects ----
+
+fn subject(fields: &Fields<'_>, known: &Known<'_>) -> Option<Subject> {
+    let remedy = |keys: &str| format!("this kind of objective takes {keys}");
+    if let Some(item) = fields.get("latency") {
+        fields.refuse(
+            &["of", "class"],
+            "`latency`",
+            &remedy("below, operation, in, over, abort, id"),
+        );
+        let quantile = quantile(fields.reader, item);
+        let below = limit(fields).and_then(|item| fields.reader.length(item));
+        let operation = operation(fields, known)?;
+        return Some(Subject::Latency {
+            quantile: quantile?,
+            below: below?,
+            operation,
+        });
+    }
+    if let Some(item) = fields.get("errors") {
+        fields.refuse(
+            &["of", "below"],
+            "`errors`",
+            "the limit is the value of `errors` itself",
+        );
+        let below = fields.reader.share(item);
+        let class = match fields.get("class") {
+            Some(item) => Some(class(fields.reader, item)?),
+            None => None,
+        };
+        let operation = operation(fields, known)?;
+        return Some(Subject::Errors {
+            below: above_zero(fields, item, below)?,
+            class,
+            operation,
+        });
+    }
+    if let Some(item) = fields.get("throughput") {
+        fields.refuse(
+            &["of", "class", "below"],
+            "`throughput`",
+            "the limit is the value of `throughput` itself",
+        );
+        let at_least = fields.reader.rate(item);
+        let operation = operation(fields, known)?;
+        return Some(Subject::Throughput {
+            at_least: at_least?,
+            operation,
+        });
+    }
+    metric(fields, known)
+}
+
+/// A share of 0 % is below no limit.
+fn above_zero(fields: &Fields<'_>, item: &Item, below: Option<f64>) -> Option<f64> {
+    if below == Some(0.0) {
+        fields.reader.problem(
+            item.place,
+            "no share is below 0 %",
+            "write the smallest share that is too much: 0.01 %",
+        );
+        return None;
+    }
+    below
+}
+
+/// The item of `below`, which has to be there.
+fn limit<'a>(fields: &Fields<'a>) -> Option<&'a Item> {
+    let item = fields.get("below");
+    if item.is_none() && !fields.has_slip(&["below"]) {
+        fields
+            .reader
+            .problem(fields.place, "the objective has no limit", "add `below:`");
+    }
+    item
+}
+
+/// `p99`, `p99.9`, `p999`.
+fn quantile(reader: &Reader<'_>, item: &Item) -> Option<f64> {
+    let text = reader.scalar(item, "a quantile")?;
+    let digits = if text == "p999" {
+        Some("99.9")
+    } else {
+        text.strip_prefix('p')
+    };
+    let quantile = digits
+        .filter(|digits| digits.chars().all(|c| c.is_ascii_digit() || c == '.'))
+        .and_then(unit::hundredth)
+        .filter(|quantile| *quantile > 0.0 && *quantile < 1.0);
+    if quantile.is_none() {
+        reader.problem(
+            item.place,
+            format!("`{text}` is no quantile"),
+            "write p50, p90, p95, p99, p99.9 or any other p above 0 and below 100",
+        );
+    }
+    quantile
+}
+
+/// A class of outcomes, or one outcome.
+fn class(reader: &Reader<'_>, item: &Item) -> Option<ErrorClass> {
+    let text = reader.scalar(item, "a class of outcomes")?;
+    let classes = Outcome::CLASSES
+        .iter()
+        .copied()
+        .filter(|class| *class != "ok");
+    if classes.clone().any(|class| class == text) {
+        return Some(ErrorClass::Class(text.to_owned()));
+    }
+    let outcome = text
+        .parse::<Outcome>()
+        .ok()
+        .filter(|outcome| !outcome.is_ok());
+    if outcome.is_none() {
+        let class = text.split('.').next().unwrap_or(text);
+        let words = Outcome::WORDED.iter().map(|(_, word)| *word);
+        let inside: Vec<&str> = words
+            .filter(|word| {
+                word.strip_prefix(class)
+                    .is_some_and(|rest| rest.starts_with('.'))
+            })
+            .collect();
+        let remedy = if inside.is_empty() {
+            choices(class, "classes", classes)
+        } else {
+            choices(text, "outcomes of this class", inside)
+        };
+        reader.problem(
+            item.place,
+            format!("`{text}` is no class of outcomes"),
+            remedy,
+        );
+    }
+    outcome.map(ErrorClass::One)
+}
+
+/// The series that `operation` means: its own name, or the only one of an operation with that name.
+/// The outer `None` is a problem, the inner one says that all operations are meant.
+fn operation(fields: &Fields<'_>, known: &Known<'_>) -> Option<Option<String>> {
+    let Some(item) = fields.get("operation") else {
+        return Some(None);
+    };
+    let text = fields.reader.scalar(item, "the name of an operation")?;
+    if known.series.known.iter().any(|series| series == text) {
+        return Some(Some(text.to_owned()));
+    }
+    let of_operation: Vec<&String> = known
+        .series
+        .known
+        .iter()
+        .zip(known.operations)
+        .filter(|(_, operation)| *operation == text)
+        .map(|(series, _)| series)
+        .collect();
+    match of_operation.as_slice() {
+        [series] => Some(Some((*series).clone())),
+        [] => {
+            fields.reader.reference(item, "operation", known.series);
+            None
+        }
+        several => {
+            let several: Vec<&str> = several.iter().map(|series| series.as_str()).collect();
+            fields.reader.problem(
+                item.place,
+                format!("the operation `{text}` is counted in several places"),
+                format!("name one of them: {}", several.join(", ")),
+            );
+            None
+        }
+    }
+}
+
+fn metric(fields: &Fields<'_>, known: &Known<'_>) -> Option<Subject> {
+    let reader = fields.reader;
+    let item = fields.get("metric")?;
+    fields.refuse(
+        &["operation", "class"],
+        "`metric`",
+        "a metric is the target's own number",
+    );
+    let series = reader.reference(item, "series", known.metrics);
+    let of = fields.get("of").map(|item| base(reader, item, known));
+    let limit = limit(fields);
+    let below = match of {
+        Some(_) => limit.and_then(|item| reader.share(item)),
+        None => limit.and_then(|item| number_limit(reader, item)),
+    };
+    let series = known.metrics.known.get(series?)?.clone();
+    let of = match of {
+        Some(base) => Some(base?),
+        None => None,
+    };
+    Some(Subject::Metric {
+        series,
+        below: below?,
+        of,
+    })
+}
+
+fn number_limit(reader: &Reader<'_>, item: &Item) -> Option<f64> {
+    if item
+        .scalar()
+        .is_some_and(|scalar| scalar.text.trim_end().ends_with('%'))
+    {
+        reader.problem(
+            item.place,
+            "a share of what?",
+            "add `of:` with a number or another series, PROBE.SERIES",
+        );
+        return None;
+    }
+    reader.number(item)
+}
+
+fn base(reader: &Reader<'_>, item: &Item, known: &Known<'_>) -> Option<MetricBase> {
+    let text = reader.scalar(item, "a number or a series")?;
+    if !text.starts_with(|c: char| c.is_ascii_digit()) {
+        let index = reader.reference(item, "series", known.metrics)?;
+        return known
+            .metrics
+            .known
+            .get(index)
+            .cloned()
+            .map(MetricBase::Series);
+    }
+    let number = reader.number(item)?;
+    if number <= 0.0 {
+        reader.problem(
+            item.place,
+            "nothing is a share of 0",
+            "write a number above 0",
+        );
+        return None;
+    }
+    Some(MetricBase::Number(number))
+}
+
+// ---- ids ----
+
+/// Gives every objective an id of its own. With several phases each is a check of its own, named `ID-PHASE`,
+/// so that these names have to differ as well.
+pub(crate) fn name_all(reader: &Reader<'_>, plan: &mut Plan, items: &[Item]) {
+    let mut taken: Vec<String> = Vec::new();
+    let phases: Vec<String> = plan
+        .timeline
+        .iter()
+        .map(|phase| phase.name.clone())
+        .collect();
+    let checks = |id: &str, objective: &Objective| -> Vec<String> {
+        match objective.phases.as_slice() {
+            [] | [_] => vec![id.to_owned()],
+            several => several
+                .iter()
+                .map(|index| format!("{id}-{}", phases[*index]))
+                .collect(),
+        }
+    };
+    for (objective, item) in plan.objectives.iter().zip(items) {
+        if objective.id.is_empty() {
+            continue;
+        }
+        let own = checks(&objective.id, objective);
+        if own.iter().any(|check| taken.contains(check)) {
+            reader.problem(
+                item.get("id").map_or(item.place, |id| id.place),
+                format!("two checks are called `{}`", objective.id),
+                "give one of them another `id:`",
+            );
+        }
+        taken.extend(own);
+    }
+    for objective in plan
+        .objectives
+        .iter_mut()
+        .filter(|objective| objective.id.is_empty())
+    {
+        let base = default_id(&objective.subject);
+        let with_phase = objective
+            .phases
+            .first()
+            .map(|index| format!("{base}-{}", phases[*index]));
+        let numbered = (2..).map(|number| format!("{base}-{number}"));
+        let candidates = std::iter::once(base.clone())
+            .chain(with_phase)
+            .chain(numbered);
+        for id in candidates {
+            let own = checks(&id, objective);
+            if !own.iter().any(|check| taken.contains(check)) {
+                taken.extend(own);
+                objective.id = id;
+                break;
+            }
+        }
+    }
+}
+
+/// `latency-p99`, `errors-http.503`, `throughput-echo`, `metric-site.queue`.
+fn default_id(subject: &Subject) -> String {
+    let with = |base: String, operation: &Option<String>| match operation {
+        Some(operation) => format!("{base}-{operation}"),
+        None => base,
+    };
+    match subject {
+        Subject::Latency {
+            quantile,
+            operation,
+            ..
+        } => with(
+            format!("latency-p{}", unit::times_hundred(*quantile)),
+            operation,
+        ),
+        Subject::Errors {
+            class, operation, ..
+        } => {
+            let base = match class {
+                Some(ErrorClass::Class(class)) => format!("errors-{class}"),
+                Some(ErrorClass::One(outcome)) => format!("errors-{outcome}"),
+                None => "errors".to_owned(),
+            };
+            with(base, operation)
+        }
+        Subject::Throughput { operation, .. } => with("throughput".to_owned(), operation),
+        Subject::Metric { series, .. } => format!("metric-{series}"),
+    }
+}
+
+/// The default id of an objective as it stands in the file, as far as it can be told from the text.
+pub(crate) fn written_id(item: &Item) -> Option<String> {
+    let text = |key: &str| {
+        item.get(key)
+            .and_then(Item::scalar)
+            .map(|scalar| scalar.text.clone())
+    };
+    if let Some(id) = text("id") {
+        return Some(id);
+    }
+    let operation = text("operation").map_or_else(String::new, |name| format!("-{name}"));
+    if let Some(word) = text("latency") {
+        let word = if word == "p999" {
+            "p99.9".to_owned()
+        } else {
+            word
+        };
+        return Some(format!("latency-{word}{operation}"));
+    }
+    if text("errors").is_some() {
+        let class = text("class").map_or_else(String::new, |class| format!("-{class}"));
+        return Some(format!("errors{class}{operation}"));
+    }
+    if text("throughput").is_some() {
+        return Some(format!("throughput{operation}"));
+    }
+    text("metric").map(|series| format!("metric-{series}"))
+}
+
+/// Operations that a point rule at 97.5 % needs before it can say that a share is below `limit`: from
+/// `(1 - limit)^n <= 0.025`.
+fn enough(limit: f64) -> f64 {
+    (0.025f64.ln() / (1.0 - limit).ln()).ceil()
+}
+
+/// Warns where a phase will probably hold too few operations for a verdict.
+pub(crate) fn too_few(reader: &Reader<'_>, plan: &Plan, objective: &Objective, item: &Item) {
+    let (limit, operation) = match &objective.subject {
+        Subject::Latency {
+            quantile,
+            operation,
+            ..
+        } => (1.0 - quantile, operation),
+        Subject::Errors {
+            below, operation, ..
+        } => (*below, operation),
+        Subject::Throughput { .. } | Subject::Metric { .. } => return,
+    };
+    let needed = enough(limit);
+    for index in &objective.phases {
+        let expected = match operation {
+            Some(series) => plan.expected_series(series, *index),
+            None => plan.expected_arrivals(*index),
+        };
+        if let Some(expected) = expected.filter(|expected| *expected < needed) {
+            let phase = &plan.timeline[*index].name;
+            reader.warning(
+                item.place,
+                format!("about {expected:.0} operations in `{phase}` are too few for a verdict"),
+                format!(
+                    "at least {needed} are needed: raise the rate, or let the phase last longer"
+                ),
+            );
+        }
+    }
+}
+
+/// Objectives that nothing in the plan can meet or miss.
+pub(crate) fn nothing_to_judge(reader: &Reader<'_>, plan: &Plan, items: &[Item]) {
+    for (objective, item) in plan.objectives.iter().zip(items) {
+        if matches!(objective.subject, Subject::Metric { .. }) {
+            continue;
+        }
+        let place = item.get("in").map_or(item.place, |item| item.place);
+        for index in &objective.phases {
+            if plan
+                .expected_arrivals(*index)
+                .is_some_and(|arrivals| arrivals < 0.5)
+            {
+                let name = &plan.timeline[*index].name;
+                reader.problem(
+                    place,
+                    format!("nothing is due in the phase `{name}`"),
+                    "raise its rate, or leave the phase out of `in`",
+                );
+            }
+        }
+        if let Subject::Throughput {
+            at_least: Rate(rate),
+            ..
+        } = objective.subject
+            && rate == 0.0
+        {
+            reader.problem(
+                item.place,
+                "every throughput is at least 0",
+                "write a rate above 0",
+            );
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! What is driven: stand-in sites, or an endpoint.
+
+use std::time::Duration;
+
+use super::endpoint::endpoint;
+use super::profile::profile;
+use super::reader::{Fields, Reader};
+use crate::grammar::target;
+use crate::plan::{Behaviour, Embedded, Profile, ServiceTime, Site, Target};
+use crate::text::tree::{Item, Node};
+
+/// The target and its profile. Without a value: one stand-in site.
+pub(crate) fn target(reader: &Reader<'_>, item: Option<&Item>) -> (Target, Profile) {
+    let default = || (Target::Embedded(embedded_default()), Profile::sop());
+    let Some(item) = item else {
+        return default();
+    };
+    let Some(fields) = Fields::open(reader, item, &target::TARGET) else {
+        return default();
+    };
+    let own_profile = fields.get("profile").and_then(|item| profile(reader, item));
+    if let Some(url) = fields.get("endpoint") {
+        fields.refuse(
+            &["sites"],
+            "`endpoint`",
+            "a target is either sites or an endpoint: keep one of them",
+        );
+        let endpoint = endpoint(&fields, url);
+        return (
+            Target::Endpoint(endpoint),
+            own_profile.unwrap_or_else(Profile::mcp),
+        );
+    }
+    let for_endpoints = ["headers", "bearer", "allow_host", "resolver"];
+    fields.refuse(
+        &for_endpoints,
+        "stand-in sites",
+        "it belongs to `endpoint: URL`",
+    );
+    let sites = fields
+        .get("sites")
+        .map_or_else(|| embedded_default().sites, |item| sites(reader, item));
+    let tls = fields.get("tls").and_then(|item| match item.node {
+        Node::Map(_) => {
+            reader.problem(
+                item.place,
+                "stand-in sites make their own certificates",
+                "write tls: true, or name an `endpoint`",
+            );
+            None
+        }
+        Node::Scalar(_) | Node::List(_) => reader.flag(item),
+    });
+    let embedded = Embedded {
+        sites,
+        tls: tls.unwrap_or(false),
+    };
+    (
+        Target::Embedded(embedded),
+        own_profile.unwrap_or_else(Profile::sop),
+    )
+}
+
+fn embedded_default() -> Embedded {
+    Embedded {
+        sites: vec![default_site("primary".to_owned())],
+        tls: false,
+    }
+}
+
+fn default_site(name: String) -> Site {
+    Site {
+        name,
+        nodes: 1,
+        pods: 2,
+        behaviour: Behaviour::default(),
+    }
+}
+
+impl Default for Behaviour {
+    fn default() -> Behaviour {
+        Behaviour {
+            service_time: ServiceTime::LogNormal {
+                median: Duration::from_millis(2),
+                p99: Duration::from_millis(20),
+            },
+            error_rate: 0.0,
+            capacity: 64,
+            queue: 256,
+            connections: 1000,
+            sessions: 10_000,
+            session_memory: 16 << 10,
+        }
+    }
+}
+
+fn sites(reader: &Reader<'_>, item: &Item) -> Vec<Site> {
+    let Some(entries) = reader.named(item, "a map of sites by name") else {
+        return Vec::new();
+    };
+    if entries.is_empty() {
+        reader.problem(
+            item.place,
+            "there is no site",
+            "write sites: { primary: { pods: 2 } }",
+        );
+    }
+    entries
+        .iter()
+        .map(|(key, item)| {
+            reader.check_name(&key.text, key.place);
+            site(reader, key.text.clone(), item)
+        })
+        .collect()
+}
+
+fn site(reader: &Reader<'_>, name: String, item: &Item) -> Site {
+    let mut site = default_site(name);
+    let Some(fields) = Fields::open(reader, item, &target::SITE) else {
+        return site;
+    };
+    site.nodes = fields.count("nodes", 1).unwrap_or(site.nodes);
+    site.pods = fields.count("pods", 1).unwrap_or(site.pods.max(site.nodes));
+    if site.pods < site.nodes {
+        reader.problem(
+            fields.key_place("pods"),
+            format!(
+                "{} pods leave some of {} nodes empty",
+                site.pods, site.nodes
+            ),
+            format!("write pods: {} or more, or fewer nodes", site.nodes),
+        );
+    }
+    if let Some(item) = fields.get("behaviour") {
+        site.behaviour = behaviour(reader, item);
+    }
+    site
+}
+
+fn behaviour(reader: &Reader<'_>, item: &Item) -> Behaviour {
+    let default = Behaviour::default();
+    let Some(fields) = Fields::open(reader, item, &target::BEHAVIOUR) else {
+        return default;
+    };
+    let service_time = fields
+        .get("service_time")
+        .and_then(|item| service_time(reader, item));
+    Behaviour {
+        service_time: service_time.unwrap_or(default.service_time),
+        error_rate: fields.share("error_rate").unwrap_or(default.error_rate),
+        capacity: fields.count("capacity", 1).unwrap_or(default.capacity),
+        queue: fields.count("queue", 0).unwrap_or(default.queue),
+        connections: fields
+            .count("connections", 1)
+            .unwrap_or(default.connections),
+        sessions: fields.count("sessions", 1).unwrap_or(default.sessions),
+        session_memory: fields
+            .size("session_memory")
+            .unwrap_or(default.session_memory),
+    }
+}
+
+fn service_time(reader: &Reader<'_>, item: &Item) -> Option<ServiceTime> {
+    if !matches!(item.node, Node::Map(_)) {
+        return reader.duration(item).map(ServiceTime::Fixed);
+    }
+    let fields = Fields::open(reader, item, &target::SERVICE_TIME)?;
+    if fields.get("fixed").is_some() {
+        return fields.duration("fixed").map(ServiceTime::Fixed);
+    }
+    if fields.get("exponential").is_some() {
+        return fields
+            .length("exponential")
+            .map(|mean| ServiceTime::Exponential { mean });
+    }
+    if fields.get("uniform").is_some() {
+        return fields
+            .range("uniform")
+            .map(|(low, high)| ServiceTime::Uniform { low, high });
+    }
+    let lognormal = Fields::open(reader, fields.get("lognormal")?, &target::LOGNORMAL)?;
+    let (median, p99) = (lognormal.length("median"), lognormal.length("p99"));
+    let (median, p99) = (median?, p99?);
+    if p99 < median {
+        reader.problem(
+            lognormal.key_place("p99"),
+            "the p99 is below the median",
+            "write the larger duration as p99",
+        );
+        return None;
+    }
+    Some(ServiceTime::LogNormal { median, p99 })
+}

@@ -1,0 +1,120 @@
+//! The maps below `probes:` and `objectives:`.
+
+use super::{Kind, What, key};
+
+pub(crate) static PROBE: Kind = Kind {
+    name: "probe",
+    about: "A page of the target that is read beside the load.",
+    keys: &[
+        key(
+            "path",
+            What::Pattern("^/\\S*$"),
+            None,
+            "Path on the target: /metrics/prometheus.",
+        ),
+        key(
+            "url",
+            What::Pattern("^https?://\\S+$"),
+            None,
+            "A whole URL.",
+        ),
+        key("every", What::Duration, Some("1s"), "How often it is read."),
+        key(
+            "prometheus",
+            What::Named(&What::Text),
+            None,
+            "The page is Prometheus text. Our name of a series, and the metric: name or name{label=\"value\"}; \
+             samples that match are added up.",
+        ),
+        key(
+            "json",
+            What::Named(&What::Pointer),
+            None,
+            "The page is JSON. Our name of a series, and where its number stands: /pointer.",
+        ),
+    ],
+    required: &[],
+    one_of: &["prometheus", "json"],
+};
+
+pub(crate) static OBJECTIVE: Kind = Kind {
+    name: "objective",
+    about: "One limit that has to hold.",
+    keys: &[
+        key(
+            "latency",
+            What::Pattern("^p[0-9]{1,2}(\\.[0-9]+)?$|^p999$"),
+            None,
+            "A quantile of the response time (p50, p99, p99.9), below `below`. Every operation that was due \
+             counts; one that failed is over every limit.",
+        ),
+        key(
+            "errors",
+            What::Share,
+            None,
+            "The share of operations that do not end well is below this one.",
+        ),
+        key(
+            "throughput",
+            What::Rate,
+            None,
+            "At least so many operations a second end well.",
+        ),
+        key(
+            "metric",
+            What::OperationName,
+            None,
+            "Each sample of a probe's series, PROBE.SERIES, is below `below`.",
+        ),
+        key(
+            "below",
+            What::OneOf(&[What::Duration, What::Share, What::Number]),
+            None,
+            "The limit: a duration for `latency`; for `metric` a number, or a share with `of`.",
+        ),
+        key(
+            "of",
+            What::OneOf(&[What::Number, What::OperationName]),
+            None,
+            "What the share of a metric is taken of: a number, or another series.",
+        ),
+        key(
+            "class",
+            What::OperationName,
+            None,
+            "Count only these failures: a class (`connect`) or one outcome (`http.503`).",
+        ),
+        key(
+            "operation",
+            What::OperationName,
+            None,
+            "Look only at this operation. Default: all of them.",
+        ),
+        key(
+            "in",
+            What::OneOf(&[What::Name, What::List(&What::Name)]),
+            None,
+            "Phases to look at. Default: those that are measured.",
+        ),
+        key(
+            "over",
+            What::Duration,
+            None,
+            "Judge every window of this length. Default: once over the whole phase.",
+        ),
+        key(
+            "abort",
+            What::Flag,
+            Some("false"),
+            "End the run as soon as it cannot be met any more.",
+        ),
+        key(
+            "id",
+            What::OperationName,
+            None,
+            "The check's name in results. Default: made of the other keys.",
+        ),
+    ],
+    required: &[],
+    one_of: &["latency", "errors", "throughput", "metric"],
+};

@@ -1,0 +1,519 @@
+//! The maps below `load:` and `timeline:`.
+
+use super::{Kind, What, key};
+
+pub(crate) static LOAD: Kind = Kind {
+    name: "load",
+    about: "Load: when operations are due, in which sessions, and which they are.",
+    keys: &[
+        key(
+            "rate",
+            What::Rate,
+            None,
+            "Open load at a constant rate; short for `arrivals: {constant: ...}`.",
+        ),
+        key(
+            "spacing",
+            What::Words(&SPACINGS),
+            Some("even"),
+            "How arrivals lie around `rate`.",
+        ),
+        key(
+            "arrivals",
+            What::Map(&ARRIVALS),
+            None,
+            "Open load: arrivals come when they come, whatever the target does.",
+        ),
+        key(
+            "closed",
+            What::Map(&CLOSED),
+            None,
+            "Closed load: each session sends its next flow after the last one ended.",
+        ),
+        key(
+            "max_in_flight",
+            What::Count(1),
+            Some("2000"),
+            "Operations under way at once; one more is not sent and counts as `not_sent.in_flight_limit`. \
+             Default for closed loads: the number of sessions.",
+        ),
+        key(
+            "sessions",
+            What::Map(&SESSIONS),
+            None,
+            "The MCP sessions that carry the load.",
+        ),
+        key(
+            "operations",
+            What::List(&What::Map(&OPERATION)),
+            None,
+            "What can be sent. An operation that no flow uses is started on its own, by its weight.",
+        ),
+        key(
+            "flows",
+            What::List(&What::Map(&FLOW)),
+            None,
+            "Operations in a fixed order, one after the other in one session.",
+        ),
+        key(
+            "csv",
+            What::Text,
+            None,
+            "CSV file with a head line, for `{{csv.COLUMN}}`.",
+        ),
+    ],
+    required: &["operations"],
+    one_of: &[],
+};
+
+pub(crate) static SPACINGS: [&str; 3] = ["even", "poisson", "uniform"];
+
+pub(crate) static ARRIVALS: Kind = Kind {
+    name: "arrivals",
+    about: "The rate over time, and how arrivals lie around it.",
+    keys: &[
+        key("constant", What::Rate, None, "Always the same rate."),
+        key(
+            "poisson",
+            What::Rate,
+            None,
+            "A constant rate with Poisson spacing: what independent clients do.",
+        ),
+        key(
+            "uniform",
+            What::Rate,
+            None,
+            "A constant rate, each arrival anywhere in its slot.",
+        ),
+        key(
+            "ramp",
+            What::Map(&RAMP),
+            None,
+            "Straight from one rate to another, then constant.",
+        ),
+        key(
+            "steps",
+            What::List(&What::Map(&RATE_STEP)),
+            None,
+            "Each rate for its time; the last one stays.",
+        ),
+        key("spike", What::Map(&SPIKE), None, "One peak."),
+        key(
+            "burst",
+            What::Map(&BURST),
+            None,
+            "A peak at the start of each period.",
+        ),
+        key(
+            "sine",
+            What::Map(&SINE),
+            None,
+            "A wave around a mean, like day and night.",
+        ),
+        key(
+            "trace",
+            What::Text,
+            None,
+            "File with one due time a line, in seconds without a unit, ascending; `#` begins a comment.",
+        ),
+        key(
+            "spacing",
+            What::Words(&SPACINGS),
+            Some("even"),
+            "How arrivals lie around the rate: `even`, `poisson` (independent clients) or `uniform` \
+             (anywhere in their slot).",
+        ),
+    ],
+    required: &[],
+    one_of: &[
+        "constant", "poisson", "uniform", "ramp", "steps", "spike", "burst", "sine", "trace",
+    ],
+};
+
+pub(crate) static RAMP: Kind = Kind {
+    name: "ramp",
+    about: "A straight change of the rate.",
+    keys: &[
+        key("from", What::Rate, None, "Rate at the start."),
+        key(
+            "to",
+            What::Rate,
+            None,
+            "Rate at the end, kept from then on.",
+        ),
+        key(
+            "over",
+            What::Duration,
+            None,
+            "How long the change takes. Default: the whole phase or timeline.",
+        ),
+    ],
+    required: &["from", "to"],
+    one_of: &[],
+};
+
+pub(crate) static RATE_STEP: Kind = Kind {
+    name: "rate_step",
+    about: "A rate for a time.",
+    keys: &[
+        key("rate", What::Rate, None, "The rate."),
+        key(
+            "for",
+            What::Duration,
+            None,
+            "How long; the last step stays.",
+        ),
+    ],
+    required: &["rate", "for"],
+    one_of: &[],
+};
+
+pub(crate) static SPIKE: Kind = Kind {
+    name: "spike",
+    about: "One peak over a base.",
+    keys: &[
+        key("base", What::Rate, None, "Rate before and after."),
+        key("peak", What::Rate, None, "Rate of the peak."),
+        key("at", What::Duration, None, "When the peak begins."),
+        key("for", What::Duration, None, "How long it lasts."),
+    ],
+    required: &["base", "peak", "at", "for"],
+    one_of: &[],
+};
+
+pub(crate) static BURST: Kind = Kind {
+    name: "burst",
+    about: "A peak at the start of each period.",
+    keys: &[
+        key("base", What::Rate, None, "Rate between the peaks."),
+        key("peak", What::Rate, None, "Rate of the peaks."),
+        key("every", What::Duration, None, "Length of a period."),
+        key("for", What::Duration, None, "How long each peak lasts."),
+    ],
+    required: &["base", "peak", "every", "for"],
+    one_of: &[],
+};
+
+pub(crate) static SINE: Kind = Kind {
+    name: "sine",
+    about: "mean + amplitude * sin(2 pi t / period).",
+    keys: &[
+        key(
+            "mean",
+            What::Rate,
+            None,
+            "Rate at the start, and on average.",
+        ),
+        key(
+            "amplitude",
+            What::Rate,
+            None,
+            "How far the rate goes up and down; at most the mean.",
+        ),
+        key("period", What::Duration, None, "Time of one wave."),
+    ],
+    required: &["mean", "amplitude", "period"],
+    one_of: &[],
+};
+
+pub(crate) static CLOSED: Kind = Kind {
+    name: "closed",
+    about: "Closed load. Its latency hides how long clients would have waited: prefer open load.",
+    keys: &[key(
+        "think",
+        THINK_TIME,
+        Some("0s"),
+        "Pause of a session between its flows.",
+    )],
+    required: &[],
+    one_of: &[],
+};
+
+const THINK_TIME: What = What::OneOf(&[What::Duration, What::Map(&THINK)]);
+
+pub(crate) static THINK: Kind = Kind {
+    name: "think",
+    about: "A pause that is drawn each time.",
+    keys: &[
+        key(
+            "exponential",
+            What::Duration,
+            None,
+            "Exponential with this mean.",
+        ),
+        key(
+            "uniform",
+            What::Pair(&What::Duration),
+            None,
+            "Anywhere between two durations: [100ms, 300ms].",
+        ),
+    ],
+    required: &[],
+    one_of: &["exponential", "uniform"],
+};
+
+pub(crate) static SESSIONS: Kind = Kind {
+    name: "sessions",
+    about: "The MCP sessions that carry a load. Operation k uses session k modulo their number.",
+    keys: &[
+        key("count", What::Count(1), Some("10"), "How many sessions."),
+        key(
+            "open_rate",
+            What::Rate,
+            Some("100/s"),
+            "Sessions opened a second, before the timeline starts and when one ended.",
+        ),
+        key(
+            "lifetime",
+            What::Pattern("^(run|[0-9]+ calls|[0-9.]+ ?(ns|us|ms|s|min|h|d))$"),
+            Some("run"),
+            "When a session is ended and opened again: `run` (never), `100 calls`, or a duration.",
+        ),
+        key(
+            "end",
+            What::Words(&SESSION_ENDS),
+            Some("delete"),
+            "How a session ends: `delete` (DELETE, then the connection is closed), `drop` (the connection is \
+             closed, the server is not told), `leak` (nothing is done).",
+        ),
+    ],
+    required: &[],
+    one_of: &[],
+};
+
+pub(crate) static SESSION_ENDS: [&str; 3] = ["delete", "drop", "leak"];
+
+pub(crate) static OPERATION: Kind = Kind {
+    name: "operation",
+    about: "One request and what has to come back.",
+    keys: &[
+        key("tool", What::Text, None, "tools/call of this tool."),
+        key("resource", What::Text, None, "resources/read of this URI."),
+        key("prompt", What::Text, None, "prompts/get of this prompt."),
+        key(
+            "method",
+            What::OperationName,
+            None,
+            "Any other method, with its `params`.",
+        ),
+        key(
+            "name",
+            What::OperationName,
+            None,
+            "Unique in the load. Default: the tool's name, or the method.",
+        ),
+        key(
+            "arguments",
+            What::Template,
+            None,
+            "Arguments of the tool or prompt; texts may hold templates.",
+        ),
+        key(
+            "params",
+            What::Template,
+            None,
+            "Parameters of the method; texts may hold templates.",
+        ),
+        key(
+            "weight",
+            What::Weight,
+            Some("1"),
+            "How often it is started on its own, relative to other weights.",
+        ),
+        key(
+            "timeout",
+            What::Duration,
+            Some("5s"),
+            "From the due time to the result.",
+        ),
+        key(
+            "max_answer",
+            What::Size,
+            Some("1MiB"),
+            "A larger answer is `protocol.oversize`.",
+        ),
+        key(
+            "expect",
+            What::OneOf(&[What::Words(&EXPECTATIONS), What::Map(&EXPECT)]),
+            Some("result"),
+            "What has to come back: `result`, `tool_error` (isError: true), or {rpc_error: CODE}.",
+        ),
+        key(
+            "check",
+            What::OneOf(&[CHECKS, What::List(&CHECKS)]),
+            None,
+            "Conditions on the result, by JSON pointer; `{{argument}}` stands for an argument as it was sent. \
+             `size` is the size of the whole answer.",
+        ),
+        key(
+            "save",
+            What::Named(&What::Pointer),
+            None,
+            "Values of the result that later steps of the flow use as `{{saved.NAME}}`.",
+        ),
+    ],
+    required: &[],
+    one_of: &["tool", "resource", "prompt", "method"],
+};
+
+pub(crate) static EXPECTATIONS: [&str; 2] = ["result", "tool_error"];
+
+const CHECKS: What = What::Pointed(&What::OneOf(&[What::Map(&CONDITION), What::Template]));
+
+pub(crate) static EXPECT: Kind = Kind {
+    name: "expect",
+    about: "An error that has to come back.",
+    keys: &[key(
+        "rpc_error",
+        What::Number,
+        None,
+        "Code of the JSON-RPC error.",
+    )],
+    required: &["rpc_error"],
+    one_of: &[],
+};
+
+pub(crate) static CONDITION: Kind = Kind {
+    name: "condition",
+    about: "Conditions on one value; all of them have to hold.",
+    keys: &[
+        key("equals", What::Template, None, "The same JSON value."),
+        key("contains", What::Text, None, "A text that holds this one."),
+        key("below", BOUND, None, "A number below this one."),
+        key("above", BOUND, None, "A number above this one."),
+        key(
+            "at_most",
+            BOUND,
+            None,
+            "A number that is not above this one.",
+        ),
+        key(
+            "at_least",
+            BOUND,
+            None,
+            "A number that is not below this one.",
+        ),
+        key(
+            "exists",
+            What::Flag,
+            None,
+            "True: there is such a value. False: there is none.",
+        ),
+    ],
+    required: &[],
+    one_of: &[],
+};
+
+/// A number; a size in the condition on `size`.
+const BOUND: What = What::OneOf(&[What::Number, What::Size]);
+
+pub(crate) static FLOW: Kind = Kind {
+    name: "flow",
+    about: "Operations in a fixed order. The first is due by the load's schedule, each other one after the result before it.",
+    keys: &[
+        key("name", What::OperationName, None, "Unique in the load."),
+        key(
+            "weight",
+            What::Weight,
+            Some("1"),
+            "How often it is started, relative to other weights.",
+        ),
+        key(
+            "steps",
+            What::List(&What::OneOf(&[What::OperationName, What::Map(&FLOW_STEP)])),
+            None,
+            "Names of operations, in their order.",
+        ),
+    ],
+    required: &["name", "steps"],
+    one_of: &[],
+};
+
+pub(crate) static FLOW_STEP: Kind = Kind {
+    name: "flow_step",
+    about: "A step with a pause before it.",
+    keys: &[
+        key(
+            "operation",
+            What::OperationName,
+            None,
+            "Name of the operation.",
+        ),
+        key(
+            "think",
+            THINK_TIME,
+            Some("0s"),
+            "Pause between the result before and this step.",
+        ),
+    ],
+    required: &["operation"],
+    one_of: &[],
+};
+
+pub(crate) static PHASE: Kind = Kind {
+    name: "phase",
+    about: "A named part of the timeline.",
+    keys: &[
+        key(
+            "phase",
+            What::Name,
+            None,
+            "The phase's name, unique in the timeline.",
+        ),
+        key("for", What::Duration, None, "How long it lasts."),
+        key(
+            "measured",
+            What::Flag,
+            Some("true"),
+            "False: counted and shown, but not judged (warm-up).",
+        ),
+        key(
+            "rate",
+            What::Rate,
+            None,
+            "The only load's rate in this phase, in place of its own.",
+        ),
+        key(
+            "spacing",
+            What::Words(&SPACINGS),
+            Some("even"),
+            "How arrivals lie around `rate`.",
+        ),
+        key(
+            "arrivals",
+            What::Map(&ARRIVALS),
+            None,
+            "The only load's arrivals in this phase, in place of its own.",
+        ),
+        key(
+            "loads",
+            What::Named(&What::Map(&PHASE_LOAD)),
+            None,
+            "The same for several loads, by name.",
+        ),
+    ],
+    required: &["phase", "for"],
+    one_of: &[],
+};
+
+pub(crate) static PHASE_LOAD: Kind = Kind {
+    name: "phase_load",
+    about: "A load's arrivals in one phase. Times count from the phase's start.",
+    keys: &[
+        key("rate", What::Rate, None, "A constant rate."),
+        key(
+            "spacing",
+            What::Words(&SPACINGS),
+            Some("even"),
+            "How arrivals lie around `rate`.",
+        ),
+        key(
+            "arrivals",
+            What::Map(&ARRIVALS),
+            None,
+            "Arrivals of any shape.",
+        ),
+    ],
+    required: &[],
+    one_of: &["rate", "arrivals"],
+};
