@@ -27,14 +27,14 @@ impl<'a> Sent<'a> {
 
 /// The outcome of an operation that got this response. `length` is of the whole body.
 pub fn judge(operation: &Operation, sent: Sent<'_>, message: &Message<'_>, length: u64) -> Outcome {
+    // The index after the last check: the expectation itself did not hold.
+    let missed = Outcome::CheckFailed(operation.checks.len() as u16);
     let (subject, unexpected) = match (message, operation.expect) {
         (Message::Response { result, .. }, Expectation::Result) => (
             *result,
             json::is_error(result).then_some(Outcome::ToolError),
         ),
         (Message::Response { result, .. }, Expectation::ToolError) => {
-            // The index after the last check: the expectation itself did not hold.
-            let missed = Outcome::CheckFailed(operation.checks.len() as u16);
             (*result, (!json::is_error(result)).then_some(missed))
         }
         (Message::Response { result, .. }, Expectation::RpcError(_)) => (
@@ -121,16 +121,18 @@ fn equals(value: &[u8], expected: &Expected, sent: Sent<'_>) -> bool {
 }
 
 fn contains(value: &[u8], expected: &Expected, sent: Sent<'_>) -> bool {
-    let Some(value) = text::characters(value) else {
-        return false;
-    };
-    let wanted: String = match expected {
-        Expected::Literal(literal) => argument_characters(literal).collect(),
-        Expected::Argument(index) => argument_characters(sent.argument(*index)).collect(),
-        Expected::Text(pieces) => spelled(pieces, sent).collect(),
-    };
-    // Searching needs both in one piece; this is the one check that allocates.
-    value.collect::<String>().contains(&wanted)
+    match expected {
+        Expected::Literal(wanted) => holds_value(value, wanted),
+        Expected::Argument(index) => holds_value(value, sent.argument(*index)),
+        Expected::Text(pieces) => text::contains_characters(value, || spelled(pieces, sent)),
+    }
+}
+
+fn holds_value(value: &[u8], wanted: &[u8]) -> bool {
+    match wanted.first() {
+        Some(b'"') => text::contains(value, wanted),
+        _ => text::contains_characters(value, || argument_characters(wanted)),
+    }
 }
 
 /// The characters of a text made of pieces.

@@ -1,5 +1,8 @@
 //! The answer to one request, from its bytes to its messages. The same connection begins it anew for the next.
 //!
+//! [`Exchange::begin`], then [`Exchange::next`] on what was read until it says that all is used up or that the answer is
+//! over, and [`Exchange::end_of_stream`] when the connection ends first.
+//!
 //! A JSON body that comes in one piece is looked at where it lies; anything else is gathered first.
 
 use firedrill_scenarios::Outcome;
@@ -51,7 +54,7 @@ impl Exchange {
         self.body_told = false;
     }
 
-    /// Bytes of the answer's body.
+    /// Bytes of the answer's body that have been read.
     pub fn body_length(&self) -> u64 {
         self.received
     }
@@ -81,10 +84,9 @@ impl Exchange {
     ) -> Event<'s> {
         loop {
             if !pending.is_empty() {
-                match self.stream.next(pending, self.limit) {
+                match self.read_stream(pending) {
                     Ok(Some(sse::Event::Message)) => return Event::Message(self.stream.data()),
-                    Ok(Some(sse::Event::Priming)) => continue,
-                    Ok(None) => {}
+                    Ok(Some(sse::Event::Priming) | None) => continue,
                     Err(error) => return Event::Broken(stream_fault(error)),
                 }
             }
@@ -98,24 +100,35 @@ impl Exchange {
                     self.head = Some(head);
                     return Event::Head(head);
                 }
-                Step::Body(piece) => {
-                    self.received += piece.len() as u64;
-                    match self.kind() {
-                        Kind::Stream => *pending = piece,
-                        Kind::Ignored => {}
-                        Kind::Json if self.received > self.limit => {
+                Step::Body(piece) => match self.kind() {
+                    Kind::Stream => *pending = piece,
+                    Kind::Ignored => self.received += piece.len() as u64,
+                    Kind::Json => {
+                        self.received += piece.len() as u64;
+                        if self.received > self.limit {
                             return Event::Broken(Outcome::Protocol(ProtocolFault::Oversize));
                         }
-                        Kind::Json if self.body.is_empty() && self.decoder.is_body_complete() => {
+                        if self.body.is_empty() && self.decoder.is_body_complete() {
                             self.body_told = true;
                             return Event::Message(piece);
                         }
-                        Kind::Json => self.body.extend_from_slice(piece),
+                        self.body.extend_from_slice(piece);
                     }
-                }
+                },
                 Step::End => return self.over(input),
             }
         }
+    }
+
+    /// Reads on in an event stream. Its bytes count as they are read, so that how they were cut makes no difference.
+    fn read_stream(&mut self, pending: &mut &[u8]) -> Result<Option<sse::Event>, BadStream> {
+        let before = pending.len();
+        let event = self.stream.next(pending, self.limit)?;
+        self.received += (before - pending.len()) as u64;
+        if self.received > self.limit {
+            return Err(BadStream::TooLarge);
+        }
+        Ok(event)
     }
 
     /// The end of the answer: a body that was gathered is told first.
@@ -168,6 +181,7 @@ impl Exchange {
             Eof::BeforeAnswer => {
                 Event::Broken(Outcome::Transport(TransportFailure::EofBeforeResponse))
             }
+            Eof::NotHttp => Event::Broken(Outcome::Protocol(ProtocolFault::BadHttp)),
             Eof::MidAnswer => Event::Broken(Outcome::Transport(TransportFailure::EofMidBody)),
         }
     }
@@ -184,6 +198,9 @@ enum Kind {
 fn stream_fault(error: BadStream) -> Outcome {
     Outcome::Protocol(match error {
         BadStream::TooLarge => ProtocolFault::Oversize,
-        BadStream::Cut => ProtocolFault::SseFraming,
+        BadStream::Cut | BadStream::Junk => ProtocolFault::SseFraming,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,19 @@
 //!
 //! - [`envelope`]: which JSON-RPC message is this?
 //! - [`find`]: the value at a pointer
+//! - [`values_equal`]: do two values mean the same?
 //! - [`text`]: strings compared with their escapes undone
 //! - `scan`: the validating scanner below all of them
+//!
+//! Of a key that occurs twice in an object the last counts, as it does for most parsers.
 
+mod compare;
+mod place;
 mod scan;
 pub mod text;
+
+pub use compare::{number, values_equal};
+pub use place::find;
 
 use scan::Scanner;
 
@@ -73,14 +81,18 @@ pub fn envelope(text: &[u8]) -> Result<Message<'_>, BadMessage> {
     parts.message().ok_or(BadMessage::Rpc)
 }
 
-/// The elements of a batch, one after another; `None` when the text is no array.
+/// The messages of a batch, one after another; `None` when the text is no array, an empty one, or not JSON, all of
+/// which [`envelope`] has an error for.
 pub fn batch(text: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
-    let mut scanner = Scanner::new(text);
-    scanner.space();
-    if scanner.peek() != Some(b'[') {
+    let text = text.trim_ascii();
+    if text.first() != Some(&b'[') || std::str::from_utf8(text).is_err() {
         return None;
     }
-    Some(scanner.elements())
+    let mut whole = Scanner::new(text);
+    whole.value().and_then(|_| whole.finish()).ok()?;
+    let mut elements = Scanner::new(text).elements().peekable();
+    elements.peek()?;
+    Some(elements)
 }
 
 #[derive(Default)]
@@ -100,7 +112,22 @@ impl<'a> Parts<'a> {
             b"\"method\"" => self.method = Some(value),
             b"\"result\"" => self.result = Some(value),
             b"\"error\"" => self.error = Some(value),
+            spelled if spelled.contains(&b'\\') => self.take_escaped(spelled, value),
             _ => {}
+        }
+    }
+
+    /// A key that is written with escapes is the same key.
+    fn take_escaped(&mut self, key: &[u8], value: &'a [u8]) {
+        let keys: [&[u8]; 5] = [
+            b"\"jsonrpc\"",
+            b"\"id\"",
+            b"\"method\"",
+            b"\"result\"",
+            b"\"error\"",
+        ];
+        if let Some(plain) = keys.into_iter().find(|plain| text::equal(key, plain)) {
+            self.take(plain, value);
         }
     }
 
@@ -151,73 +178,11 @@ fn read_id(id: Option<&[u8]>) -> Id<'_> {
     }
 }
 
-/// The value at a JSON pointer (RFC 6901) in a text that is known to be JSON. Of a key that occurs twice the
-/// first counts.
-pub fn find<'a, S: AsRef<str>>(text: &'a [u8], pointer: &[S]) -> Option<&'a [u8]> {
-    let mut place = text;
-    for step in pointer {
-        place = member(place, step.as_ref())?;
-    }
-    let mut scanner = Scanner::new(place);
-    scanner.space();
-    scanner.value().ok()
-}
-
-fn member<'a>(text: &'a [u8], step: &str) -> Option<&'a [u8]> {
-    let mut scanner = Scanner::new(text);
-    scanner.space();
-    match scanner.peek()? {
-        b'{' => {
-            let mut found = None;
-            scanner
-                .object(|key, value| {
-                    if found.is_none() && text::equals_plain(key, step) {
-                        found = Some(value);
-                    }
-                })
-                .ok()?;
-            found
-        }
-        b'[' => {
-            // RFC 6901: no leading zeros.
-            if step.len() > 1 && step.starts_with('0') {
-                return None;
-            }
-            scanner.elements().nth(step.parse().ok()?)
-        }
-        _ => None,
-    }
-}
-
-/// The number that the text is.
-pub fn number(text: &[u8]) -> Option<f64> {
-    if !matches!(text.first()?, b'-' | b'0'..=b'9') {
-        return None;
-    }
-    std::str::from_utf8(text).ok()?.parse().ok()
-}
-
 /// True when a result says `"isError": true`.
 pub fn is_error(result: &[u8]) -> bool {
     // Most results do not have the word in them: a search is cheaper than a scan.
     memchr::memmem::find(result, b"\"isError\"").is_some()
         && find(result, &["isError"]) == Some(b"true")
-}
-
-/// Semantic equality: objects whatever their order, numbers by value, strings with escapes undone.
-pub fn values_equal(left: &[u8], right: &[u8]) -> bool {
-    if left == right {
-        return true;
-    }
-    match (left.first(), right.first()) {
-        (Some(b'"'), Some(b'"')) => text::equal(left, right),
-        (Some(b'[' | b'{'), Some(b'[' | b'{')) => {
-            // Containers are rare in checks: a tree of each is simple, and right.
-            let tree = |text: &[u8]| serde_json::from_slice::<serde_json::Value>(text).ok();
-            tree(left).is_some_and(|left| Some(left) == tree(right))
-        }
-        _ => number(left).is_some_and(|left| Some(left) == number(right)),
-    }
 }
 
 #[cfg(test)]

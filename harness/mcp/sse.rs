@@ -17,6 +17,8 @@ pub enum BadStream {
     TooLarge,
     #[error("the stream ended inside an event")]
     Cut,
+    #[error("the stream held lines that are no fields of an event, and no event")]
+    Junk,
 }
 
 #[derive(Debug, Default)]
@@ -24,21 +26,42 @@ pub struct Parser {
     /// A line that has not come whole.
     line: Vec<u8>,
     data: Vec<u8>,
-    has_data: bool,
-    has_id: bool,
+    event: Fields,
     /// The last event has been told: its data goes when the next byte is looked at.
     told: bool,
     /// The last line ended with CR: an LF right after it belongs to the same end.
     after_cr: bool,
+    /// The first line, which may begin with a byte order mark, has been read.
     started: bool,
+    /// Some line was no field of an event, and no comment.
+    junk: bool,
+    /// Some event had data.
+    spoken: bool,
+}
+
+/// What the event that is being read has said so far, beside its data.
+#[derive(Debug, Default)]
+struct Fields {
+    data: bool,
+    id: bool,
+    /// Of another type than `message`: such events are not part of MCP.
+    foreign: bool,
 }
 
 impl Parser {
+    /// Makes ready for another stream; memory is kept.
     pub fn begin(&mut self) {
-        self.line.clear();
-        self.data.clear();
-        (self.has_data, self.has_id, self.told) = (false, false, false);
-        (self.after_cr, self.started) = (false, false);
+        let (mut line, mut data) = (
+            std::mem::take(&mut self.line),
+            std::mem::take(&mut self.data),
+        );
+        line.clear();
+        data.clear();
+        *self = Parser {
+            line,
+            data,
+            ..Parser::default()
+        };
     }
 
     /// The data of the event that was told last.
@@ -102,12 +125,15 @@ impl Parser {
     /// The stream has ended.
     ///
     /// # Errors
-    /// When an event had begun and not ended: the standard throws it away, and with it perhaps a result.
+    /// When an event had begun and not ended: the standard throws it away, and with it perhaps a result. And when
+    /// nothing in the stream was an event: lines that the standard ignores were then meant to be something.
     pub fn end(&self) -> Result<(), BadStream> {
-        if self.line.is_empty() && !self.has_data {
-            Ok(())
-        } else {
+        if !self.line.is_empty() || self.event.data {
             Err(BadStream::Cut)
+        } else if self.junk && !self.spoken {
+            Err(BadStream::Junk)
+        } else {
+            Ok(())
         }
     }
 
@@ -128,28 +154,30 @@ impl Parser {
         let value = value.strip_prefix(b" ").unwrap_or(value);
         match name {
             b"data" => {
-                if std::mem::replace(&mut self.has_data, true) {
+                if std::mem::replace(&mut self.event.data, true) {
                     self.data.push(b'\n');
                 }
                 self.data.extend_from_slice(value);
             }
-            b"id" => self.has_id = true,
-            // `event`, `retry` and what nobody knows yet: a load client never resumes.
-            _ => {}
+            b"id" => self.event.id = true,
+            b"event" => self.event.foreign = !matches!(value, b"" | b"message"),
+            // A load client never comes back to a stream.
+            b"retry" => {}
+            _ => self.junk = true,
         }
         None
     }
 
     fn dispatch(&mut self) -> Option<Event> {
-        let (had_data, had_id) = (
-            std::mem::take(&mut self.has_data),
-            std::mem::take(&mut self.has_id),
-        );
-        if had_data && !self.data.is_empty() {
-            self.told = true;
+        let event = std::mem::take(&mut self.event);
+        if event.data && !event.foreign && !self.data.is_empty() {
+            (self.told, self.spoken) = (true, true);
             return Some(Event::Message);
         }
         self.data.clear();
-        had_id.then_some(Event::Priming)
+        event.id.then_some(Event::Priming)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 use super::unquote;
 
 /// The characters of a JSON string (with its quotes), escapes undone. A lone surrogate becomes U+FFFD.
+#[derive(Clone)]
 pub struct Characters<'a> {
     rest: &'a str,
 }
@@ -85,4 +86,40 @@ pub fn equals_plain(text: &[u8], plain: &str) -> bool {
         return true;
     }
     characters(text).is_some_and(|own| own.eq(plain.chars()))
+}
+
+/// A JSON string holds another one.
+pub fn contains(text: &[u8], wanted: &[u8]) -> bool {
+    let plain = |json: &[u8]| memchr::memchr(b'\\', json).is_none();
+    match (unquote(text), unquote(wanted)) {
+        (Some(own), Some(wanted)) if plain(own) && plain(wanted) => {
+            memchr::memmem::find(own, wanted).is_some()
+        }
+        _ => characters(wanted).is_some_and(|wanted| contains_characters(text, || wanted.clone())),
+    }
+}
+
+/// A JSON string holds these characters one after another; `wanted` begins anew at each call.
+pub fn contains_characters<I>(text: &[u8], wanted: impl Fn() -> I) -> bool
+where
+    I: Iterator<Item = char>,
+{
+    let Some(mut place) = characters(text) else {
+        return false;
+    };
+    let Some(first) = wanted().next() else {
+        return true;
+    };
+    loop {
+        let mut from_here = place.clone();
+        match place.next() {
+            None => return false,
+            Some(character) if character == first => {
+                if wanted().all(|character| from_here.next() == Some(character)) {
+                    return true;
+                }
+            }
+            Some(_) => {}
+        }
+    }
 }
