@@ -1,6 +1,6 @@
 //! Starting a site and ending it.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -9,18 +9,12 @@ use thiserror::Error;
 
 use crate::child::{Program, Spawned};
 use crate::clock;
-use crate::front::{FrontConfig, PodAddress};
-use crate::pod::PodConfig;
+use crate::layout::{self, PartConfig};
 use crate::role::{Announcement, Role};
-use crate::site::{PODS_MAX, Profile, SiteConfig};
-use crate::store::StoreConfig;
+use crate::site::SiteConfig;
 
 /// From SIGTERM to SIGKILL.
 const GRACE: Duration = Duration::from_secs(1);
-/// A message of erlmcp is at most this long, in bytes.
-const MESSAGE_MAX: usize = 16 << 20;
-const STORE_TIMEOUT: Duration = Duration::from_secs(5);
-const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Why a site could not be started. Processes that were started before are ended again.
 #[derive(Debug, Error)]
@@ -72,59 +66,6 @@ pub struct Exited {
     pub status: ExitStatus,
 }
 
-#[derive(Debug, Clone)]
-enum PartConfig {
-    Pod(PodConfig),
-    Store(StoreConfig),
-    Front(FrontConfig),
-}
-
-impl PartConfig {
-    fn role(&self) -> Role {
-        match self {
-            PartConfig::Pod(_) => Role::Pod,
-            PartConfig::Store(_) => Role::Store,
-            PartConfig::Front(_) => Role::Front,
-        }
-    }
-
-    fn name(&self, site: &str) -> String {
-        match self {
-            PartConfig::Pod(pod) => pod.name.clone(),
-            PartConfig::Store(_) | PartConfig::Front(_) => {
-                format!("{site}-{}", self.role().as_str())
-            }
-        }
-    }
-
-    fn node(&self) -> Option<String> {
-        match self {
-            PartConfig::Pod(pod) => Some(pod.node.clone()),
-            PartConfig::Store(_) | PartConfig::Front(_) => None,
-        }
-    }
-
-    /// So that a process which is started again is found where it was.
-    fn pin(&mut self, address: SocketAddr, control: Option<SocketAddr>) {
-        match self {
-            PartConfig::Pod(pod) => {
-                pod.address = address;
-                pod.control = control.unwrap_or(pod.control);
-            }
-            PartConfig::Store(store) => store.address = address,
-            PartConfig::Front(front) => front.address = address,
-        }
-    }
-
-    fn spawn(&self, program: &Program, nice: i32) -> std::io::Result<Spawned> {
-        match self {
-            PartConfig::Pod(pod) => Spawned::spawn(program, Role::Pod, nice, pod),
-            PartConfig::Store(store) => Spawned::spawn(program, Role::Store, nice, store),
-            PartConfig::Front(front) => Spawned::spawn(program, Role::Front, nice, front),
-        }
-    }
-}
-
 /// A site whose processes run. They are ended by [`RunningSite::stop`], or when this is dropped, or by the kernel
 /// when the thread that launched them ends.
 #[derive(Debug)]
@@ -133,7 +74,6 @@ pub struct RunningSite {
     program: Program,
     nice: i32,
     tls: bool,
-    front: SocketAddr,
     processes: Vec<Process>,
     /// Beside `processes`, with the same indices.
     parts: Vec<(PartConfig, Spawned)>,
@@ -149,134 +89,35 @@ pub fn launch(
     args_prefix: &[&str],
     config: &SiteConfig,
 ) -> Result<RunningSite, LaunchError> {
-    check(config)?;
+    let refuse = |reason| LaunchError::Config {
+        site: config.name.clone(),
+        reason,
+    };
+    config.check().map_err(refuse)?;
     let mut site = RunningSite {
         name: config.name.clone(),
         program: Program::new(program, args_prefix),
         nice: config.nice,
         tls: config.tls.is_some(),
-        front: address(config, 1)?,
         processes: Vec::new(),
         parts: Vec::new(),
     };
-    site.add(vec![PartConfig::Store(store(config)?)])?;
-    let store = site.processes[0].address;
-    let pods = (0..config.pods)
-        .map(|number| pod(config, number, store).map(PartConfig::Pod))
-        .collect::<Result<_, _>>()?;
-    site.add(pods)?;
-    let front = front(config, store, &site.processes)?;
-    site.add(vec![PartConfig::Front(front)])?;
-    if let Some(front) = site.processes.last() {
-        site.front = front.address;
-    }
+    let store = site.add(layout::store(config).map_err(refuse)?)?.address;
+    site.add_all(layout::pods(config, store).map_err(refuse)?)?;
+    let front = layout::front(config, store, &site.processes).map_err(refuse)?;
+    site.add(front)?;
     Ok(site)
 }
 
-fn check(config: &SiteConfig) -> Result<(), LaunchError> {
-    let refuse = |reason: String| {
-        Err(LaunchError::Config {
-            site: config.name.clone(),
-            reason,
-        })
-    };
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    if config.name.is_empty() || !config.name.chars().all(word) {
-        return refuse("the name has to consist of letters, digits and dashes".to_owned());
-    }
-    if !(1..=PODS_MAX).contains(&config.pods) {
-        return refuse(format!("{} pods: say 1 to {PODS_MAX}", config.pods));
-    }
-    if config.nodes == 0 {
-        return refuse("no nodes: say at least 1".to_owned());
-    }
-    if config.behaviour.capacity == 0 {
-        return refuse("a capacity of 0 never answers: say at least 1".to_owned());
-    }
-    if !(0.0..=1.0).contains(&config.behaviour.error_rate) {
-        return refuse(format!(
-            "error rate {}: say 0 to 1",
-            config.behaviour.error_rate
-        ));
-    }
-    if config.health.misses == 0 {
-        return refuse("0 misses make no pod ready: say at least 1".to_owned());
-    }
-    Ok(())
-}
-
-/// The `offset`-th address of the site, with a port for the kernel to choose.
-fn address(config: &SiteConfig, offset: u32) -> Result<SocketAddr, LaunchError> {
-    u32::from(config.addresses)
-        .checked_add(offset)
-        .map(Ipv4Addr::from)
-        .filter(|address| config.addresses.is_loopback() && address.is_loopback())
-        .map(|address| SocketAddr::from((address, 0)))
-        .ok_or_else(|| LaunchError::Config {
-            site: config.name.clone(),
-            reason: format!("addresses from {} on leave 127.0.0.0/8", config.addresses),
-        })
-}
-
-fn store(config: &SiteConfig) -> Result<StoreConfig, LaunchError> {
-    Ok(StoreConfig {
-        site: config.name.clone(),
-        address: address(config, 2)?,
-        directory: config.data.join("store"),
-        epoch: config.epoch,
-    })
-}
-
-fn pod(config: &SiteConfig, number: u32, store: SocketAddr) -> Result<PodConfig, LaunchError> {
-    let address = address(config, 11 + number)?;
-    Ok(PodConfig {
-        name: format!("{}-{number}", config.name),
-        site: config.name.clone(),
-        node: format!("{}-node-{}", config.name, number % config.nodes),
-        address,
-        control: address,
-        store,
-        behaviour: config.behaviour.clone(),
-        profile: config.profile,
-        reply: config.reply,
-        seed: config.seed,
-        message_max: MESSAGE_MAX,
-        store_timeout: STORE_TIMEOUT,
-    })
-}
-
-fn front(
-    config: &SiteConfig,
-    store: SocketAddr,
-    processes: &[Process],
-) -> Result<FrontConfig, LaunchError> {
-    let pods = processes
-        .iter()
-        .filter_map(|process| {
-            Some(PodAddress {
-                name: process.name.clone(),
-                node: process.node.clone()?,
-                address: process.address,
-                control: process.control?,
-            })
-        })
-        .collect();
-    Ok(FrontConfig {
-        site: config.name.clone(),
-        address: address(config, 1)?,
-        pods,
-        store,
-        profile: config.profile,
-        health: config.health.clone(),
-        connections_per_pod: config.behaviour.connections,
-        reply_timeout: REPLY_TIMEOUT,
-        tls: config.tls.clone(),
-    })
-}
-
 impl RunningSite {
+    fn add(&mut self, part: PartConfig) -> Result<&Process, LaunchError> {
+        let at = self.processes.len();
+        self.add_all(vec![part])?;
+        Ok(&self.processes[at])
+    }
+
     /// Spawns `parts` together and waits until each of them listens.
-    fn add(&mut self, parts: Vec<PartConfig>) -> Result<(), LaunchError> {
+    fn add_all(&mut self, parts: Vec<PartConfig>) -> Result<(), LaunchError> {
         let spawned = parts
             .into_iter()
             .map(|part| Ok((self.spawn(&part)?, part)))
@@ -334,7 +175,9 @@ impl RunningSite {
     /// Where clients connect: scheme, address and port, without a path. The MCP endpoint is `/mcp`.
     pub fn url(&self) -> String {
         let scheme = if self.tls { "https" } else { "http" };
-        format!("{scheme}://{}", self.front)
+        // `launch` adds the front door last, and returns no site without one.
+        let front = &self.processes[self.processes.len() - 1];
+        format!("{scheme}://{}", front.address)
     }
 
     /// All processes: the store, the pods in their order, the front door.
@@ -399,13 +242,5 @@ impl RunningSite {
 impl Drop for RunningSite {
     fn drop(&mut self) {
         self.end();
-    }
-}
-
-/// The path that tells the front door whether a pod is ready. In erlmcp's own code `/ready` always answers 503.
-pub(crate) fn readiness_path(profile: Profile) -> &'static str {
-    match profile {
-        Profile::Sop => "/ready",
-        Profile::Erlmcp => "/live",
     }
 }

@@ -1,9 +1,12 @@
 //! The stand-in erlmcp site: real processes over real sockets.
 //!
 //! ```text
-//! launch   starts a site: store, pods, front door, each a process of its own, and ends it
-//! role     the way into a child process: configuration on stdin, announcement on stdout
 //! site     what a caller says about a site
+//! launch   starts a site: store, pods, front door, each a process of its own, and ends it
+//! layout   which processes a site consists of; child: one of them, seen from its parent
+//! control  commands to a part that runs
+//! role     the way into a child process: configuration on stdin, announcement on stdout
+//! certificates     for a front door with TLS
 //! pod/     serves MCP over Streamable HTTP, and its health
 //! store/   keeps the ledger: a log on disk, acknowledged after the fsync
 //! front/   where clients connect: health checks, sessions kept with their pod, the view of the whole site
@@ -20,6 +23,7 @@ mod clock;
 pub mod control;
 mod front;
 mod launch;
+mod layout;
 mod metrics;
 mod pod;
 pub mod role;

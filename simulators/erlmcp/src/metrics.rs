@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::site::Profile;
 
@@ -45,6 +46,17 @@ impl Counters {
             sessions: self.sessions + other.sessions,
             sessions_capacity: self.sessions_capacity + other.sessions_capacity,
         }
+    }
+
+    /// Use against capacity.
+    pub(crate) fn usage(&self) -> Value {
+        let share = |used: u64, capacity: u64| json!({ "used": used, "capacity": capacity });
+        json!({
+            "connections": share(self.connections, self.connections_capacity),
+            "sessions": share(self.sessions, self.sessions_capacity),
+            "queue": share(self.queue, self.queue_capacity),
+            "operations": share(self.running, self.capacity),
+        })
     }
 
     /// The Prometheus text exposition. erlmcp's own code joins its lines without newlines, so that a

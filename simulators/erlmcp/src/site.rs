@@ -57,6 +57,33 @@ impl SiteConfig {
             epoch: 1,
         }
     }
+
+    /// Says what is wrong, and what to say instead.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        if self.name.is_empty() || !self.name.chars().all(word) {
+            return Err("the name has to consist of letters, digits and dashes".to_owned());
+        }
+        if !(1..=PODS_MAX).contains(&self.pods) {
+            return Err(format!("{} pods: say 1 to {PODS_MAX}", self.pods));
+        }
+        if self.nodes == 0 {
+            return Err("no nodes: say at least 1".to_owned());
+        }
+        if self.behaviour.capacity == 0 {
+            return Err("a capacity of 0 never answers: say at least 1".to_owned());
+        }
+        if !(0.0..=1.0).contains(&self.behaviour.error_rate) {
+            return Err(format!(
+                "error rate {}: say 0 to 1",
+                self.behaviour.error_rate
+            ));
+        }
+        if self.health.misses == 0 {
+            return Err("0 misses make no pod ready: say at least 1".to_owned());
+        }
+        Ok(())
+    }
 }
 
 /// How each pod behaves.

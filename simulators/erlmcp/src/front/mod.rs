@@ -106,6 +106,6 @@ impl Handler for Front {
     }
 
     fn connections_max(&self) -> u64 {
-        u64::from(self.config.connections_per_pod) * self.pods.ready_count()
+        u64::from(self.config.connections_per_pod) * self.config.pods.len() as u64
     }
 }

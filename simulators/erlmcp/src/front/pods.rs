@@ -9,9 +9,8 @@ use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 
 use super::{FrontConfig, PodAddress};
-use crate::launch::readiness_path;
 use crate::serve::Whole;
-use crate::site::HealthCheck;
+use crate::site::{HealthCheck, Profile};
 use crate::upstream::Upstream;
 
 pub(super) struct Pods {
@@ -136,6 +135,14 @@ impl Watcher {
     async fn check(&self) {
         let answer = get(&self.connection, self.path, self.health.timeout).await;
         self.pod.take_check(answer.is_some(), self.health.misses);
+    }
+}
+
+/// The path that tells whether a pod is ready. In erlmcp's own code `/ready` always answers 503.
+fn readiness_path(profile: Profile) -> &'static str {
+    match profile {
+        Profile::Sop => "/ready",
+        Profile::Erlmcp => "/live",
     }
 }
 

@@ -12,7 +12,6 @@ use super::{Front, FrontConfig};
 use crate::answer::{self, EXPOSITION};
 use crate::clock;
 use crate::metrics::Counters;
-use crate::pod::usage;
 use crate::serve::Whole;
 use crate::site::Profile;
 use crate::upstream::Upstream;
@@ -161,7 +160,7 @@ pub(super) async fn answer(front: &Front, page: Page) -> Response<Whole> {
         (Page::Resources, _) => {
             let counters = counters(front).await;
             let body =
-                json!({ "resources": crate::pod::resources(), "capacity": usage(&counters) });
+                json!({ "resources": crate::pod::resources(), "capacity": counters.usage() });
             answer::json(StatusCode::OK, &body)
         }
     }

@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 use super::{Pod, methods};
 use crate::answer::{self, EXPOSITION};
 use crate::clock;
-use crate::metrics::Counters;
 use crate::serve::{self, Handler, HangUp, Whole};
 use crate::site::Profile;
 
@@ -111,17 +110,7 @@ fn metrics(pod: &Pod) -> Value {
 }
 
 fn resources(pod: &Pod) -> Value {
-    json!({ "resources": methods::resources(), "capacity": usage(&pod.counters()) })
-}
-
-/// Use against capacity.
-pub(crate) fn usage(counters: &Counters) -> Value {
-    json!({
-        "connections": { "used": counters.connections, "capacity": counters.connections_capacity },
-        "sessions": { "used": counters.sessions, "capacity": counters.sessions_capacity },
-        "queue": { "used": counters.queue, "capacity": counters.queue_capacity },
-        "operations": { "used": counters.running, "capacity": counters.capacity },
-    })
+    json!({ "resources": methods::resources(), "capacity": pod.counters().usage() })
 }
 
 fn uptime_s(pod: &Pod) -> u64 {

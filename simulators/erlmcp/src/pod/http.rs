@@ -20,8 +20,8 @@ use crate::site::Profile;
 pub(super) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
-/// JSON-RPC codes of erlmcp for what MCP leaves open.
-pub(super) const SESSION_NOT_FOUND: i64 = -32001;
+/// JSON-RPC codes for what MCP leaves open.
+const SESSION_NOT_FOUND: i64 = -32001;
 const MESSAGE_TOO_LARGE: i64 = -32012;
 /// erlmcp's refusal code for a message that is too large (`erlmcp_refusal.hrl`).
 const REFUSED_SIZE: u32 = 1068;
@@ -46,7 +46,8 @@ pub(super) async fn answer(
 
 async fn post(pod: &Rc<Pod>, request: Request<Incoming>) -> Result<Response<Body>, HangUp> {
     let (head, body) = request.into_parts();
-    if let Err(refused) = check_headers(pod, &head.headers) {
+    if let Some(refused) = refuse_headers(pod, &head.headers) {
+        pod.count_error();
         return Ok(refused);
     }
     let text = match serve::read_body(body, pod.config.message_max).await {
@@ -129,36 +130,37 @@ fn delete(pod: &Pod, headers: &HeaderMap) -> Response<Body> {
     }
 }
 
-fn check_headers(pod: &Pod, headers: &HeaderMap) -> Result<(), Response<Body>> {
-    let media_type = |name: HeaderName, wanted: &str| {
-        headers
-            .get_all(name)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .any(|value| {
-                value
-                    .split(',')
-                    .filter_map(|item| item.split(';').next())
-                    .any(|item| item.trim().eq_ignore_ascii_case(wanted))
-            })
-    };
-    if !media_type(CONTENT_TYPE, "application/json") {
+/// The answer to a request whose headers are not as they should be.
+fn refuse_headers(pod: &Pod, headers: &HeaderMap) -> Option<Response<Body>> {
+    if !lists(headers, CONTENT_TYPE, "application/json") {
         let reason = "content-type has to be application/json";
-        return Err(answer::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
+        return Some(answer::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
     }
-    if !media_type(ACCEPT, "application/json") || !media_type(ACCEPT, "text/event-stream") {
+    let both = ["application/json", "text/event-stream"];
+    if !both.iter().all(|wanted| lists(headers, ACCEPT, wanted)) {
         let reason = "accept has to list application/json and text/event-stream";
-        return Err(answer::text(StatusCode::NOT_ACCEPTABLE, reason));
+        return Some(answer::text(StatusCode::NOT_ACCEPTABLE, reason));
     }
     match (pod.config.profile, headers.get(VERSION)) {
         // erlmcp reads another header for this, and does nothing with it.
-        (Profile::Erlmcp, _) | (Profile::Sop, None) => Ok(()),
-        (Profile::Sop, Some(version)) if initialize::is_spoken(version.as_bytes()) => Ok(()),
+        (Profile::Erlmcp, _) | (Profile::Sop, None) => None,
+        (Profile::Sop, Some(version)) if initialize::is_spoken(version.as_bytes()) => None,
         (Profile::Sop, Some(_)) => {
             let error = RpcError::new(INVALID_REQUEST, "unsupported MCP-Protocol-Version");
-            Err(rpc_error(StatusCode::BAD_REQUEST, &error))
+            Some(rpc_error(StatusCode::BAD_REQUEST, &error))
         }
     }
+}
+
+/// Whether the header names a media type, with or without parameters.
+fn lists(headers: &HeaderMap, name: HeaderName, wanted: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|item| item.split(';').next())
+        .any(|item| item.trim().eq_ignore_ascii_case(wanted))
 }
 
 fn too_large(pod: &Pod) -> Response<Body> {

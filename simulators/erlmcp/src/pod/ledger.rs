@@ -1,12 +1,11 @@
 //! The way to the store.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::{Method, Request, StatusCode};
-use std::net::SocketAddr;
 
 use crate::serve::Whole;
 use crate::upstream::Upstream;
@@ -62,7 +61,7 @@ impl Ledger {
             .collect()
             .await
             .map_err(|e| format!("the store: {e}"))?;
-        let text = String::from_utf8_lossy(&Bytes::from(body.to_bytes())).into_owned();
+        let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
         match status {
             StatusCode::OK => Ok(text),
             _ => Err(format!("the store: {text}")),

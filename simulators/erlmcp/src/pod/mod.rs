@@ -48,7 +48,6 @@ use ledger::Ledger;
 use sessions::Sessions;
 use stall::Stall;
 
-pub(crate) use health::usage;
 pub(crate) use methods::resources;
 
 const SITE: HeaderName = HeaderName::from_static("x-erlmcp-site");
@@ -176,6 +175,7 @@ impl Handler for Pod {
     }
 
     fn connections_max(&self) -> u64 {
-        self.config.behaviour.connections.into()
+        // One more than clients may have: the front door's health checks keep a connection of their own.
+        u64::from(self.config.behaviour.connections) + 1
     }
 }

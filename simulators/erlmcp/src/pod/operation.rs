@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::admission::{Place, Refused};
-use super::body::Body;
+use super::body::{Body, Cut};
 use super::initialize::NOT_INITIALIZED;
 use super::message::{Call, INTERNAL_ERROR, RpcError, result_text};
 use super::sessions::SessionId;
@@ -166,10 +166,9 @@ async fn broken(breakage: Breakage) -> Result<Response<Body>, HangUp> {
         Breakage::WrongId => answer::typed(StatusCode::OK, answer::JSON, wrong),
         Breakage::Empty => answer::typed(StatusCode::OK, answer::JSON, ""),
         Breakage::Cut => {
-            let sent = Some(Bytes::from_static(&wrong.as_bytes()[..wrong.len() / 2]));
-            let promised = wrong.len() as u64;
+            let half = Bytes::from_static(&wrong.as_bytes()[..wrong.len() / 2]);
             let mut response: Response<Body> = answer::typed(StatusCode::OK, answer::JSON, "");
-            *response.body_mut() = Body::Cut { sent, promised };
+            *response.body_mut() = Body::Cut(Cut::new(half, wrong.len() as u64));
             response
         }
         Breakage::Close => return Err(HangUp),

@@ -50,7 +50,9 @@ struct Fail {
 enum FailMode {
     ToolError,
     RpcError,
+    #[serde(rename = "http_500")]
     Http500,
+    #[serde(rename = "http_503")]
     Http503,
     Html,
     BadJson,

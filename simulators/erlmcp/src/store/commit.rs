@@ -28,9 +28,19 @@ pub(super) enum PutError {
     Disk(String),
 }
 
+type Acknowledge = oneshot::Sender<Result<Placed, PutError>>;
+
 struct Pending {
     write: Write,
-    acknowledge: oneshot::Sender<Result<Placed, PutError>>,
+    acknowledge: Acknowledge,
+}
+
+/// A write in the text that goes to the disk.
+struct Written {
+    record: Record,
+    /// Of its line, with the newline.
+    length: u64,
+    acknowledge: Acknowledge,
 }
 
 /// The handle of the committing thread, and the way to read what it has committed.
@@ -145,22 +155,31 @@ impl Appender {
             (index.last(), index.end())
         };
         let mut text = Vec::new();
-        let mut placed = Vec::with_capacity(batch.len());
-        for (position, pending) in (last + 1..).zip(batch) {
-            let record = Record::new(position, self.epoch, pending.write);
-            let start = text.len();
-            // A record of strings and numbers always has a JSON text.
-            let _ = serde_json::to_writer(&mut text, &record);
-            text.push(b'\n');
-            placed.push((record, (text.len() - start) as u64, pending.acknowledge));
-        }
+        let written: Vec<_> = (last + 1..)
+            .zip(batch)
+            .map(|(position, pending)| self.write(position, pending, &mut text))
+            .collect();
         match self.append(&text, end) {
-            Ok(()) => self.acknowledge(placed),
+            Ok(()) => self.acknowledge(written),
             Err(reason) => {
-                for (_, _, acknowledge) in placed {
-                    let _ = acknowledge.send(Err(PutError::Disk(reason.clone())));
+                for write in written {
+                    // Here and below: the writer may have given up meanwhile.
+                    let _ = write.acknowledge.send(Err(PutError::Disk(reason.clone())));
                 }
             }
+        }
+    }
+
+    fn write(&self, position: u64, pending: Pending, text: &mut Vec<u8>) -> Written {
+        let record = Record::new(position, self.epoch, pending.write);
+        let start = text.len();
+        // A record of strings and numbers always has a JSON text.
+        let _ = serde_json::to_writer(&mut *text, &record);
+        text.push(b'\n');
+        Written {
+            record,
+            length: (text.len() - start) as u64,
+            acknowledge: pending.acknowledge,
         }
     }
 
@@ -182,15 +201,14 @@ impl Appender {
     }
 
     /// Makes the records visible, and only then tells the writers, so that each can read its own write.
-    fn acknowledge(&self, placed: Vec<(Record, u64, oneshot::Sender<Result<Placed, PutError>>)>) {
+    fn acknowledge(&self, written: Vec<Written>) {
         let mut index = self.shared.index();
-        for (record, length, _) in &placed {
-            index.push(*length, Some(record));
+        for write in &written {
+            index.push(write.length, Some(&write.record));
         }
         drop(index);
-        for (record, _, acknowledge) in placed {
-            // The writer may have given up meanwhile.
-            let _ = acknowledge.send(Ok(record.placed()));
+        for write in written {
+            let _ = write.acknowledge.send(Ok(write.record.placed()));
         }
     }
 }

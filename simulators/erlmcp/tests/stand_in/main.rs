@@ -3,7 +3,15 @@
 //! ```text
 //! client    a blocking client, one connection a request; a site in a directory of its own
 //! serving   sessions, tools, both shapes of answers, both profiles
+//! limits    capacity, queue, sessions, connections, stalls, breakages, pods that go
+//! ledger    writes, reads, and a store that is killed
+//! tls       a front door with TLS and client certificates
+//! ends      every way in which a site ends
 //! ```
 
 mod client;
+mod ends;
+mod ledger;
+mod limits;
 mod serving;
+mod tls;

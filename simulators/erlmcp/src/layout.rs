@@ -1,0 +1,150 @@
+//! Which processes a site consists of, what each of them is told, and where each listens.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use crate::child::{Program, Spawned};
+use crate::front::{FrontConfig, PodAddress};
+use crate::launch::Process;
+use crate::pod::PodConfig;
+use crate::role::Role;
+use crate::site::SiteConfig;
+use crate::store::StoreConfig;
+
+/// Addresses, counted from the site's base.
+const FRONT: u32 = 1;
+const STORE: u32 = 2;
+const FIRST_POD: u32 = 11;
+
+/// A message of erlmcp is at most this long, in bytes.
+const MESSAGE_MAX: usize = 16 << 20;
+const STORE_TIMEOUT: Duration = Duration::from_secs(5);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What one process is told.
+#[derive(Debug, Clone)]
+pub(crate) enum PartConfig {
+    Pod(PodConfig),
+    Store(StoreConfig),
+    Front(FrontConfig),
+}
+
+impl PartConfig {
+    pub(crate) fn role(&self) -> Role {
+        match self {
+            PartConfig::Pod(_) => Role::Pod,
+            PartConfig::Store(_) => Role::Store,
+            PartConfig::Front(_) => Role::Front,
+        }
+    }
+
+    pub(crate) fn name(&self, site: &str) -> String {
+        match self {
+            PartConfig::Pod(pod) => pod.name.clone(),
+            PartConfig::Store(_) | PartConfig::Front(_) => {
+                format!("{site}-{}", self.role().as_str())
+            }
+        }
+    }
+
+    pub(crate) fn node(&self) -> Option<String> {
+        match self {
+            PartConfig::Pod(pod) => Some(pod.node.clone()),
+            PartConfig::Store(_) | PartConfig::Front(_) => None,
+        }
+    }
+
+    /// So that a process which is started again is found where it was.
+    pub(crate) fn pin(&mut self, address: SocketAddr, control: Option<SocketAddr>) {
+        match self {
+            PartConfig::Pod(pod) => {
+                pod.address = address;
+                pod.control = control.unwrap_or(pod.control);
+            }
+            PartConfig::Store(store) => store.address = address,
+            PartConfig::Front(front) => front.address = address,
+        }
+    }
+
+    pub(crate) fn spawn(&self, program: &Program, nice: i32) -> std::io::Result<Spawned> {
+        match self {
+            PartConfig::Pod(pod) => Spawned::spawn(program, Role::Pod, nice, pod),
+            PartConfig::Store(store) => Spawned::spawn(program, Role::Store, nice, store),
+            PartConfig::Front(front) => Spawned::spawn(program, Role::Front, nice, front),
+        }
+    }
+}
+
+pub(crate) fn store(config: &SiteConfig) -> Result<PartConfig, String> {
+    Ok(PartConfig::Store(StoreConfig {
+        site: config.name.clone(),
+        address: address(config, STORE)?,
+        directory: config.data.join("store"),
+        epoch: config.epoch,
+    }))
+}
+
+/// `store` is where the store listens.
+pub(crate) fn pods(config: &SiteConfig, store: SocketAddr) -> Result<Vec<PartConfig>, String> {
+    (0..config.pods)
+        .map(|number| pod(config, number, store))
+        .collect()
+}
+
+fn pod(config: &SiteConfig, number: u32, store: SocketAddr) -> Result<PartConfig, String> {
+    let address = address(config, FIRST_POD + number)?;
+    Ok(PartConfig::Pod(PodConfig {
+        name: format!("{}-{number}", config.name),
+        site: config.name.clone(),
+        node: format!("{}-node-{}", config.name, number % config.nodes),
+        address,
+        control: address,
+        store,
+        behaviour: config.behaviour.clone(),
+        profile: config.profile,
+        reply: config.reply,
+        seed: config.seed,
+        message_max: MESSAGE_MAX,
+        store_timeout: STORE_TIMEOUT,
+    }))
+}
+
+/// `running` holds the pods.
+pub(crate) fn front(
+    config: &SiteConfig,
+    store: SocketAddr,
+    running: &[Process],
+) -> Result<PartConfig, String> {
+    let pods = running
+        .iter()
+        .filter_map(|process| {
+            Some(PodAddress {
+                name: process.name.clone(),
+                node: process.node.clone()?,
+                address: process.address,
+                control: process.control?,
+            })
+        })
+        .collect();
+    Ok(PartConfig::Front(FrontConfig {
+        site: config.name.clone(),
+        address: address(config, FRONT)?,
+        pods,
+        store,
+        profile: config.profile,
+        health: config.health.clone(),
+        connections_per_pod: config.behaviour.connections,
+        reply_timeout: REPLY_TIMEOUT,
+        tls: config.tls.clone(),
+    }))
+}
+
+/// The `offset`-th address of the site, with a port for the kernel to choose.
+fn address(config: &SiteConfig, offset: u32) -> Result<SocketAddr, String> {
+    u32::from(config.addresses)
+        .checked_add(offset)
+        .map(Ipv4Addr::from)
+        .filter(|address| config.addresses.is_loopback() && address.is_loopback())
+        .map(|address| SocketAddr::from((address, 0)))
+        .ok_or_else(|| format!("addresses from {} on leave 127.0.0.0/8", config.addresses))
+}
