@@ -1,19 +1,24 @@
 //! From the tree to the plan: everything is looked at, and every problem is noted with its place.
 //!
-//! - `reader`: values of every kind out of the tree
+//! - `reader`, `fields`: values of every kind, and maps, out of the tree
 //! - `target`, `endpoint`, `profile`: what is driven
 //! - `load`, `arrivals`, `operation`, `check`, `flow`: what is sent, and when
 //! - `timeline`, `probe`, `objective`: phases, observations, limits
+//! - `identity`: the names of checks
+//! - `prospect`: will there be something to judge?
 
 pub(crate) mod arrivals;
 pub(crate) mod check;
 pub(crate) mod endpoint;
+pub(crate) mod fields;
 pub(crate) mod flow;
+pub(crate) mod identity;
 pub(crate) mod load;
 pub(crate) mod objective;
 pub(crate) mod operation;
 pub(crate) mod probe;
 pub(crate) mod profile;
+pub(crate) mod prospect;
 pub(crate) mod reader;
 pub(crate) mod target;
 pub(crate) mod timeline;
@@ -28,9 +33,10 @@ use crate::text::diagnostic::Diagnostics;
 use crate::text::substitute::{Trouble, substitute_all};
 use crate::text::tree::{self, Item};
 use crate::text::{Place, Texts, overrides};
+use fields::Fields;
 use load::Loads;
 use objective::Known;
-use reader::{Fields, Names, Reader};
+use reader::{Names, Reader};
 
 impl Plan {
     /// Reads a scenario. The only door: everything that a plan promises is checked here.
@@ -123,12 +129,12 @@ pub(crate) fn scenario(reader: &Reader<'_>, tree: &Item) -> Option<Plan> {
         bucket,
         notes: Notes::default(),
     };
-    objective::name_all(reader, &mut plan, &items);
+    identity::name_all(reader, &mut plan, &items);
     // What follows would only repeat what is wrong already.
     if reader.is_clean() {
-        objective::nothing_to_judge(reader, &plan, &items);
-        idle_loads(reader, &plan, &load_places);
-        warnings(reader, &plan, &fields, &items);
+        prospect::nothing_to_judge(reader, &plan, &items);
+        prospect::idle_loads(reader, &plan, &load_places);
+        prospect::warnings(reader, &plan, &fields, &items);
     }
     Some(plan)
 }
@@ -185,35 +191,4 @@ fn series(reader: &Reader<'_>, loads: &[Load], places: &[Place]) -> (Names, Vec<
         }
     }
     (names, operations)
-}
-
-/// A load that never sends anything.
-fn idle_loads(reader: &Reader<'_>, plan: &Plan, places: &[Place]) {
-    for (index, place) in places.iter().enumerate() {
-        let expected = (0..plan.timeline.len()).map(|phase| plan.expected_of(index, phase));
-        let total: Option<f64> = expected.sum();
-        if total.is_some_and(|total| total < 0.5) {
-            reader.problem(
-                *place,
-                format!(
-                    "nothing is ever due in the load `{}`",
-                    plan.loads[index].name
-                ),
-                "raise its rate, or take the load out",
-            );
-        }
-    }
-}
-
-fn warnings(reader: &Reader<'_>, plan: &Plan, fields: &Fields<'_>, items: &[Item]) {
-    if plan.objectives.is_empty() {
-        reader.warning(
-            fields.place,
-            "the scenario has no objective: nothing is judged",
-            "add objectives: [{ latency: p99, below: 100ms }, { errors: 0.5 % }]",
-        );
-    }
-    for (objective, item) in plan.objectives.iter().zip(items) {
-        objective::too_few(reader, plan, objective, item);
-    }
 }

@@ -3,10 +3,11 @@
 //! The decoder takes its lists of keys from here and the JSON Schema is made from it, so that the two
 //! cannot differ. What the keys mean is in their `doc`, which editors show.
 //!
-//! - `target`, `load`, `judged`: the maps of these parts
+//! - `target`, `load`, `operation`, `judged`: the maps of these parts
 
 pub(crate) mod judged;
 pub(crate) mod load;
+pub(crate) mod operation;
 pub(crate) mod target;
 
 /// A map with a closed set of keys.

@@ -9,6 +9,7 @@
 //! - `grammar`: the language as data
 //! - `decode`: from the tree to the plan
 //! - `catalog`: the scenarios that are shipped
+//! - `resolved`: the plan as a scenario again
 //! - `provenance`: where each value came from
 
 mod catalog;
@@ -17,6 +18,7 @@ pub(crate) mod grammar;
 pub mod outcome;
 pub mod plan;
 pub mod provenance;
+mod resolved;
 mod shape;
 pub mod sources;
 pub mod template;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::reader::{Fields, Reader};
+use super::fields::Fields;
+use super::reader::Reader;
 use crate::grammar::load;
 use crate::plan::{Arrivals, Rate, Shape, Spacing, Think};
 use crate::text::tree::{Item, Node};

@@ -1,7 +1,8 @@
 //! Checks on a result.
 
-use super::reader::{Fields, Reader};
-use crate::grammar::load;
+use super::fields::Fields;
+use super::reader::Reader;
+use crate::grammar::operation as grammar;
 use crate::plan::{Check, Comparison, Condition};
 use crate::template::compile::{self, Part};
 use crate::template::{Expected, TextPiece};
@@ -72,7 +73,7 @@ impl Checks<'_> {
     }
 
     fn size(&mut self, item: &Item) {
-        let Some(fields) = Fields::open(self.reader, item, &load::CONDITION) else {
+        let Some(fields) = Fields::open(self.reader, item, &grammar::CONDITION) else {
             return;
         };
         fields.refuse(
@@ -95,7 +96,7 @@ impl Checks<'_> {
                 .into_iter()
                 .collect();
         }
-        let Some(fields) = Fields::open(self.reader, item, &load::CONDITION) else {
+        let Some(fields) = Fields::open(self.reader, item, &grammar::CONDITION) else {
             return Vec::new();
         };
         let mut found = Vec::new();

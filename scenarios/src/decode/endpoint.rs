@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::reader::{Fields, Reader};
+use super::fields::Fields;
+use super::reader::Reader;
 use crate::grammar::target;
 use crate::plan::{Endpoint, HeaderValue, Secret, TlsOptions, Url};
 use crate::text::tree::{Item, Node};

@@ -1,9 +1,10 @@
 //! Flows: what an arrival starts. An operation that is started on its own is a flow of one step.
 
 use super::arrivals;
+use super::fields::Fields;
 use super::load::Operations;
 use super::operation::{Read, weight};
-use super::reader::{Fields, Reader};
+use super::reader::Reader;
 use crate::grammar::load;
 use crate::plan::{Flow, Step, Think};
 use crate::template::{Piece, Source};

@@ -1,9 +1,10 @@
 //! Loads: drive, sessions, operations, and the flows that arrivals start.
 
 use super::arrivals;
+use super::fields::Fields;
 use super::flow;
 use super::operation::{self, Read};
-use super::reader::{Fields, Names, Reader};
+use super::reader::{Names, Reader};
 use crate::grammar::load;
 use crate::plan::{
     Arrivals, Drive, Lifetime, Load, Profile, Rate, Rows, SessionEnd, Sessions, Shape, Spacing,

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::check;
-use super::reader::{Fields, Reader};
-use crate::grammar::load;
+use super::fields::Fields;
+use super::reader::Reader;
+use crate::grammar::operation as grammar;
 use crate::plan::{Expectation, Operation, Profile, Save};
 use crate::template::Template;
 use crate::template::compile::{self, Compiler};
@@ -57,7 +58,7 @@ pub(crate) fn operation(
     profile: &Profile,
     scope: Scope<'_>,
 ) -> Option<Read> {
-    let fields = Fields::open(reader, item, &load::OPERATION)?;
+    let fields = Fields::open(reader, item, &grammar::OPERATION)?;
     let weight = fields.get("weight").and_then(|item| weight(reader, item));
     let timeout = fields.length("timeout").unwrap_or(Duration::from_secs(5));
     let max_answer = fields.size("max_answer").unwrap_or(1 << 20);
@@ -323,7 +324,7 @@ fn expectation(reader: &Reader<'_>, item: &Item) -> Option<Expectation> {
         ];
         return reader.word(item, "expectations", &words);
     }
-    let fields = Fields::open(reader, item, &load::EXPECT)?;
+    let fields = Fields::open(reader, item, &grammar::EXPECT)?;
     let code = fields.get("rpc_error")?;
     let text = reader.scalar(code, "the code of a JSON-RPC error")?;
     let parsed = text.parse::<i64>().ok();

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::endpoint::read_url;
+use super::fields::Fields;
 use super::profile::read_path;
-use super::reader::{Fields, Names, Reader};
+use super::reader::{Names, Reader};
 use crate::grammar::judged;
 use crate::plan::{Probe, ProbeAt, ProbeFormat};
 use crate::text::tree::{Item, Key};

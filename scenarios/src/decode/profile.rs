@@ -1,6 +1,7 @@
 //! What a target speaks: three ready profiles, and changes to them.
 
-use super::reader::{Fields, Reader};
+use super::fields::Fields;
+use super::reader::Reader;
 use crate::grammar::target;
 use crate::plan::{Profile, ProtocolVersion};
 use crate::text::tree::{Item, Node};

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::endpoint::endpoint;
+use super::fields::Fields;
 use super::profile::profile;
-use super::reader::{Fields, Reader};
+use super::reader::Reader;
 use crate::grammar::target;
 use crate::plan::{Behaviour, Embedded, Profile, ServiceTime, Site, Target};
 use crate::text::tree::{Item, Node};

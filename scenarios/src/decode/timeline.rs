@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::arrivals;
-use super::reader::{Fields, Names, Reader};
+use super::fields::Fields;
+use super::reader::{Names, Reader};
 use crate::grammar::load;
 use crate::plan::{Arrivals, Drive, Load, Phase};
 use crate::text::tree::{Item, Node};

@@ -54,22 +54,21 @@ impl fmt::Display for Diagnostic {
         } = self;
         writeln!(out, "  x {source}:{line}:{column}: {message}")?;
         // A long line is cut so that the place stays in view.
-        let skipped = if self.column > EXCERPT {
-            self.column - EXCERPT / 2
+        let first = self.column.saturating_sub(1);
+        let skipped = if first + self.width > EXCERPT {
+            first.saturating_sub(EXCERPT / 2)
         } else {
             0
         };
         let shown: String = self.excerpt.chars().skip(skipped).take(EXCERPT).collect();
-        let start = self.column.saturating_sub(1 + skipped);
+        let more = self.excerpt.chars().count() > skipped + EXCERPT;
+        let before = if skipped > 0 { "..." } else { "" };
+        let after = if more { "..." } else { "" };
+        let start = first - skipped;
         let width = self.width.min(EXCERPT.saturating_sub(start)).max(1);
-        writeln!(out, "{line:>7} | {shown}")?;
-        writeln!(
-            out,
-            "{:>7} | {}{}",
-            "",
-            " ".repeat(start),
-            "^".repeat(width)
-        )?;
+        let indent = " ".repeat(start + before.len());
+        writeln!(out, "{line:>7} | {before}{shown}{after}")?;
+        writeln!(out, "{:>7} | {indent}{}", "", "^".repeat(width))?;
         write!(out, "{:>7} = {}", "", self.remedy)
     }
 }

@@ -7,7 +7,7 @@
 use super::Place;
 use super::nearest::choices;
 use super::tree::{self, Item, Key, Node};
-use crate::decode::objective::written_id;
+use crate::decode::identity::written_id;
 use crate::decode::reader::Reader;
 
 pub(crate) fn apply(reader: &Reader<'_>, tree: &mut Item, overrides: &[String]) {

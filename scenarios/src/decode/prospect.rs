@@ -1,0 +1,111 @@
+//! Looking ahead: will there be something to judge, and enough of it?
+
+use super::fields::Fields;
+use super::reader::Reader;
+use crate::plan::{Objective, Plan, Rate, Subject};
+use crate::text::Place;
+use crate::text::tree::Item;
+
+/// Operations that a point rule at 97.5 % needs before it can say that a share is below `limit`: from
+/// `(1 - limit)^n <= 0.025`.
+fn enough(limit: f64) -> f64 {
+    (0.025f64.ln() / (1.0 - limit).ln()).ceil()
+}
+
+/// Warns where a phase will probably hold too few operations for a verdict.
+fn too_few(reader: &Reader<'_>, plan: &Plan, objective: &Objective, item: &Item) {
+    let (limit, operation) = match &objective.subject {
+        Subject::Latency {
+            quantile,
+            operation,
+            ..
+        } => (1.0 - quantile, operation),
+        Subject::Errors {
+            below, operation, ..
+        } => (*below, operation),
+        Subject::Throughput { .. } | Subject::Metric { .. } => return,
+    };
+    let needed = enough(limit);
+    for index in &objective.phases {
+        let expected = match operation {
+            Some(series) => plan.expected_series(series, *index),
+            None => plan.expected_arrivals(*index),
+        };
+        if let Some(expected) = expected.filter(|expected| *expected < needed) {
+            let phase = &plan.timeline[*index].name;
+            reader.warning(
+                item.place,
+                format!("about {expected:.0} operations in `{phase}` are too few for a verdict"),
+                format!(
+                    "at least {needed} are needed: raise the rate, or let the phase last longer"
+                ),
+            );
+        }
+    }
+}
+
+/// Objectives that nothing in the plan can meet or miss.
+pub(crate) fn nothing_to_judge(reader: &Reader<'_>, plan: &Plan, items: &[Item]) {
+    for (objective, item) in plan.objectives.iter().zip(items) {
+        if matches!(objective.subject, Subject::Metric { .. }) {
+            continue;
+        }
+        let place = item.get("in").map_or(item.place, |item| item.place);
+        for index in &objective.phases {
+            if plan
+                .expected_arrivals(*index)
+                .is_some_and(|arrivals| arrivals < 0.5)
+            {
+                let name = &plan.timeline[*index].name;
+                reader.problem(
+                    place,
+                    format!("nothing is due in the phase `{name}`"),
+                    "raise its rate, or leave the phase out of `in`",
+                );
+            }
+        }
+        if let Subject::Throughput {
+            at_least: Rate(rate),
+            ..
+        } = objective.subject
+            && rate == 0.0
+        {
+            reader.problem(
+                item.place,
+                "every throughput is at least 0",
+                "write a rate above 0",
+            );
+        }
+    }
+}
+
+/// A load that never sends anything.
+pub(crate) fn idle_loads(reader: &Reader<'_>, plan: &Plan, places: &[Place]) {
+    for (index, place) in places.iter().enumerate() {
+        let expected = (0..plan.timeline.len()).map(|phase| plan.expected_of(index, phase));
+        let total: Option<f64> = expected.sum();
+        if total.is_some_and(|total| total < 0.5) {
+            reader.problem(
+                *place,
+                format!(
+                    "nothing is ever due in the load `{}`",
+                    plan.loads[index].name
+                ),
+                "raise its rate, or take the load out",
+            );
+        }
+    }
+}
+
+pub(crate) fn warnings(reader: &Reader<'_>, plan: &Plan, fields: &Fields<'_>, items: &[Item]) {
+    if plan.objectives.is_empty() {
+        reader.warning(
+            fields.place,
+            "the scenario has no objective: nothing is judged",
+            "add objectives: [{ latency: p99, below: 100ms }, { errors: 0.5 % }]",
+        );
+    }
+    for (objective, item) in plan.objectives.iter().zip(items) {
+        too_few(reader, plan, objective, item);
+    }
+}
