@@ -45,6 +45,8 @@ fn shape() -> impl Strategy<Value = Shape> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn the_inverse_undoes_the_integral(shape in shape(), share in 0.0..1.0) {
         let n = shape.cumulative(150.0, LENGTH) * share;

@@ -52,7 +52,7 @@ pub(crate) fn flows(
     (flows, complete)
 }
 
-/// Operations with a weight of their own, and those that no flow uses.
+/// Operations with a weight of their own above 0, and those that no flow uses.
 fn lone(
     reader: &Reader<'_>,
     operations: &Operations,
@@ -70,7 +70,7 @@ fn lone(
         let uses =
             |(flow, _): &(Flow, Place)| flow.steps.iter().any(|step| step.operation == index);
         let used = named.iter().any(uses);
-        if used && weight.is_none() {
+        if used && weight.is_none_or(|weight| weight == 0.0) {
             continue;
         }
         if *weight == Some(0.0) && !used && complete && operations.all.len() > 1 {
