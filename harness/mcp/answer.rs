@@ -27,41 +27,34 @@ impl<'a> Sent<'a> {
 
 /// The outcome of an operation that got this response. `length` is of the whole body.
 pub fn judge(operation: &Operation, sent: Sent<'_>, message: &Message<'_>, length: u64) -> Outcome {
-    // The index after the last check: the expectation itself did not hold.
-    let missed = Outcome::CheckFailed(operation.checks.len() as u16);
-    let (subject, unexpected) = match (message, operation.expect) {
-        (Message::Response { result, .. }, Expectation::Result) => (
-            *result,
-            json::is_error(result).then_some(Outcome::ToolError),
-        ),
-        (Message::Response { result, .. }, Expectation::ToolError) => {
-            (*result, (!json::is_error(result)).then_some(missed))
-        }
-        (Message::Response { result, .. }, Expectation::RpcError(_)) => (
-            *result,
-            Some(Outcome::CheckFailed(operation.checks.len() as u16)),
-        ),
-        (Message::Error { code, error, .. }, Expectation::RpcError(expected)) => (
-            *error,
-            (*code != expected).then_some(Outcome::RpcError(*code)),
-        ),
-        (Message::Error { code, error, .. }, Expectation::Result | Expectation::ToolError) => {
-            (*error, Some(Outcome::RpcError(*code)))
-        }
-        (Message::Request { .. } | Message::Notification { .. }, _) => {
-            return Outcome::Protocol(ProtocolFault::BadJsonrpc);
-        }
+    let subject = match subject(operation, message) {
+        Ok(subject) => subject,
+        Err(outcome) => return outcome,
     };
-    if let Some(outcome) = unexpected {
-        return outcome;
-    }
-    match operation
-        .checks
-        .iter()
-        .position(|check| !holds(check, subject, sent, length))
-    {
+    let broken = |check: &Check| !holds(check, subject, sent, length);
+    match operation.checks.iter().position(broken) {
         Some(index) => Outcome::CheckFailed(index as u16),
         None => Outcome::Ok,
+    }
+}
+
+/// What the checks look at, when the answer is of the kind that is expected.
+fn subject<'a>(operation: &Operation, message: &Message<'a>) -> Result<&'a [u8], Outcome> {
+    let expected = operation.expect;
+    match message {
+        Message::Response { result, .. } => match (expected, json::is_error(result)) {
+            (Expectation::Result, false) | (Expectation::ToolError, true) => Ok(result),
+            (Expectation::Result | Expectation::RpcError(_), true) => Err(Outcome::ToolError),
+            // The index after the last check: the expectation itself did not hold.
+            (Expectation::ToolError | Expectation::RpcError(_), false) => {
+                Err(Outcome::CheckFailed(operation.checks.len() as u16))
+            }
+        },
+        Message::Error { code, error, .. } if expected == Expectation::RpcError(*code) => Ok(error),
+        Message::Error { code, .. } => Err(Outcome::RpcError(*code)),
+        Message::Request { .. } | Message::Notification { .. } => {
+            Err(Outcome::Protocol(ProtocolFault::BadJsonrpc))
+        }
     }
 }
 
@@ -155,3 +148,6 @@ fn argument_characters(json: &[u8]) -> impl Iterator<Item = char> + '_ {
     };
     string.into_iter().flatten().chain(plain.chars())
 }
+
+#[cfg(test)]
+mod tests;

@@ -84,13 +84,14 @@ pub fn envelope(text: &[u8]) -> Result<Message<'_>, BadMessage> {
 /// The messages of a batch, one after another; `None` when the text is no array, an empty one, or not JSON, all of
 /// which [`envelope`] has an error for.
 pub fn batch(text: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
-    let text = text.trim_ascii();
-    if text.first() != Some(&b'[') || std::str::from_utf8(text).is_err() {
+    let mut whole = Scanner::new(text);
+    whole.space();
+    if whole.peek() != Some(b'[') || std::str::from_utf8(text).is_err() {
         return None;
     }
-    let mut whole = Scanner::new(text);
-    whole.value().and_then(|_| whole.finish()).ok()?;
-    let mut elements = Scanner::new(text).elements().peekable();
+    let array = whole.value().ok()?;
+    whole.finish().ok()?;
+    let mut elements = Scanner::new(array).elements().peekable();
     elements.peek()?;
     Some(elements)
 }
@@ -149,10 +150,13 @@ impl<'a> Parts<'a> {
                 result,
             }),
             (None, None, Some(error)) => {
-                let code = number(find(error, &["code"])?)?;
+                let code = std::str::from_utf8(find(error, &["code"])?)
+                    .ok()?
+                    .parse()
+                    .ok()?;
                 Some(Message::Error {
                     id: read_id(self.id),
-                    code: code as i64,
+                    code,
                     error,
                 })
             }

@@ -25,7 +25,7 @@ fn member<'a>(json: &'a [u8], step: &str) -> Option<&'a [u8]> {
 }
 
 /// The value of the last member whose key (with its quotes) is the wanted one.
-pub fn named<'a>(json: &'a [u8], wanted: impl Fn(&[u8]) -> bool) -> Option<&'a [u8]> {
+pub fn named(json: &[u8], wanted: impl Fn(&[u8]) -> bool) -> Option<&[u8]> {
     let mut scanner = Scanner::new(json);
     let mut found = None;
     scanner.space();

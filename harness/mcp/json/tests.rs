@@ -80,12 +80,71 @@ proptest! {
     }
 
     #[test]
+    fn searching_finds_what_std_finds(
+        text in "[ab\"\\\\\u{e9}\u{1f525}]{0,12}",
+        wanted in "[ab\"\\\\\u{e9}\u{1f525}]{0,3}",
+        plain: bool,
+    ) {
+        let spell = |text: &str| match plain {
+            true => serde_json::to_vec(text).expect("a string is text"),
+            false => {
+                let units: String = text.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect();
+                format!("\"{units}\"").into_bytes()
+            }
+        };
+        let expected = text.contains(&wanted);
+        let own = serde_json::to_vec(&text).expect("a string is text");
+        prop_assert_eq!(text::contains(&own, &spell(&wanted)), expected);
+        prop_assert_eq!(text::contains(&spell(&text), &spell(&wanted)), expected);
+        prop_assert_eq!(text::contains_characters(&own, || wanted.chars()), expected);
+    }
+
+    #[test]
+    fn an_envelope_is_read_as_serde_reads_it(
+        id in prop_oneof![any::<u64>().prop_map(Value::from), any::<String>().prop_map(Value::from)],
+        result in any_json(),
+        pretty: bool,
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let whole = serde_json::json!({"id": id, "jsonrpc": "2.0", "other": {"result": [1]}, "result": result});
+        let text = if pretty { serde_json::to_vec_pretty(&whole) } else { serde_json::to_vec(&whole) };
+        let text = text.expect("a value is text");
+        let Ok(Message::Response { id: own, result: raw }) = envelope(&text) else {
+            panic!("{}", text.escape_ascii())
+        };
+        prop_assert_eq!(own, id.as_u64().map_or(own, Id::Number));
+        prop_assert_eq!(serde_json::from_slice::<Value>(raw).expect("JSON"), result);
+        prop_assert_eq!(envelope(&text[..cut.index(text.len())]), Err(BadMessage::Json), "truncated");
+    }
+
+    #[test]
     fn nothing_makes_it_panic(bytes: Vec<u8>) {
         let _ = envelope(&bytes);
         let _ = find(&bytes, &["a", "0"]);
         let _ = batch(&bytes).map(Iterator::count);
         let _ = text::characters(&bytes).map(Iterator::count);
         let _ = values_equal(&bytes, b"\"x\"");
+    }
+
+    #[test]
+    fn nothing_like_json_makes_it_panic(
+        words in prop::collection::vec(
+            prop::sample::select(vec![
+                "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u", "d83d", "\"a\"", "1", "-", ".", "e", "true", " ",
+                "\u{e9}", "\"jsonrpc\":\"2.0\"", "\"error\":", "\"code\":", "\"id\":",
+            ]),
+            0..24,
+        ),
+        other in prop::sample::select(vec!["{}", "[[]]", "{\"a\":[1]}", "\"\\u00e9\""]),
+    ) {
+        let text = words.concat().into_bytes();
+        let ours = envelope(&text) != Err(BadMessage::Json);
+        let theirs = serde_json::from_slice::<Box<serde_json::value::RawValue>>(&text).is_ok();
+        prop_assert_eq!(ours, theirs, "{}", text.escape_ascii());
+        let _ = (values_equal(&text, other.as_bytes()), values_equal(other.as_bytes(), &text));
+        let _ = (find(&text, &["a"]), find(&text, &["0", "0"]), is_error(&text), number(&text));
+        let _ = (text::contains(&text, other.as_bytes()), text::contains(b"\"x\"", &text));
+        let _ = batch(&text).map(Iterator::count);
     }
 
     #[test]
@@ -173,4 +232,98 @@ fn an_error_is_only_what_stands_at_the_top() {
         br#"{"content":[{"text":"\"isError\":true"}],"isError":false}"#
     ));
     assert!(!is_error(br#"{"structuredContent":{"isError":true}}"#));
+}
+
+#[test]
+fn of_a_key_that_occurs_twice_the_last_counts() {
+    let text = br#"{"a":1,"b":{"c":2},"a":3,"b":{"c":4}}"#;
+    assert_eq!(find(text, &["a"]), Some(b"3".as_slice()));
+    assert_eq!(find(text, &["b", "c"]), Some(b"4".as_slice()));
+    assert_eq!(
+        envelope(br#"{"jsonrpc":"2.0","id":1,"id":2,"result":{}}"#),
+        Ok(Message::Response {
+            id: Id::Number(2),
+            result: b"{}"
+        })
+    );
+    assert!(!is_error(br#"{"isError":true,"isError":false}"#));
+}
+
+#[test]
+fn keys_are_what_they_spell() {
+    let escaped = br#"{"\u006asonrpc":"2.0","i\u0064":1,"r\u0065sult":{"a\/b":{"c~d":"x"}}}"#;
+    let result = br#"{"a\/b":{"c~d":"x"}}"#.as_slice();
+    assert_eq!(
+        envelope(escaped),
+        Ok(Message::Response {
+            id: Id::Number(1),
+            result
+        })
+    );
+    assert_eq!(find(result, &["a/b", "c~d"]), Some(b"\"x\"".as_slice()));
+}
+
+#[test]
+fn a_pointer_into_an_array_is_an_index() {
+    let text = br#"[10,[20,21],{"0":30}]"#;
+    assert_eq!(find(text, &["0"]), Some(b"10".as_slice()));
+    assert_eq!(find(text, &["1", "1"]), Some(b"21".as_slice()));
+    assert_eq!(find(text, &["2", "0"]), Some(b"30".as_slice()));
+    for wrong in ["3", "-", "01", "+1", "", "1e0", " 1"] {
+        assert_eq!(find(text, &[wrong]), None, "{wrong:?}");
+    }
+    assert_eq!(find(b" 7 ", &[] as &[&str]), Some(b"7".as_slice()));
+}
+
+#[test]
+fn numbers_are_equal_by_value() {
+    let same = |left: &str, right: &str| {
+        let equal = values_equal(left.as_bytes(), right.as_bytes());
+        assert_eq!(
+            equal,
+            values_equal(right.as_bytes(), left.as_bytes()),
+            "{left} {right}"
+        );
+        equal
+    };
+    assert!(
+        same("1", "1.0")
+            && same("100", "1e2")
+            && same("-0", "0")
+            && same("[1,{\"a\":2}]", "[1.0,{\"a\":20e-1}]")
+    );
+    assert!(
+        !same("9007199254740993", "9007199254740992"),
+        "whole numbers are exact"
+    );
+    assert!(
+        !same("1e999", "2e999") && !same("1", "\"1\"") && !same("1", "true") && !same("null", "0")
+    );
+    assert!(!same("[1]", "[1,2]") && !same("{\"a\":1}", "{\"a\":1,\"b\":1}") && !same("{}", "[]"));
+    assert!(same(
+        r#"{"a":[],"b":"x"}"#,
+        r#"{"b":"\u0078","\u0061":[ ]}"#
+    ));
+}
+
+#[test]
+fn a_batch_is_told_element_by_element_or_not_at_all() {
+    let elements = |text: &'static str| {
+        batch(text.as_bytes()).map(|elements| elements.map(<[u8]>::to_vec).collect::<Vec<_>>())
+    };
+    assert_eq!(
+        elements(" [ {\"a\":1} , 2 ] "),
+        Some(vec![b"{\"a\":1}".to_vec(), b"2".to_vec()])
+    );
+    for none in ["[]", "{}", "[1", "[1] x", "[1,]", "", "[\"\\x\"]"] {
+        assert_eq!(elements(none), None, "{none}");
+    }
+}
+
+#[test]
+fn the_code_of_an_error_is_a_whole_number() {
+    for code in ["1.5", "\"x\"", "null", "1e99"] {
+        let text = format!(r#"{{"jsonrpc":"2.0","id":1,"error":{{"code":{code}}}}}"#);
+        assert_eq!(envelope(text.as_bytes()), Err(BadMessage::Rpc), "{code}");
+    }
 }
