@@ -5,3 +5,8 @@ pub mod clock;
 pub mod exit;
 pub mod load;
 pub mod mcp;
+pub mod observe;
+pub mod preflight;
+pub mod scenario;
+pub mod stand_in;
+pub mod target;

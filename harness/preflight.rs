@@ -22,7 +22,11 @@ pub enum Shortage {
         "the run may open {needed} files at once ({connections} connections and {OTHER_FILES} others), and the limit is \
          {limit}: raise it with `ulimit -n {needed}`, or lower `max_in_flight` or `sessions.count`"
     )]
-    Files { needed: u64, connections: u64, limit: u64 },
+    Files {
+        needed: u64,
+        connections: u64,
+        limit: u64,
+    },
     #[error(
         "the run may open {needed} connections to one address, and there are {available} local ports: widen \
          /proc/sys/net/ipv4/ip_local_port_range, or lower `max_in_flight` or `sessions.count`"
@@ -48,7 +52,10 @@ impl Room {
     pub fn of_machine() -> Room {
         let limit = getrlimit(Resource::Nofile);
         if limit.current != limit.maximum {
-            let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+            let raised = Rlimit {
+                current: limit.maximum,
+                maximum: limit.maximum,
+            };
             // Where this is refused, the limit that is read back says so.
             let _ = setrlimit(Resource::Nofile, raised);
         }
@@ -64,7 +71,9 @@ impl Room {
 }
 
 fn port_count(range: &str) -> Option<u64> {
-    let mut ends = range.split_whitespace().filter_map(|word| word.parse::<u64>().ok());
+    let mut ends = range
+        .split_whitespace()
+        .filter_map(|word| word.parse::<u64>().ok());
     let (low, high) = (ends.next()?, ends.next()?);
     Some((high + 1).saturating_sub(low))
 }
@@ -74,20 +83,36 @@ fn port_count(range: &str) -> Option<u64> {
 /// # Errors
 /// The first thing that is short.
 pub fn check(plan: &Plan, layout: &Layout, threads: u32, room: Room) -> Result<(), Shortage> {
-    let sessions: u64 = plan.loads.iter().map(|load| u64::from(load.sessions.count)).sum();
-    let in_flight: u64 = plan.loads.iter().map(|load| u64::from(load.max_in_flight)).sum();
+    let sessions: u64 = plan
+        .loads
+        .iter()
+        .map(|load| u64::from(load.sessions.count))
+        .sum();
+    let in_flight: u64 = plan
+        .loads
+        .iter()
+        .map(|load| u64::from(load.max_in_flight))
+        .sum();
     // Each session may keep one connection while others are as busy as they may be.
     let connections = sessions + in_flight;
     let needed = connections + OTHER_FILES;
     if needed > room.files {
-        return Err(Shortage::Files { needed, connections, limit: room.files });
+        return Err(Shortage::Files {
+            needed,
+            connections,
+            limit: room.files,
+        });
     }
     if connections > room.ports {
-        return Err(Shortage::Ports { needed: connections, available: room.ports });
+        return Err(Shortage::Ports {
+            needed: connections,
+            available: room.ports,
+        });
     }
     let histograms = ((layout.phases.len() + 1) * (layout.series.len() * 4 + 6)) as u64;
     // Two sets a thread, and two that are being merged and written.
-    let memory = histograms * HISTOGRAM_BYTES * (u64::from(threads) * 2 + 2) + connections * SESSION_BYTES;
+    let memory =
+        histograms * HISTOGRAM_BYTES * (u64::from(threads) * 2 + 2) + connections * SESSION_BYTES;
     if memory > room.memory {
         return Err(Shortage::Memory {
             needed_mib: memory >> 20,

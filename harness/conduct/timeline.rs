@@ -71,12 +71,22 @@ impl Timeline {
             .iter()
             .map(|phase| {
                 let end = start + phase.length.as_nanos() as Nanos;
-                let span = Span { name: phase.name.clone(), start, end };
+                let span = Span {
+                    name: phase.name.clone(),
+                    start,
+                    end,
+                };
                 start = end;
                 span
             })
             .collect();
-        Timeline { spans, state: State::Opening, zero: 0, next_border: 0, announced: false }
+        Timeline {
+            spans,
+            state: State::Opening,
+            zero: 0,
+            next_border: 0,
+            announced: false,
+        }
     }
 
     /// The parts of the timeline as the load threads want them.
@@ -92,14 +102,15 @@ impl Timeline {
         self.spans.iter().enumerate().map(segment).collect()
     }
 
-    /// The name of the phase at an instant of the clock.
+    /// The phase at an instant of the clock.
+    pub fn phase_index(&self, now: Nanos) -> Option<usize> {
+        let since = self.since_start(now)?;
+        self.spans.iter().position(|span| span.start <= since && since < span.end)
+    }
+
+    /// Its name.
     pub fn phase_at(&self, now: Nanos) -> Option<&str> {
-        if matches!(self.state, State::Opening) {
-            return None;
-        }
-        let since = now.checked_sub(self.zero)?;
-        let span = self.spans.iter().find(|span| span.start <= since && since < span.end)?;
-        Some(&span.name)
+        self.phase_index(now).map(|index| self.spans[index].name.as_str())
     }
 
     /// Nanoseconds since the start of the timeline; `None` before it.
@@ -139,13 +150,19 @@ impl Timeline {
             (State::Running, Happening::Tick) => self.pass_borders(now, &mut commands),
             (State::Running, Happening::EndEarly { reason, detail }) => {
                 self.pass_borders(now, &mut commands);
-                commands.push(Command::Record { at: now, event: Event::EndedEarly { reason, detail } });
+                commands.push(Command::Record {
+                    at: now,
+                    event: Event::EndedEarly { reason, detail },
+                });
                 self.cut_phase(now, &mut commands);
                 commands.push(Command::StopLoad);
                 self.state = State::Stopping;
             }
             (State::Opening, Happening::EndEarly { reason, detail }) => {
-                commands.push(Command::Record { at: now, event: Event::EndedEarly { reason, detail } });
+                commands.push(Command::Record {
+                    at: now,
+                    event: Event::EndedEarly { reason, detail },
+                });
                 commands.push(Command::StopLoad);
                 self.state = State::Stopping;
             }
@@ -153,7 +170,10 @@ impl Timeline {
                 if self.state == State::Running {
                     self.pass_borders(now, &mut commands);
                 }
-                commands.push(Command::Record { at: now, event: Event::LoadEnded });
+                commands.push(Command::Record {
+                    at: now,
+                    event: Event::LoadEnded,
+                });
                 commands.push(Command::Done);
                 self.state = State::Done;
             }
@@ -172,7 +192,10 @@ impl Timeline {
             return;
         }
         if !std::mem::replace(&mut self.announced, true) {
-            commands.push(Command::Record { at: self.zero, event: Event::TimelineStarted });
+            commands.push(Command::Record {
+                at: self.zero,
+                event: Event::TimelineStarted,
+            });
         }
         while let Some((at, event)) = self.border(self.next_border) {
             let at = self.zero + at;
@@ -199,7 +222,11 @@ mod tests {
     use super::*;
 
     fn timeline() -> Timeline {
-        let span = |name: &str, start, end| Span { name: name.to_owned(), start, end };
+        let span = |name: &str, start, end| Span {
+            name: name.to_owned(),
+            start,
+            end,
+        };
         Timeline {
             spans: vec![span("warm-up", 0, 50), span("steady", 50, 150)],
             state: State::Opening,
@@ -221,9 +248,19 @@ mod tests {
         commands
             .iter()
             .map(|command| match command {
-                Command::Record { at, event: Event::PhaseStarted { phase } } => format!("+{phase}@{at}"),
-                Command::Record { at, event: Event::PhaseEnded { phase } } => format!("-{phase}@{at}"),
-                Command::Record { event, .. } => format!("{event:?}").split([' ', '(']).next().unwrap().to_owned(),
+                Command::Record {
+                    at,
+                    event: Event::PhaseStarted { phase },
+                } => format!("+{phase}@{at}"),
+                Command::Record {
+                    at,
+                    event: Event::PhaseEnded { phase },
+                } => format!("-{phase}@{at}"),
+                Command::Record { event, .. } => format!("{event:?}")
+                    .split([' ', '('])
+                    .next()
+                    .unwrap()
+                    .to_owned(),
                 other => format!("{other:?}"),
             })
             .collect()
@@ -249,11 +286,18 @@ mod tests {
     fn an_interruption_cuts_the_phase_and_a_second_one_changes_nothing() {
         let (mut timeline, zero) = begun();
         timeline.step(zero + 10, Happening::Tick);
-        let early = Happening::EndEarly { reason: EarlyEnd::Interrupted, detail: String::new() };
+        let early = Happening::EndEarly {
+            reason: EarlyEnd::Interrupted,
+            detail: String::new(),
+        };
         let commands = timeline.step(zero + 20, early.clone());
         assert_eq!(
             names(&commands),
-            ["EndedEarly".to_owned(), format!("-warm-up@{}", zero + 20), "StopLoad".to_owned()]
+            [
+                "EndedEarly".to_owned(),
+                format!("-warm-up@{}", zero + 20),
+                "StopLoad".to_owned()
+            ]
         );
         assert!(timeline.step(zero + 21, early).is_empty());
         let commands = timeline.step(zero + 30, Happening::LoadFinished);
@@ -263,7 +307,10 @@ mod tests {
     #[test]
     fn interrupted_while_sessions_open_it_never_starts() {
         let mut timeline = timeline();
-        let early = Happening::EndEarly { reason: EarlyEnd::Interrupted, detail: String::new() };
+        let early = Happening::EndEarly {
+            reason: EarlyEnd::Interrupted,
+            detail: String::new(),
+        };
         timeline.step(5, early);
         assert!(timeline.step(6, Happening::Opened).is_empty());
         let commands = timeline.step(7, Happening::LoadFinished);

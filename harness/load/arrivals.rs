@@ -299,6 +299,7 @@ impl Worker {
             None => {
                 self.operations.give_back(index);
                 self.next_round(slot, outcome, end);
+                self.look_soon();
             }
         }
     }

@@ -5,19 +5,19 @@
 //! that an idle connection costs its socket and little more.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::poll_fn;
 use std::io;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use firedrill_reports::recording::Measure;
 use firedrill_scenarios::Outcome;
-use firedrill_scenarios::outcome::{TimeoutStage, TlsFailure, TransportFailure};
+use firedrill_scenarios::outcome::{TlsFailure, TransportFailure};
 use firedrill_scenarios::plan::ProtocolVersion;
 
 use super::agenda::Task;
-use super::operation::Stage;
 use super::sessions::Standing;
 use super::slab::Key;
 use super::worker::{Course, Worker};
@@ -25,15 +25,9 @@ use crate::clock::Nanos;
 use crate::mcp::destination::Host;
 use crate::mcp::exchange::Exchange;
 use crate::mcp::link::Link;
-use crate::mcp::session::Side;
 
 /// A spare connection of a session is closed after this idle time, before common servers close it themselves.
 const SPARE_IDLE: Nanos = 2_000_000_000;
-/// How long the rest of an answer may take after its result, and a late answer after its deadline.
-const TAIL_LIMIT: Nanos = 5_000_000_000;
-const LATE_GRACE: Nanos = 2_000_000_000;
-/// How long opening and ending a session, cancelling and replying may take.
-const SIDE_LIMIT: Nanos = 10_000_000_000;
 
 /// What a connection is busy with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +70,7 @@ pub struct Connection {
     pub used: bool,
     /// Counts changes of purpose, so that an old task of the agenda does not hit a new one.
     pub serial: u64,
-    waker: Option<Waker>,
+    pub waker: Option<Waker>,
     spare_watched: bool,
 }
 
@@ -102,7 +96,7 @@ impl Worker {
             spare_watched: false,
         });
         owner.connections.push(key);
-        self.connections_max();
+        self.totals.connections_opened += 1;
         let destination = self.destination.clone();
         let began = self.now();
         tokio::task::spawn_local(async move {
@@ -112,10 +106,6 @@ impl Worker {
                 poll_fn(|context| poll_connection(&this, key, context)).await;
             }
         });
-    }
-
-    fn connections_max(&mut self) {
-        self.totals.connections_opened += 1;
     }
 
     /// True when the connection is to live on.
@@ -251,191 +241,6 @@ impl Worker {
         }
     }
 
-    /// Sends a whole request on the connection; false when the connection is broken.
-    fn transmit(&mut self, key: Key, purpose: Purpose, limit: u64) -> bool {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return false;
-        };
-        connection.purpose = purpose;
-        connection.serial += 1;
-        connection.found = Found::default();
-        connection
-            .exchange
-            .begin(limit, purpose == Purpose::Initialize);
-        let Some(link) = &mut connection.link else {
-            return false;
-        };
-        self.totals.bytes_sent += self.out.len() as u64;
-        match link.send(&self.out) {
-            Ok(true) => true,
-            Ok(false) => {
-                if let Some(waker) = &connection.waker {
-                    waker.wake_by_ref();
-                }
-                true
-            }
-            Err(_) => false,
-        }
-    }
-
-    /// Sends an operation. A connection that turns out to be broken while writing ends it.
-    pub fn send_operation(&mut self, key: Key, session: Key, index: u32, now: Nanos) {
-        let Some(owner) = self.sessions.get_mut(session) else {
-            return;
-        };
-        owner.calls += 1;
-        owner.in_flight += 1;
-        let id = owner.next_id;
-        owner.next_id += 1;
-        let operation = &mut self.operations[index];
-        operation.id = id;
-        operation.sent = Some(now);
-        operation.stage = Stage::Sent(key);
-        let definition = self.job.dialect.operation(operation.series);
-        self.out.clear();
-        definition.write(&owner.heads, id, &operation.params, &mut self.out);
-        let limit = definition.max_answer;
-        if !self.transmit(key, Purpose::Operation(index), limit) {
-            let used = self
-                .connections
-                .get(key)
-                .is_some_and(|connection| connection.used);
-            let failure = if used {
-                TransportFailure::StaleReuse
-            } else {
-                TransportFailure::Reset
-            };
-            self.close(key);
-            self.finish_operation(index, session, Outcome::Transport(failure), now);
-        }
-    }
-
-    fn send_initialize(&mut self, key: Key, session: Key, now: Nanos) {
-        let Some(owner) = self.sessions.get(session) else {
-            return;
-        };
-        self.out.clear();
-        self.job
-            .dialect
-            .write_initialize(&owner.heads, &mut self.out);
-        self.begin_side(key, session, Purpose::Initialize, now);
-    }
-
-    /// The server has answered `initialize`: the session is told that we are ready.
-    pub fn send_initialized(&mut self, key: Key, session: Key, now: Nanos) {
-        let Some(owner) = self.sessions.get(session) else {
-            return;
-        };
-        self.out.clear();
-        self.job
-            .dialect
-            .write_initialized(&owner.heads, &mut self.out);
-        self.begin_side(key, session, Purpose::Initialized, now);
-    }
-
-    pub fn send_side(&mut self, key: Key, session: Key, side: Side, now: Nanos) {
-        let Some(owner) = self.sessions.get(session) else {
-            return;
-        };
-        self.out.clear();
-        self.job
-            .dialect
-            .write_side(&owner.heads, &side, &mut self.out);
-        let purpose = match side {
-            Side::Delete => Purpose::Delete { since: now },
-            Side::Cancel { .. } | Side::Reply { .. } => Purpose::Side,
-        };
-        if matches!(side, Side::Cancel { .. }) {
-            self.totals.cancelled += 1;
-        }
-        self.begin_side(key, session, purpose, now);
-    }
-
-    fn begin_side(&mut self, key: Key, session: Key, purpose: Purpose, now: Nanos) {
-        if self.transmit(key, purpose, crate::mcp::session::SIDE_ANSWER_LIMIT) {
-            self.watch(key, now + SIDE_LIMIT);
-            return;
-        }
-        self.close(key);
-        let outcome = Outcome::Transport(TransportFailure::Reset);
-        self.side_failed(session, purpose, outcome, now);
-    }
-
-    /// Gives the connection up at `at` when it is still at the same thing then.
-    fn watch(&mut self, key: Key, at: Nanos) {
-        if let Some(connection) = self.connections.get(key) {
-            self.agenda.add(
-                at,
-                Task::GiveUp {
-                    connection: key,
-                    serial: connection.serial,
-                },
-            );
-            self.pacer.arm(at);
-        }
-    }
-
-    /// Something beside operations did not come to its end.
-    fn side_failed(&mut self, session: Key, purpose: Purpose, outcome: Outcome, now: Nanos) {
-        match purpose {
-            Purpose::Initialize | Purpose::Initialized => {
-                self.opening_failed(session, outcome, now);
-            }
-            Purpose::Delete { .. } => self.discard_session(session),
-            Purpose::Connecting
-            | Purpose::Idle { .. }
-            | Purpose::Operation(_)
-            | Purpose::Tail
-            | Purpose::Abandoned { .. }
-            | Purpose::Side => {}
-        }
-    }
-
-    /// The agenda says that the connection has had its time.
-    pub fn give_up(&mut self, key: Key, serial: u64, now: Nanos) {
-        let Some(connection) = self.connections.get(key) else {
-            return;
-        };
-        if connection.serial != serial {
-            return;
-        }
-        let (session, purpose) = (connection.session, connection.purpose);
-        self.close(key);
-        self.side_failed(
-            session,
-            purpose,
-            Outcome::Timeout(TimeoutStage::Connect),
-            now,
-        );
-    }
-
-    /// The operation on this connection has timed out: tell the server, and listen a little longer.
-    pub fn abandon(&mut self, key: Key, id: u64, now: Nanos) {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return;
-        };
-        connection.purpose = Purpose::Abandoned { id };
-        connection.serial += 1;
-        let session = connection.session;
-        self.watch(key, now + LATE_GRACE);
-        if let Some(owner) = self.sessions.get_mut(session)
-            && owner.standing == Standing::Open
-        {
-            owner.side.push_back(Side::Cancel { id });
-            self.pump_side(session, now);
-        }
-        self.leave_session(session);
-    }
-
-    /// The result has come; the rest of the answer is read in the background.
-    pub fn drain_tail(&mut self, key: Key, now: Nanos) {
-        if let Some(connection) = self.connections.get_mut(key) {
-            connection.purpose = Purpose::Tail;
-            connection.serial += 1;
-            self.watch(key, now + TAIL_LIMIT);
-        }
-    }
-
     /// An exchange has come to its end on a connection that can be used again, or can not.
     pub fn exchange_over(&mut self, key: Key, reusable: bool, now: Nanos) {
         let Some(connection) = self.connections.get_mut(key) else {
@@ -474,13 +279,18 @@ impl Worker {
         }
     }
 
+    /// The addresses that the target's name has now; empty for an address.
+    pub fn current_addresses(&self) -> BTreeSet<IpAddr> {
+        match &self.destination.host {
+            Host::Name(resolver) => resolver.current(),
+            Host::Address(_) => BTreeSet::new(),
+        }
+    }
+
     /// Connections whose peer is no longer among the addresses of the target's name.
     pub fn sticky_connections(&self) -> BTreeMap<String, u64> {
         let mut sticky = BTreeMap::new();
-        let Host::Name(resolver) = &self.destination.host else {
-            return sticky;
-        };
-        let current = resolver.current();
+        let current = self.current_addresses();
         for key in self.connections.keys() {
             let Some(link) = self.connections.get(key).and_then(|own| own.link.as_ref()) else {
                 continue;

@@ -3,8 +3,9 @@
 //! The engine lives on the main thread. What it makes of the threads' reports is a [`Second`], complete
 //! when every thread has delivered it, in order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::IpAddr;
 use std::thread::JoinHandle;
 
 use firedrill_scenarios::Outcome;
@@ -42,7 +43,9 @@ pub struct Second {
     pub connections: u32,
     /// By load: sessions lost, opened again, not opened again.
     pub lost: BTreeMap<usize, [u64; 3]>,
+    /// Connections by an address that the target's name no longer has, and the addresses that it has.
     pub sticky: BTreeMap<String, u64>,
+    pub addresses: BTreeSet<IpAddr>,
 }
 
 pub struct Engine {
@@ -188,6 +191,7 @@ impl Engine {
             connections: 0,
             lost: BTreeMap::new(),
             sticky: BTreeMap::new(),
+            addresses: BTreeSet::new(),
         };
         for mut flush in flushes {
             second.histograms.absorb(&mut flush.histograms);
@@ -199,6 +203,7 @@ impl Engine {
                     *own += theirs;
                 }
             }
+            second.addresses.extend(flush.addresses);
             for (address, count) in flush.sticky {
                 *second.sticky.entry(address).or_default() += count;
             }

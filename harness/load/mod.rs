@@ -2,8 +2,8 @@
 //!
 //! - `schedule`: seed and plan to due times, stripe by stripe
 //! - `pacer`, `wheel`, `agenda`: when to wake, and what for
-//! - `worker`: one thread's state, in four rooms: `arrivals` makes operations due, `sessions` opens and ends
-//!   sessions, `connections` moves bytes, `outcomes` reads answers
+//! - `worker`: one thread's state, in five rooms: `arrivals` makes operations due, `sessions` opens and ends
+//!   sessions, `connections` moves bytes, `requests` sends, `outcomes` reads answers
 //! - `operation`, `slab`: things that come and go without allocating
 //! - `tally`: what is counted
 //! - `engine`, `report`: all threads together
@@ -16,6 +16,7 @@ pub mod operation;
 pub mod outcomes;
 pub mod pacer;
 pub mod report;
+pub mod requests;
 pub mod schedule;
 pub mod sessions;
 pub mod slab;

@@ -1,6 +1,7 @@
 //! What load threads and the engine say to each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use firedrill_reports::recording::SessionTotals;
 use firedrill_scenarios::Outcome;
@@ -61,6 +62,8 @@ pub struct Flush {
     pub lost: BTreeMap<usize, [u64; 3]>,
     /// Connections by peer address that the target's name no longer has.
     pub sticky: BTreeMap<String, u64>,
+    /// The addresses that the name has now.
+    pub addresses: BTreeSet<IpAddr>,
 }
 
 #[derive(Default)]

@@ -433,6 +433,7 @@ impl Worker {
         for connection in session.connections {
             self.close(connection);
         }
+        self.look_soon();
     }
 
     /// At shutdown: what waits is not sent any more.

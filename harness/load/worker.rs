@@ -2,8 +2,8 @@
 //!
 //! The state is one value behind a `RefCell`; nothing holds it across a wait. The dispatcher wakes for
 //! arrivals, deadlines and the agenda; a task for each connection wakes when its socket has something.
-//! `arrivals` makes operations due, `sessions` opens and ends sessions, `connections` moves bytes, and
-//! `outcomes` settles what came of it.
+//! `arrivals` makes operations due, `sessions` opens and ends sessions, `connections` moves bytes, `requests`
+//! says what is said, and `outcomes` settles what came of it.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -184,7 +184,22 @@ impl Worker {
         next = next.min(self.wheel.next_tick().unwrap_or(Nanos::MAX));
         match self.course {
             Course::Draining { until, .. } | Course::Leaving { until, .. } => next.min(until),
-            Course::Opening | Course::Running { .. } | Course::Over => next,
+            Course::Running { zero } => next.min(self.end_of_timeline(zero)),
+            Course::Opening | Course::Over => next,
+        }
+    }
+
+    fn end_of_timeline(&self, zero: Nanos) -> Nanos {
+        zero + self.segments.last().map_or(0, |segment| segment.end)
+    }
+
+    /// The last operation or the last session may have ended: the dispatcher looks at once.
+    pub fn look_soon(&self) {
+        if matches!(
+            self.course,
+            Course::Draining { .. } | Course::Leaving { .. }
+        ) {
+            self.pacer.arm(self.now());
         }
     }
 
@@ -202,8 +217,7 @@ impl Worker {
         match self.course {
             Course::Opening | Course::Over => {}
             Course::Running { zero } => {
-                let end = self.segments.last().map_or(0, |segment| segment.end);
-                if now >= zero + end && self.stripes.next().is_none() {
+                if now >= self.end_of_timeline(zero) && self.stripes.next().is_none() {
                     self.drop_prepared();
                     self.course = Course::Draining {
                         zero,
@@ -277,6 +291,7 @@ impl Worker {
             connections: self.connections.len() as u32,
             lost: std::mem::take(&mut self.totals.lost_since_flush),
             sticky: self.sticky_connections(),
+            addresses: self.current_addresses(),
         };
         self.tell(FromWorker::Flush(flush));
     }

@@ -31,7 +31,11 @@ impl Machine {
         let counters = Counters::read(now);
         let mut samples = Vec::new();
         let mut add = |name: String, value: f64| {
-            samples.push(Sample { at_ns: now, series: name, value });
+            samples.push(Sample {
+                at_ns: now,
+                series: name,
+                value,
+            });
         };
         if let Some(rss) = resident_bytes() {
             self.rss_max = self.rss_max.max(rss);
@@ -40,7 +44,8 @@ impl Machine {
         if let Some(last) = &self.last {
             let elapsed = now.saturating_sub(last.at).max(1) as f64;
             for (thread, [run, wait, switches]) in &counters.threads {
-                let Some([run_before, wait_before, switches_before]) = last.threads.get(thread) else {
+                let Some([run_before, wait_before, switches_before]) = last.threads.get(thread)
+                else {
                     continue;
                 };
                 let busy = run.saturating_sub(*run_before) as f64 / elapsed;
@@ -55,7 +60,10 @@ impl Machine {
                 add(series::CPU_PRESSURE.to_owned(), share);
             }
             if let (Some(total), Some(before)) = (counters.retransmits, last.retransmits) {
-                add(series::RETRANSMITS.to_owned(), total.saturating_sub(before) as f64);
+                add(
+                    series::RETRANSMITS.to_owned(),
+                    total.saturating_sub(before) as f64,
+                );
             }
         }
         self.last = Some(counters);
@@ -68,23 +76,37 @@ impl Counters {
         Counters {
             at,
             threads: load_threads(),
-            pressure_us: fs::read_to_string("/proc/pressure/cpu").ok().and_then(|text| pressure(&text)),
-            retransmits: fs::read_to_string("/proc/net/snmp").ok().and_then(|text| retransmits(&text)),
+            pressure_us: fs::read_to_string("/proc/pressure/cpu")
+                .ok()
+                .and_then(|text| pressure(&text)),
+            retransmits: fs::read_to_string("/proc/net/snmp")
+                .ok()
+                .and_then(|text| retransmits(&text)),
         }
     }
 }
 
 fn load_threads() -> BTreeMap<u32, [u64; 3]> {
     let mut threads = BTreeMap::new();
-    let Ok(tasks) = fs::read_dir("/proc/self/task") else { return threads };
+    let Ok(tasks) = fs::read_dir("/proc/self/task") else {
+        return threads;
+    };
     for task in tasks.flatten() {
         let path = task.path();
-        let Ok(name) = fs::read_to_string(path.join("comm")) else { continue };
-        let Some(number) = name.trim().strip_prefix("load-").and_then(|rest| rest.parse().ok()) else {
+        let Ok(name) = fs::read_to_string(path.join("comm")) else {
+            continue;
+        };
+        let Some(number) = name
+            .trim()
+            .strip_prefix("load-")
+            .and_then(|rest| rest.parse().ok())
+        else {
             continue;
         };
         let schedstat = fs::read_to_string(path.join("schedstat")).unwrap_or_default();
-        let mut fields = schedstat.split_whitespace().filter_map(|field| field.parse().ok());
+        let mut fields = schedstat
+            .split_whitespace()
+            .filter_map(|field| field.parse().ok());
         let (run, wait) = (fields.next().unwrap_or(0), fields.next().unwrap_or(0));
         let status = fs::read_to_string(path.join("status")).unwrap_or_default();
         let switches = field(&status, "nonvoluntary_ctxt_switches:").unwrap_or(0);
@@ -102,13 +124,19 @@ fn field(text: &str, name: &str) -> Option<u64> {
 /// `some ... total=N` of a pressure file, in microseconds.
 fn pressure(text: &str) -> Option<u64> {
     let line = text.lines().find(|line| line.starts_with("some"))?;
-    line.split_whitespace().find_map(|word| word.strip_prefix("total="))?.parse().ok()
+    line.split_whitespace()
+        .find_map(|word| word.strip_prefix("total="))?
+        .parse()
+        .ok()
 }
 
 /// `RetransSegs` of `/proc/net/snmp`: a line of names, then a line of numbers.
 fn retransmits(text: &str) -> Option<u64> {
     let mut lines = text.lines().filter(|line| line.starts_with("Tcp:"));
-    let place = lines.next()?.split_whitespace().position(|name| name == "RetransSegs")?;
+    let place = lines
+        .next()?
+        .split_whitespace()
+        .position(|name| name == "RetransSegs")?;
     lines.next()?.split_whitespace().nth(place)?.parse().ok()
 }
 
@@ -118,16 +146,23 @@ pub fn resident_bytes() -> Option<u64> {
     field(&status, "VmRSS:").map(|kib| kib * 1024)
 }
 
-/// Processor time of this process so far, all threads, user and system.
+/// Processor time of this process so far, all threads, those that ended included, to 10 ms.
 pub fn cpu_ns() -> u64 {
-    let Ok(tasks) = fs::read_dir("/proc/self/task") else { return 0 };
-    tasks
-        .flatten()
-        .filter_map(|task| {
-            let text = fs::read_to_string(task.path().join("schedstat")).ok()?;
-            text.split_whitespace().next()?.parse::<u64>().ok()
-        })
-        .sum()
+    fs::read_to_string("/proc/self/stat")
+        .ok()
+        .and_then(|text| cpu_time(&text))
+        .unwrap_or(0)
+}
+
+/// User and system time of a `stat` file. The name in parentheses may hold anything, so fields are counted from
+/// its end. The kernel shows them in hundredths of a second on every architecture.
+fn cpu_time(stat: &str) -> Option<u64> {
+    let fields = stat.rsplit_once(')')?.1;
+    let mut times = fields
+        .split_whitespace()
+        .skip(11)
+        .map_while(|field| field.parse::<u64>().ok());
+    Some((times.next()? + times.next()?) * 10_000_000)
 }
 
 /// Memory that could be used without swapping.
@@ -140,13 +175,21 @@ pub fn available_bytes() -> Option<u64> {
 pub fn environment() -> Environment {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let cpu_text = read("/proc/cpuinfo");
-    let model = cpu_text.lines().find_map(|line| line.strip_prefix("model name"));
-    let cpu = model.and_then(|rest| rest.split_once(':')).map_or("unknown", |(_, name)| name.trim());
+    let model = cpu_text
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"));
+    let cpu = model
+        .and_then(|rest| rest.split_once(':'))
+        .map_or("unknown", |(_, name)| name.trim());
     let release = read("/etc/os-release");
-    let name = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
+    let name = release
+        .lines()
+        .find_map(|line| line.strip_prefix("PRETTY_NAME="));
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     Environment {
-        os: name.map_or("Linux", |name| name.trim_matches('"')).to_owned(),
+        os: name
+            .map_or("Linux", |name| name.trim_matches('"'))
+            .to_owned(),
         kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
         cpu: cpu.to_owned(),
         cores: std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32),
@@ -166,6 +209,12 @@ mod tests {
                     full avg10=0.00 avg60=0.00 avg300=0.00 total=7\n";
         assert_eq!(pressure(text), Some(10_582_043));
         assert_eq!(pressure(""), None);
+    }
+
+    #[test]
+    fn processor_time_is_user_and_system() {
+        let stat = "7 (a) b) S 1 7 7 0 -1 4 100 0 0 0 250 50 0 0 20 0 3 0 9 1 2";
+        assert_eq!(cpu_time(stat), Some(3_000_000_000));
     }
 
     #[test]

@@ -83,20 +83,27 @@ impl Source {
                 port: url.port,
                 tls: target.tls.clone().filter(|_| url.tls),
                 authority: crate::target::authority(url),
-                path: if url.path.is_empty() { "/".to_owned() } else { url.path.clone() },
+                path: if url.path.is_empty() {
+                    "/".to_owned()
+                } else {
+                    url.path.clone()
+                },
                 headers: Vec::new(),
             },
         }
     }
 
     async fn fetch(&self) -> Option<Bytes> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await.ok()?;
+        let stream = TcpStream::connect((self.host.as_str(), self.port))
+            .await
+            .ok()?;
         stream.set_nodelay(true).ok()?;
         match &self.tls {
             None => self.ask(stream).await,
             Some(tls) => {
                 let connector = TlsConnector::from(tls.config.clone());
-                self.ask(connector.connect(tls.server.clone(), stream).await.ok()?).await
+                self.ask(connector.connect(tls.server.clone(), stream).await.ok()?)
+                    .await
             }
         }
     }
@@ -105,13 +112,16 @@ impl Source {
     where
         S: AsyncRead + AsyncWrite + Unpin + 'static,
     {
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .ok()?;
         let driver = tokio::task::spawn_local(async move {
             // How the connection ends says nothing that the answer does not say.
             let _ = connection.await;
         });
-        let mut request = hyper::Request::get(self.path.as_str()).body(Empty::<Bytes>::new()).ok()?;
+        let mut request = hyper::Request::get(self.path.as_str())
+            .body(Empty::<Bytes>::new())
+            .ok()?;
         let headers = request.headers_mut();
         headers.insert(HOST, HeaderValue::from_str(&self.authority).ok()?);
         for (name, value) in &self.headers {
@@ -122,7 +132,10 @@ impl Source {
         }
         let answer = sender.send_request(request).await.ok()?;
         let page = if answer.status().is_success() {
-            let body = Limited::new(answer.into_body(), LARGEST_PAGE).collect().await.ok();
+            let body = Limited::new(answer.into_body(), LARGEST_PAGE)
+                .collect()
+                .await
+                .ok();
             body.map(http_body_util::Collected::to_bytes)
         } else {
             None
@@ -179,10 +192,16 @@ fn prometheus_value(text: &str, metric: &str) -> Option<f64> {
             Some(inner) => inner.split_once('}').unwrap_or((inner, "")),
             None => ("", &line[end..]),
         };
-        if !wanted.iter().all(|label| labels.split(',').any(|own| own.trim() == *label)) {
+        if !wanted
+            .iter()
+            .all(|label| labels.split(',').any(|own| own.trim() == *label))
+        {
             continue;
         }
-        if let Some(value) = rest.split_whitespace().next().and_then(|word| word.parse::<f64>().ok())
+        if let Some(value) = rest
+            .split_whitespace()
+            .next()
+            .and_then(|word| word.parse::<f64>().ok())
             && value.is_finite()
         {
             *sum.get_or_insert(0.0) += value;
@@ -196,7 +215,10 @@ fn split_labels(metric: &str) -> (&str, Vec<&str>) {
         None => (metric.trim(), Vec::new()),
         Some((name, labels)) => {
             let labels = labels.trim_end_matches('}').split(',').map(str::trim);
-            (name.trim(), labels.filter(|label| !label.is_empty()).collect())
+            (
+                name.trim(),
+                labels.filter(|label| !label.is_empty()).collect(),
+            )
         }
     }
 }
@@ -226,8 +248,14 @@ mod tests {
     fn json_numbers_stand_at_pointers() {
         let document = serde_json::json!({"pods": [{"up": true, "queue": 4}]});
         let pointer = |path: &[&str]| Pointer(path.iter().map(|step| (*step).to_owned()).collect());
-        assert_eq!(json_number(&document, &pointer(&["pods", "0", "queue"])), Some(4.0));
-        assert_eq!(json_number(&document, &pointer(&["pods", "0", "up"])), Some(1.0));
+        assert_eq!(
+            json_number(&document, &pointer(&["pods", "0", "queue"])),
+            Some(4.0)
+        );
+        assert_eq!(
+            json_number(&document, &pointer(&["pods", "0", "up"])),
+            Some(1.0)
+        );
         assert_eq!(json_number(&document, &pointer(&["pods", "1"])), None);
     }
 }

@@ -95,7 +95,11 @@ impl Progress {
             let _ = write!(line, "   p99 {p99:>7.1} ms");
         }
         if due > 0 {
-            let _ = write!(line, "   errors {:.2} %", (due - ok) as f64 * 100.0 / due as f64);
+            let _ = write!(
+                line,
+                "   errors {:.2} %",
+                (due - ok) as f64 * 100.0 / due as f64
+            );
         }
         let _ = write!(line, "   {in_flight} in flight");
         let worst = self.outcomes.iter().filter(|(outcome, _)| !outcome.is_ok());

@@ -19,10 +19,20 @@ pub fn prepare(plan: &Plan, endpoint: &Endpoint, allowed: &[String]) -> Result<R
     let host = url.host.to_ascii_lowercase();
     let mut named = endpoint.allow_hosts.iter().chain(allowed);
     if !is_loopback(&host) && !named.any(|name| name.to_ascii_lowercase() == host) {
-        return Err(TargetError::HostNotAllowed { host: url.host.clone() });
+        return Err(TargetError::HostNotAllowed {
+            host: url.host.clone(),
+        });
     }
-    let tls = if url.tls { Some(trust::client(&endpoint.tls, &url.host)?) } else { None };
-    let path = if url.path.is_empty() { plan.profile.path.clone() } else { url.path.clone() };
+    let tls = if url.tls {
+        Some(trust::client(&endpoint.tls, &url.host)?)
+    } else {
+        None
+    };
+    let path = if url.path.is_empty() {
+        plan.profile.path.clone()
+    } else {
+        url.path.clone()
+    };
     let scheme = if url.tls { "https" } else { "http" };
     let description = format!("{scheme}://{}{path}", authority(url));
     Ok(Ready {
@@ -32,7 +42,11 @@ pub fn prepare(plan: &Plan, endpoint: &Endpoint, allowed: &[String]) -> Result<R
             tls,
             resolver: endpoint.resolver,
         },
-        surface: Surface { authority: authority(url), path, headers: headers(endpoint)? },
+        surface: Surface {
+            authority: authority(url),
+            path,
+            headers: headers(endpoint)?,
+        },
         mode: Mode::Live,
         description,
         events: Vec::new(),
@@ -42,7 +56,10 @@ pub fn prepare(plan: &Plan, endpoint: &Endpoint, allowed: &[String]) -> Result<R
 
 /// `localhost` is loopback by RFC 6761; any other name could be anywhere.
 fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    host == "localhost"
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 fn headers(endpoint: &Endpoint) -> Result<Vec<(String, String)>, TargetError> {
@@ -59,13 +76,18 @@ fn headers(endpoint: &Endpoint) -> Result<Vec<(String, String)>, TargetError> {
         headers.push((name.clone(), value));
     }
     if let Some(secret) = &endpoint.bearer {
-        headers.push(("authorization".to_owned(), format!("Bearer {}", reveal(secret)?)));
+        headers.push((
+            "authorization".to_owned(),
+            format!("Bearer {}", reveal(secret)?),
+        ));
     }
     Ok(headers)
 }
 
 fn is_line(value: &str) -> bool {
-    value.bytes().all(|byte| byte == b'\t' || (0x20..0x7f).contains(&byte))
+    value
+        .bytes()
+        .all(|byte| byte == b'\t' || (0x20..0x7f).contains(&byte))
 }
 
 /// Reads a secret. It goes into the headers that are sent, and nowhere else.
@@ -99,7 +121,13 @@ mod tests {
         for host in ["127.0.0.1", "127.8.9.1", "::1", "localhost"] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in ["10.0.0.1", "localhost.example.com", "::ffff:10.0.0.1", "0.0.0.0", "example.com"] {
+        for host in [
+            "10.0.0.1",
+            "localhost.example.com",
+            "::ffff:10.0.0.1",
+            "0.0.0.0",
+            "example.com",
+        ] {
             assert!(!is_loopback(host), "{host}");
         }
     }

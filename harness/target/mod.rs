@@ -39,13 +39,19 @@ pub enum TargetError {
          or `allow_host: [{host}]` to the scenario's target"
     )]
     HostNotAllowed { host: String },
-    #[error("the environment variable `{name}` that the scenario names as a secret is not set: export {name}=...")]
+    #[error(
+        "the environment variable `{name}` that the scenario names as a secret is not set: export {name}=..."
+    )]
     SecretNotSet { name: String },
     #[error("the file `{}` that the scenario names as a secret cannot be read: {source}", path.display())]
     SecretUnreadable { path: PathBuf, source: io::Error },
-    #[error("the secret {place} holds more than one line of visible text: it cannot be sent in a header")]
+    #[error(
+        "the secret {place} holds more than one line of visible text: it cannot be sent in a header"
+    )]
     SecretNotALine { place: String },
-    #[error("the header `{name}` cannot be sent: names are letters, digits and dashes, values one line of text")]
+    #[error(
+        "the header `{name}` cannot be sent: names are letters, digits and dashes, values one line of text"
+    )]
     BadHeader { name: String },
     #[error("the TLS file `{}` cannot be used: {why}", path.display())]
     TlsFile { path: PathBuf, why: String },
@@ -61,9 +67,17 @@ pub enum TargetError {
 
 /// Host and port as they stand in a `host` header: the port only where it is not the scheme's own.
 pub fn authority(url: &Url) -> String {
-    let host = if url.host.contains(':') { format!("[{}]", url.host) } else { url.host.clone() };
+    let host = if url.host.contains(':') {
+        format!("[{}]", url.host)
+    } else {
+        url.host.clone()
+    };
     let usual = if url.tls { 443 } else { 80 };
-    if url.port == usual { host } else { format!("{host}:{}", url.port) }
+    if url.port == usual {
+        host
+    } else {
+        format!("{host}:{}", url.port)
+    }
 }
 
 #[cfg(test)]
@@ -72,7 +86,12 @@ mod tests {
 
     #[test]
     fn the_authority_has_brackets_and_a_port_where_they_are_needed() {
-        let url = |tls, host: &str, port| Url { tls, host: host.to_owned(), port, path: String::new() };
+        let url = |tls, host: &str, port| Url {
+            tls,
+            host: host.to_owned(),
+            port,
+            path: String::new(),
+        };
         assert_eq!(authority(&url(false, "localhost", 80)), "localhost");
         assert_eq!(authority(&url(true, "localhost", 80)), "localhost:80");
         assert_eq!(authority(&url(true, "::1", 443)), "[::1]");

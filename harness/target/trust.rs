@@ -32,7 +32,10 @@ pub fn client(options: &TlsOptions, host: &str) -> Result<Tls, TargetError> {
     let name = options.server_name.as_deref().unwrap_or(host).to_owned();
     let server = ServerName::try_from(name)
         .map_err(|error| TargetError::Tls(format!("the name to verify is not one: {error}")))?;
-    Ok(Tls { config: Arc::new(config), server })
+    Ok(Tls {
+        config: Arc::new(config),
+        server,
+    })
 }
 
 fn roots(ca: Option<&Path>) -> Result<RootCertStore, TargetError> {
@@ -40,7 +43,9 @@ fn roots(ca: Option<&Path>) -> Result<RootCertStore, TargetError> {
     match ca {
         Some(path) => {
             for certificate in certificates(path)? {
-                store.add(certificate).map_err(|error| unusable(path, error))?;
+                store
+                    .add(certificate)
+                    .map_err(|error| unusable(path, error))?;
             }
         }
         None => {
@@ -67,5 +72,8 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TargetError
 }
 
 fn unusable(path: &Path, why: impl ToString) -> TargetError {
-    TargetError::TlsFile { path: path.to_owned(), why: why.to_string() }
+    TargetError::TlsFile {
+        path: path.to_owned(),
+        why: why.to_string(),
+    }
 }

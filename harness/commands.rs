@@ -1,0 +1,100 @@
+//! What each command does. Logs and progress go to stderr; stdout carries what was asked for.
+//!
+//! - `run`: scenarios to verdicts
+//! - `folder`: `judge` and `report`, from a recording alone
+//! - `serve`: a stand-in site that stays
+
+mod folder;
+mod run;
+mod serve;
+
+use std::io::Write as _;
+
+use firedrill_reports::Verdict;
+use firedrill_reports::recording::RecordingError;
+use firedrill_scenarios::Plan;
+
+use crate::cli::{CheckOptions, SchemaOf};
+use crate::conduct::RunError;
+use crate::exit::Exit;
+use crate::preflight::Shortage;
+use crate::record::RecordError;
+use crate::scenario::{self, ScenarioError};
+use crate::target::TargetError;
+
+pub use folder::{judge, report};
+pub use run::run;
+pub use serve::serve;
+
+/// The exit code of an error, by where it came from.
+pub fn exit_of(error: &anyhow::Error) -> Exit {
+    for cause in error.chain() {
+        if cause.is::<ScenarioError>() || cause.is::<RecordError>() {
+            return Exit::Usage;
+        }
+        if cause.is::<TargetError>() || cause.is::<Shortage>() {
+            return Exit::Target;
+        }
+        if let Some(recording) = cause.downcast_ref::<RecordingError>() {
+            return match recording {
+                RecordingError::Missing { .. } => Exit::Usage,
+                _ => Exit::Invalid,
+            };
+        }
+        if cause.is::<RunError>() {
+            return Exit::Bug;
+        }
+    }
+    Exit::Usage
+}
+
+/// The exit code of a verdict.
+pub fn exit_of_verdict(verdict: Verdict) -> Exit {
+    match verdict {
+        Verdict::Pass => Exit::Pass,
+        Verdict::Fail => Exit::Fail,
+        Verdict::Inconclusive => Exit::Inconclusive,
+        Verdict::Invalid => Exit::Invalid,
+    }
+}
+
+/// Prints to stdout. A reader that has gone away has seen what it wanted.
+fn say(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+pub fn check(options: &CheckOptions) -> anyhow::Result<Exit> {
+    let plan = scenario::load(&options.scenario, &options.overrides.set)?;
+    warn_of(&plan);
+    say(&plan.describe());
+    Ok(Exit::Pass)
+}
+
+/// Things that are allowed and probably not meant.
+fn warn_of(plan: &Plan) {
+    for warning in &plan.notes.warnings {
+        eprint!("warning:\n{warning}");
+    }
+}
+
+pub fn list() -> anyhow::Result<Exit> {
+    let width = firedrill_scenarios::catalog()
+        .iter()
+        .map(|(name, _)| name.len())
+        .max()
+        .unwrap_or(0);
+    for (name, _) in firedrill_scenarios::catalog() {
+        let plan = scenario::load(name, &[])?;
+        say(&format!("{name:<width$}  {}\n", plan.about));
+    }
+    Ok(Exit::Pass)
+}
+
+pub fn schema(of: SchemaOf) -> anyhow::Result<Exit> {
+    let schema = match of {
+        SchemaOf::Scenario => firedrill_scenarios::schema(),
+        SchemaOf::Result => firedrill_reports::schema(),
+    };
+    say(&format!("{}\n", serde_json::to_string_pretty(&schema)?));
+    Ok(Exit::Pass)
+}

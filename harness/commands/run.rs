@@ -1,0 +1,270 @@
+//! Scenarios to verdicts: parsed, checked against machine and target, run, judged, reported.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use firedrill_reports::recording::{EarlyEnd, Event, RECORDING_VERSION, Started};
+use firedrill_reports::render;
+use firedrill_scenarios::Plan;
+use firedrill_scenarios::plan::Target;
+
+use super::folder::conclude;
+use super::{exit_of, exit_of_verdict, say, warn_of};
+use crate::cli::RunOptions;
+use crate::clock::{self, Clock, Nanos, Utc};
+use crate::conduct::conduct;
+use crate::exit::Exit;
+use crate::load::tally::Layout;
+use crate::load::worker::Job;
+use crate::mcp::session::Dialect;
+use crate::observe::machine;
+use crate::preflight::{self, Room};
+use crate::record::Recorder;
+use crate::scenario;
+use crate::target::{Ready, embedded, endpoint};
+
+/// Runs every scenario that was named. All of them are checked before the first one starts.
+pub fn run(options: &RunOptions) -> anyhow::Result<Exit> {
+    let overrides = overrides(options)?;
+    let mut plans = Vec::new();
+    for name in &options.scenarios {
+        let plan = scenario::load(name, &overrides)?;
+        warn_of(&plan);
+        plans.push(plan);
+    }
+    let several = plans.len() > 1;
+    let mut worst = Exit::Pass;
+    for plan in plans {
+        let exit = match run_one(&plan, options, several) {
+            Ok(exit) => exit,
+            Err(error) if several => {
+                eprintln!("error: {}: {error:#}", plan.name);
+                exit_of(&error)
+            }
+            Err(error) => return Err(error),
+        };
+        worst = worst.worst(exit);
+        if exit == Exit::Interrupted {
+            break;
+        }
+    }
+    Ok(worst)
+}
+
+/// The `--set` arguments, with `--target` as one of them, so that it is checked in the same way.
+fn overrides(options: &RunOptions) -> anyhow::Result<Vec<String>> {
+    let mut overrides = Vec::new();
+    match options.target.as_deref() {
+        None => {}
+        Some("embedded") => overrides.push("target={ sites: { primary: {} } }".to_owned()),
+        Some(url) if url.contains("://") => {
+            overrides.push(format!(
+                "target={{ endpoint: {} }}",
+                serde_json::Value::from(url)
+            ));
+        }
+        Some(other) => {
+            anyhow::bail!("`{other}` is no target: write `embedded` or a URL (http://...)")
+        }
+    }
+    overrides.extend(options.overrides.set.iter().cloned());
+    Ok(overrides)
+}
+
+/// What names a run.
+struct Identity {
+    id: String,
+    seed: u64,
+    started: Duration,
+}
+
+fn identity(plan: &Plan, options: &RunOptions) -> Identity {
+    let started = clock::wall();
+    // Any seed will do that is short enough to be typed again.
+    let drawn = (started.as_nanos() as u64 ^ (u64::from(std::process::id()) << 20)) % 10_000_000;
+    let seed = options.seed.unwrap_or(drawn);
+    let id = format!(
+        "{}-{}-{seed}",
+        Utc::from_unix(started.as_secs()).compact(),
+        plan.name
+    );
+    Identity { id, seed, started }
+}
+
+fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyhow::Result<Exit> {
+    let identity = identity(plan, options);
+    let folder = match &options.out {
+        None => Path::new("runs").join(&identity.id),
+        Some(out) if several => out.join(&plan.name),
+        Some(out) => out.clone(),
+    };
+    eprintln!(
+        "firedrill {}   {}   seed {}   {}",
+        env!("CARGO_PKG_VERSION"),
+        plan.name,
+        identity.seed,
+        folder.display()
+    );
+    if options.dry_run {
+        say(&plan.describe());
+        return Ok(Exit::Pass);
+    }
+    let early = drive(plan, options, &identity, &folder)?;
+    let result = conclude(&folder, options.strict)?;
+    say(&render::check_lines(&result));
+    eprintln!("report: {}", folder.join("report.html").display());
+    Ok(match early {
+        Some(EarlyEnd::Interrupted) => Exit::Interrupted,
+        Some(EarlyEnd::Aborted | EarlyEnd::TargetLost) | None => exit_of_verdict(result.verdict),
+    })
+}
+
+/// Everything up to the sealed recording.
+fn drive(
+    plan: &Plan,
+    options: &RunOptions,
+    identity: &Identity,
+    folder: &Path,
+) -> anyhow::Result<Option<EarlyEnd>> {
+    let environment = machine::environment();
+    let threads = options.threads.unwrap_or(environment.cores).max(1);
+    let layout = layout(plan);
+    preflight::check(plan, &layout, threads, Room::of_machine())?;
+    let clock = Clock::start();
+    let mut recorder = Recorder::create(folder, plan, &layout, identity.started)?;
+    let ready = prepare(plan, options, identity.seed)?;
+    let started = Event::Started(Started {
+        recording_version: RECORDING_VERSION,
+        firedrill_version: env!("CARGO_PKG_VERSION").to_owned(),
+        id: identity.id.clone(),
+        scenario: plan.name.clone(),
+        seed: identity.seed,
+        started: Utc::from_unix(identity.started.as_secs()).rfc3339(),
+        mode: ready.mode,
+        target: ready.description.clone(),
+        command: reproduce(options, plan, identity.seed),
+        strict: options.strict,
+        threads,
+        environment,
+        preflight: Vec::new(),
+    });
+    let record = |recorder: &mut Recorder, event| {
+        recorder
+            .event(0, event)
+            .context("the recording cannot be written")
+    };
+    record(&mut recorder, started)?;
+    for event in &ready.events {
+        record(&mut recorder, event.clone())?;
+    }
+    let job = Job {
+        plan: Arc::new(plan.clone()),
+        layout,
+        seed: identity.seed,
+        thread: 0,
+        threads,
+        clock,
+        dialect: Arc::new(Dialect::new(plan, &ready.surface)),
+    };
+    Ok(conduct(&job, ready, recorder)?)
+}
+
+fn prepare(plan: &Plan, options: &RunOptions, seed: u64) -> anyhow::Result<Ready> {
+    Ok(match &plan.target {
+        Target::Embedded(sites) => embedded::start(plan, sites, seed)?,
+        Target::Endpoint(target) => endpoint::prepare(plan, target, &options.allow_host)?,
+    })
+}
+
+/// What follows from the plan for everyone who counts.
+fn layout(plan: &Plan) -> Layout {
+    let limits: Vec<Nanos> = plan
+        .latency_limits()
+        .iter()
+        .map(|limit| limit.as_nanos() as Nanos)
+        .collect();
+    let tightest = limits.first().map(|limit| Duration::from_nanos(*limit));
+    Layout {
+        phases: plan
+            .timeline
+            .iter()
+            .map(|phase| phase.name.clone())
+            .collect(),
+        series: plan
+            .series()
+            .into_iter()
+            .map(|series| series.name)
+            .collect(),
+        lateness_limit: firedrill_evidence::lateness_limit(tightest).as_nanos() as Nanos,
+        limits,
+        bucket: plan.bucket.as_nanos() as Nanos,
+    }
+}
+
+/// The line that does the same again.
+fn reproduce(options: &RunOptions, plan: &Plan, seed: u64) -> String {
+    let shipped = firedrill_scenarios::catalog()
+        .iter()
+        .any(|(name, _)| *name == plan.name);
+    let named = options
+        .scenarios
+        .iter()
+        .find(|name| !shipped || **name == plan.name);
+    let mut words = vec![
+        "firedrill".to_owned(),
+        "run".to_owned(),
+        quoted(named.map_or(plan.name.as_str(), String::as_str)),
+        format!("--seed {seed}"),
+    ];
+    words.extend(
+        options
+            .target
+            .iter()
+            .map(|target| format!("--target {}", quoted(target))),
+    );
+    words.extend(
+        options
+            .overrides
+            .set
+            .iter()
+            .map(|set| format!("--set {}", quoted(set))),
+    );
+    words.extend(
+        options
+            .allow_host
+            .iter()
+            .map(|host| format!("--allow-host {}", quoted(host))),
+    );
+    words.extend(
+        options
+            .threads
+            .map(|threads| format!("--threads {threads}")),
+    );
+    if options.strict {
+        words.push("--strict".to_owned());
+    }
+    words.join(" ")
+}
+
+/// As a shell wants it.
+fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_survive_the_shell() {
+        assert_eq!(quoted("load.rate=500/s"), "load.rate=500/s");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+    }
+}
