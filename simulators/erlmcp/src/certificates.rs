@@ -25,6 +25,8 @@ pub struct CertificatesError {
 }
 
 /// Makes an authority, a server certificate for `names` (host names or IP addresses) and a client certificate.
+///
+/// For a site, `names` holds at least its [`front_ip`](crate::SiteConfig::front_ip).
 pub fn make_certificates(names: &[String]) -> Result<Certificates, CertificatesError> {
     make(names).map_err(|source| CertificatesError {
         names: names.join(", "),

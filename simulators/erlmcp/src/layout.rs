@@ -8,11 +8,10 @@ use crate::front::{FrontConfig, PodAddress};
 use crate::launch::Process;
 use crate::pod::PodConfig;
 use crate::role::Role;
-use crate::site::SiteConfig;
+use crate::site::{FRONT_OFFSET, SiteConfig};
 use crate::store::StoreConfig;
 
 /// Addresses, counted from the site's base.
-const FRONT: u32 = 1;
 const STORE: u32 = 2;
 const FIRST_POD: u32 = 11;
 
@@ -128,7 +127,7 @@ pub(crate) fn front(
         .collect();
     Ok(PartConfig::Front(FrontConfig {
         site: config.name.clone(),
-        address: address(config, FRONT)?,
+        address: address(config, FRONT_OFFSET)?,
         pods,
         store,
         profile: config.profile,

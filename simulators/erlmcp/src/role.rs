@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Resource, Signal, getrlimit, setrlimit};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -127,6 +127,7 @@ pub fn run(role: &str) -> Result<(), RoleError> {
     // First of all, so that no instant is left in which the parent can die unnoticed.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
         .map_err(|e| RoleError::system("cannot ask for the parent-death signal")(e.into()))?;
+    raise_descriptor_limit();
     let mut line = String::new();
     io::stdin()
         .lock()
@@ -137,6 +138,14 @@ pub fn run(role: &str) -> Result<(), RoleError> {
         Role::Store => start::<StoreConfig>(&line),
         Role::Front => start::<FrontConfig>(&line),
     }
+}
+
+/// A front door holds a descriptor for each client and each connection to a pod: it takes as many as it may have.
+/// Where that is refused, the soft limit stays, and connections beyond it wait.
+fn raise_descriptor_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
 }
 
 fn start<P: Part>(line: &str) -> Result<(), RoleError> {

@@ -38,6 +38,9 @@ pub struct SiteConfig {
 /// More pods than the processes of one machine are good for.
 pub const PODS_MAX: u32 = 200;
 
+/// The front door's address, counted from the base of the site.
+pub(crate) const FRONT_OFFSET: u32 = 1;
+
 impl SiteConfig {
     /// A site of one pod that answers at once, with the `sop` profile and no TLS.
     pub fn new(name: impl Into<String>, data: impl Into<PathBuf>) -> SiteConfig {
@@ -56,6 +59,11 @@ impl SiteConfig {
             data: data.into(),
             epoch: 1,
         }
+    }
+
+    /// The address of the front door: a certificate for it has to name this.
+    pub fn front_ip(&self) -> Ipv4Addr {
+        Ipv4Addr::from(u32::from(self.addresses).wrapping_add(FRONT_OFFSET))
     }
 
     /// Says what is wrong, and what to say instead.

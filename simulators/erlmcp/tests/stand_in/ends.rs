@@ -227,6 +227,16 @@ fn a_program_that_does_not_exist_is_named() {
 }
 
 #[test]
+fn only_processes_of_the_site_are_started_again() {
+    let mut site = start(|_| {});
+    let error = site.running.restart("b-0").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "site `a` has no process called `b-0`; there are a-store, a-0, a-front"
+    );
+}
+
+#[test]
 fn two_stores_do_not_share_a_directory() {
     let directory = Directory::new();
     let config = SiteConfig::new("a", &directory.0);

@@ -243,6 +243,12 @@ fn the_erlmcp_profile_has_its_faults() {
     assert_eq!(session.request("ping", json!({})).unwrap().status, 404);
     assert_eq!(get(front, "/ready").status, 503);
     assert_eq!(get(front, "/live").status, 200);
+    let exposition = get(front, "/metrics/prometheus");
+    assert_eq!(
+        (exposition.status, exposition.body.lines().count()),
+        (200, 1),
+        "no sample on a line of its own"
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
 
-use firedrill_erlmcp::{Certificates, TlsFiles, make_certificates};
+use firedrill_erlmcp::{Certificates, SiteConfig, TlsFiles, make_certificates};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -19,8 +19,8 @@ struct Files {
 
 fn files() -> Files {
     let directory = Directory::new();
-    let certificates =
-        make_certificates(&["127.1.0.1".to_owned(), "erlmcp.test".to_owned()]).unwrap();
+    let front = SiteConfig::new("a", &directory.0).front_ip().to_string();
+    let certificates = make_certificates(&[front, "erlmcp.test".to_owned()]).unwrap();
     let write = |name: &str, text: &str| {
         let path = directory.0.join(name);
         std::fs::write(&path, text).unwrap();
