@@ -1,4 +1,17 @@
-//! A recording judged and shown. Pure and offline: nothing here can reach a target.
+//! A recording judged and shown. Pure and offline: nothing here can reach a target, read a clock or draw a
+//! random number, so that the same folder gives the same bytes on any later day.
 //!
 //! - `recording`: the files of a run's folder
+//! - `judge`: a recording to checks and a verdict
+//! - `result`: what `result.json` holds
+//! - `render`: the outputs
+//! - `numbers`: numbers as people read them
+pub mod judge;
+pub mod numbers;
 pub mod recording;
+pub mod render;
+pub mod result;
+
+pub use judge::judge;
+pub use recording::Recording;
+pub use result::{ResultDocument, Verdict, schema};

@@ -14,19 +14,23 @@
 //! [`Event::TimelineStarted`]; seconds of buckets count from there.
 //!
 //! - `event`, `bucket`, `tag`, `sample`: what a line of each file holds
-//! - `write`: the files' writers
+//! - `write`: the files' writers; `read`, `latency`: the files read back
 //! - `manifest`: sealing a folder, and seeing what was changed since
 
 mod bucket;
 mod event;
+mod latency;
 mod manifest;
+mod read;
 mod sample;
 mod tag;
 mod write;
 
 pub use bucket::Bucket;
 pub use event::{EarlyEnd, Environment, Event, Mode, SessionTotals, Started, Timed, Totals};
+pub use latency::{Interval, LatencyLog};
 pub use manifest::{Files, Folder, MANIFEST, Manifest, Memory};
+pub use read::{Recording, RecordingError, read};
 pub use sample::{Sample, series};
 pub use tag::{Group, Measure, Tag, UnknownTag};
 pub use write::{BucketsWriter, EventsWriter, LatencyLogWriter, SamplesWriter, empty_histogram};

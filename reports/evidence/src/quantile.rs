@@ -2,6 +2,8 @@
 //! sent: it is later than every time, whatever instant it failed at.
 
 use hdrhistogram::{Counter, Histogram};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::binomial::{lower_bound, upper_bound};
 use crate::limit::ALPHA;
@@ -11,7 +13,7 @@ use crate::limit::ALPHA;
 pub enum Quantile {
     /// There was nothing to take it of.
     Nothing,
-    /// Nanoseconds (whatever the histogram's unit is).
+    /// Nanoseconds.
     Time(u64),
     /// Among the misses: not below the longest time that was seen, if any was.
     Miss { at_least: Option<u64> },
@@ -26,12 +28,13 @@ impl Quantile {
     }
 }
 
-/// The usual quantiles of one histogram and its misses, in the histogram's unit.
-/// What falls among misses is `None`, the mean and the maximum too as soon as there is one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The usual quantiles of times and misses, in nanoseconds. What lies among misses is null, the mean and the maximum
+/// too as soon as there is a miss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Quantiles {
-    /// All that the quantiles are taken of, misses among them.
+    /// All operations that the quantiles are taken of, misses among them.
     pub count: u64,
+    /// Those without a time: later than every time.
     pub misses: u64,
     pub mean: Option<u64>,
     pub p50: Option<u64>,
@@ -40,7 +43,7 @@ pub struct Quantiles {
     pub p99: Option<u64>,
     pub p999: Option<u64>,
     pub max: Option<u64>,
-    /// With misses: the longest time that was seen. What is `None` is not below it.
+    /// The longest time that was seen, where there are misses: what is null is not below it.
     pub at_least: Option<u64>,
 }
 

@@ -105,7 +105,7 @@ pub enum Mode {
     Simulated,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Environment {
     pub os: String,
     pub kernel: String,
@@ -149,7 +149,7 @@ pub struct Totals {
     pub sessions: SessionTotals,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionTotals {
     pub opened: u64,
     pub open_failed: u64,

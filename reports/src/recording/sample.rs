@@ -12,6 +12,31 @@ pub struct Sample {
     pub value: f64,
 }
 
+impl Sample {
+    /// The head line's fields.
+    pub const HEADER: [&'static str; 3] = ["at_ns", "series", "value"];
+
+    /// A line's fields. The error says in words what does not fit.
+    pub fn parse(fields: &[&str]) -> Result<Sample, String> {
+        let [at, series, value] = fields else {
+            return Err(format!("{} fields where 3 belong", fields.len()));
+        };
+        let number: f64 = value
+            .parse()
+            .map_err(|_| format!("`{value}` is no number"))?;
+        if !number.is_finite() {
+            return Err(format!("`{value}` is no finite number"));
+        }
+        Ok(Sample {
+            at_ns: at
+                .parse()
+                .map_err(|_| format!("`{at}` is no time in nanoseconds"))?,
+            series: (*series).to_owned(),
+            value: number,
+        })
+    }
+}
+
 /// Names of series that the harness samples each second.
 pub mod series {
     /// p99 of lateness of what was dispatched in this second, nanoseconds; absent when nothing was.

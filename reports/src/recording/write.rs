@@ -88,7 +88,7 @@ impl<W: Write> SamplesWriter<W> {
     /// Writes the head line.
     pub fn new(out: W) -> io::Result<SamplesWriter<W>> {
         let mut out = csv::Writer::from_writer(out);
-        out.write_record(["at_ns", "series", "value"])?;
+        out.write_record(Sample::HEADER)?;
         Ok(SamplesWriter { out })
     }
 

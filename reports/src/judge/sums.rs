@@ -1,0 +1,220 @@
+//! The numbers of `result.json` beside the checks.
+
+use std::collections::BTreeMap;
+
+use firedrill_evidence::Quantiles;
+use firedrill_scenarios::Outcome;
+use firedrill_scenarios::plan;
+use hdrhistogram::Histogram;
+
+use super::view::{View, Which, nanoseconds};
+use super::{trust, words};
+use crate::recording::{Event, Group, Measure, empty_histogram};
+use crate::result::{Drive, Generator, Latency, Load, Phase, Times};
+
+pub fn load(view: &View<'_>) -> Load {
+    let mut outcomes = BTreeMap::from([(Outcome::Ok, 0)]);
+    for line in &view.recording.buckets {
+        for (outcome, count) in &line.outcomes {
+            *outcomes.entry(*outcome).or_default() += count;
+        }
+    }
+    let sum = |which: fn(&Outcome) -> bool| -> u64 {
+        outcomes
+            .iter()
+            .filter(|(outcome, _)| which(outcome))
+            .map(|(_, count)| count)
+            .sum()
+    };
+    let intended: u64 = outcomes.values().sum();
+    let not_sent = sum(|outcome| outcome.is_not_sent());
+    let [asked, sent, completed] = measured_rates(view);
+    Load {
+        intended,
+        sent: intended - not_sent,
+        completed: sum(|outcome| outcome.is_ok()),
+        not_sent,
+        outcomes: outcomes
+            .iter()
+            .map(|(outcome, count)| (outcome.to_string(), *count))
+            .collect(),
+        asked_per_second: asked,
+        sent_per_second: sent,
+        completed_per_second: completed,
+        drive: drive(view),
+    }
+}
+
+/// Due, sent and ended ok, a second of the measured phases.
+fn measured_rates(view: &View<'_>) -> [Option<f64>; 3] {
+    let (mut nanoseconds, mut due, mut sent, mut completed) = (0, 0, 0, 0.0);
+    let names = view.names(Which::Every);
+    for phase in measured(view) {
+        nanoseconds += view.phases[phase].length();
+        for line in view.lines(phase, &names) {
+            due += line.due();
+            sent += line.due() - line.not_sent();
+        }
+        if let Some(ran) = view.phases[phase].ran.clone() {
+            completed += view.completed(ran, &names);
+        }
+    }
+    let per_second = |count: f64| {
+        let rate = count * 1e9 / nanoseconds as f64;
+        (nanoseconds > 0).then(|| (rate * 1000.0).round() / 1000.0)
+    };
+    [
+        per_second(due as f64),
+        per_second(sent as f64),
+        per_second(completed),
+    ]
+}
+
+/// The measured phases, by index.
+fn measured(view: &View<'_>) -> Vec<usize> {
+    (0..view.phases.len())
+        .filter(|phase| view.phases[*phase].measured)
+        .collect()
+}
+
+fn drive(view: &View<'_>) -> Drive {
+    let closed = |load: &plan::Load| matches!(load.drive, plan::Drive::Closed { .. });
+    let loads = &view.recording.plan.loads;
+    match loads.iter().filter(|load| closed(load)).count() {
+        0 => Drive::Open,
+        count if count == loads.len() => Drive::Closed,
+        _ => Drive::Mixed,
+    }
+}
+
+/// Times over the measured phases.
+pub fn latency(view: &View<'_>) -> BTreeMap<String, Latency> {
+    let scheduled = view.names(Which::Scheduled);
+    let mut times: Histogram<u64> = empty_histogram();
+    let mut misses = 0;
+    for phase in measured(view) {
+        // Both have the bounds of a recording, so that adding cannot fail.
+        let _ = times.add(view.times(phase, &scheduled, Group::Ok, Measure::Response));
+        misses += view
+            .lines(phase, &scheduled)
+            .map(|line| line.due() - line.ok())
+            .sum::<u64>();
+    }
+    let all = Latency {
+        response: Some(Quantiles::of(&times, misses)),
+        ..Latency::default()
+    };
+    let mut latency = BTreeMap::from([("all".to_owned(), all)]);
+    for series in &view.series {
+        // An operation may be called `all`; that name is taken.
+        let name = if series.name == "all" {
+            "all (operation)"
+        } else {
+            &series.name
+        };
+        let own = Latency {
+            response: None,
+            ok: Some(own_times(view, &series.name, Group::Ok)),
+            failed: Some(own_times(view, &series.name, Group::Failed)),
+        };
+        latency.insert(name.to_owned(), own);
+    }
+    latency
+}
+
+fn own_times(view: &View<'_>, series: &str, group: Group) -> Times {
+    let of = |measure| {
+        let sum = view.recording.latency.sum(|tag| {
+            let ran = view.phases.iter().find(|phase| phase.name == tag.phase);
+            tag.series == series
+                && tag.group == group
+                && tag.measure == measure
+                && ran.is_some_and(|phase| phase.measured)
+        });
+        Quantiles::of(&sum, 0)
+    };
+    Times {
+        response: of(Measure::Response),
+        service: of(Measure::Service),
+    }
+}
+
+pub fn generator(view: &View<'_>) -> Generator {
+    let totals = view.recording.totals();
+    let operations: u64 = view.recording.buckets.iter().map(|line| line.due()).sum();
+    let of = |measure| {
+        let in_timeline = |phase: &str| view.phases.iter().any(|known| known.name == phase);
+        let sum = view
+            .recording
+            .latency
+            .sum(|tag| tag.measure == measure && in_timeline(&tag.phase));
+        Quantiles::of(&sum, 0)
+    };
+    let cpu = totals.filter(|_| operations > 0).map(|totals| {
+        let each = totals.cpu_ns as f64 / 1000.0 / operations as f64;
+        (each * 1000.0).round() / 1000.0
+    });
+    Generator {
+        lateness: of(Measure::Lateness),
+        waiting: of(Measure::Waiting),
+        cpu_us_per_operation: cpu,
+        rss_max_bytes: totals.map(|totals| totals.rss_max_bytes),
+        connections_max: totals.map(|totals| totals.connections_max),
+        lateness_limit: nanoseconds(view.lateness_limit),
+        distrust: (0..view.phases.len())
+            .flat_map(|phase| distrust(view, phase))
+            .collect(),
+    }
+}
+
+fn distrust(view: &View<'_>, phase: usize) -> Vec<String> {
+    let name = &view.phases[phase].name;
+    let reasons = trust::of_phase(view, phase);
+    reasons
+        .iter()
+        .map(|reason| format!("{name}: {}", words::distrusted(reason)))
+        .collect()
+}
+
+pub fn phases(view: &View<'_>) -> Vec<Phase> {
+    let names = view.names(Which::Every);
+    let phase = |(index, ran): (usize, &super::view::Ran)| {
+        let lines: Vec<_> = view.lines(index, &names).collect();
+        Phase {
+            name: ran.name.clone(),
+            start: ran.ran.as_ref().map(|ran| ran.start),
+            end: ran.ran.as_ref().map(|ran| ran.end),
+            measured: ran.measured,
+            complete: ran.complete,
+            intended: lines.iter().map(|line| line.due()).sum(),
+            completed: lines.iter().map(|line| line.ok()).sum(),
+            failed: lines.iter().map(|line| line.failed()).sum(),
+            not_sent: lines.iter().map(|line| line.not_sent()).sum(),
+        }
+    };
+    view.phases.iter().enumerate().map(phase).collect()
+}
+
+/// What was warned of, in the order of time; the same text once.
+pub fn warnings(view: &View<'_>) -> Vec<String> {
+    let mut warnings: Vec<String> = Vec::new();
+    for timed in &view.recording.events {
+        let text = match &timed.event {
+            Event::Warning { text } => text.clone(),
+            Event::StickyConnection {
+                host,
+                address,
+                current,
+                connections,
+            } => format!(
+                "{connections} connections stayed with {address}, which {host} no longer names (now {})",
+                current.join(", ")
+            ),
+            _ => continue,
+        };
+        if !warnings.contains(&text) {
+            warnings.push(text);
+        }
+    }
+    warnings
+}

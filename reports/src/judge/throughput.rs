@@ -1,0 +1,102 @@
+//! Objectives on throughput: operations that ended ok, by the second in which they ended.
+
+use std::ops::Range;
+
+use firedrill_evidence::{Verdict, windows};
+use firedrill_scenarios::plan::{Over, Rate};
+
+use super::view::{Which, nanoseconds};
+use super::{Scope, words};
+use crate::result::{Amount, Check, Method, Relation, Span, Unit};
+
+pub fn check(scope: &Scope<'_>, at_least: Rate, operation: Option<&str>) -> Check {
+    let check = Check {
+        unit: Unit::PerSecond,
+        relation: Relation::AtLeast,
+        method: Method::Count,
+        target: Some(Amount::Real(at_least.0)),
+        ..scope.blank(words::throughput(scope, operation))
+    };
+    let Some(ran) = scope.ran().ran.clone() else {
+        return Check {
+            reason: words::never_ran(scope.ran()),
+            ..check
+        };
+    };
+    let names = scope
+        .view
+        .names(operation.map_or(Which::Every, Which::Operation));
+    let due: u64 = scope
+        .view
+        .lines(scope.phase, &names)
+        .map(|line| line.due())
+        .sum();
+    if due == 0 {
+        return Check {
+            reason: words::nothing_due(scope.ran()),
+            ..check
+        };
+    }
+    let per_second = |span: &Range<u64>| {
+        let seconds = (span.end - span.start) as f64 / 1e9;
+        if seconds > 0.0 {
+            scope.view.completed(span.clone(), &names) / seconds
+        } else {
+            0.0
+        }
+    };
+    let slowest = spans(scope, &ran)
+        .map(|span| (per_second(&span), span))
+        .min_by(|(one, _), (other, _)| one.total_cmp(other));
+    let Some((rate, span)) = slowest else {
+        return Check {
+            reason: words::no_window(scope),
+            ..check
+        };
+    };
+    let window = matches!(scope.objective.over, Over::Window(_)).then_some(Span {
+        start: span.start,
+        end: span.end,
+    });
+    Check {
+        verdict: verdict(scope, rate >= at_least.0),
+        measured: Some(Amount::Real(rounded(rate))),
+        samples: (rate * (span.end - span.start) as f64 / 1e9).round() as u64,
+        reason: words::rate_found(scope, rate, at_least.0, window),
+        window,
+        ..check
+    }
+}
+
+/// What is judged: the phase as far as it ran, or every whole window of it.
+fn spans<'a>(scope: &'a Scope<'_>, ran: &Range<u64>) -> impl Iterator<Item = Range<u64>> + 'a {
+    let width = nanoseconds(scope.view.width()).max(1);
+    let ran = ran.clone();
+    let windowed = match scope.objective.over {
+        Over::Phase => None,
+        Over::Window(length) => {
+            let count = (ran.end - ran.start) / width;
+            Some(windows(count as usize, scope.view.width(), length))
+        }
+    };
+    let whole = windowed.is_none().then_some(ran.clone());
+    let parts = windowed.into_iter().flatten();
+    whole.into_iter().chain(parts.map(move |window| {
+        ran.start + window.start as u64 * width..ran.start + window.end as u64 * width
+    }))
+}
+
+/// A phase that was cut short proves nothing by its mean, but a whole window that is too slow is too slow.
+fn verdict(scope: &Scope<'_>, met: bool) -> Verdict {
+    let windowed = matches!(scope.objective.over, Over::Window(_));
+    match (met, scope.ran().complete) {
+        (true, true) => Verdict::Pass,
+        (false, complete) if complete || windowed => Verdict::Fail,
+        (true | false, _) => Verdict::Inconclusive,
+    }
+}
+
+/// Operations are whole, and rates of them need no more than thousandths.
+fn rounded(rate: f64) -> f64 {
+    (rate * 1000.0).round() / 1000.0
+}

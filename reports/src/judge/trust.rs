@@ -1,0 +1,79 @@
+//! When a phase measured the generator instead of the target.
+
+use std::time::Duration;
+
+use firedrill_evidence::{Distrust, LatenessSample, Verdict, distrust};
+use firedrill_scenarios::Outcome;
+use firedrill_scenarios::outcome::NotSent;
+
+use super::view::View;
+use super::{Scope, words};
+use crate::recording::series;
+use crate::result::Check;
+
+/// What rests on an untrusted measurement is neither a pass nor a failure.
+pub fn applied(scope: &Scope<'_>, check: Check) -> Check {
+    let reasons = of_phase(scope.view, scope.phase);
+    if reasons.is_empty() {
+        return check;
+    }
+    let reason = words::distrust(&reasons, &check);
+    Check {
+        verdict: Verdict::Invalid,
+        reason,
+        ..check
+    }
+}
+
+/// Why the measurement of a phase cannot be trusted.
+pub fn of_phase(view: &View<'_>, phase: usize) -> Vec<Distrust> {
+    let Some(ran) = view.phases[phase].ran.clone() else {
+        return Vec::new();
+    };
+    let name = view.phases[phase].name.as_str();
+    let mut not_sent = 0;
+    let mut local = 0;
+    for line in view
+        .recording
+        .buckets
+        .iter()
+        .filter(|line| line.phase == name)
+    {
+        for (outcome, count) in &line.outcomes {
+            match outcome {
+                Outcome::NotSent(NotSent::Generator) => not_sent += count,
+                outcome if outcome.is_ours() => local += count,
+                _ => {}
+            }
+        }
+    }
+    let lateness = lateness(view, |at| ran.contains(&at));
+    distrust(&lateness, view.lateness_limit, not_sent, local)
+}
+
+/// The lateness of every interval whose middle `belongs`. An interval reaches back to the sample before, of whatever
+/// the generator samples of itself: a generator that was stopped samples nothing.
+fn lateness(view: &View<'_>, belongs: impl Fn(u64) -> bool) -> Vec<LatenessSample> {
+    const SECOND: u64 = 1_000_000_000;
+    let own = series::LATENESS_P99.split('.').next().unwrap_or_default();
+    let mut looks: Vec<u64> = view
+        .recording
+        .samples
+        .iter()
+        .filter(|(name, _)| name.starts_with(own))
+        .flat_map(|(_, samples)| samples.iter().map(|(at, _)| *at))
+        .collect();
+    looks.sort_unstable();
+    looks.dedup();
+    let samples = view.recording.sampled(series::LATENESS_P99).iter();
+    samples
+        .filter_map(|(at, p99)| {
+            let before = looks.partition_point(|look| look < at);
+            let covers = looks[..before].last().map_or(SECOND, |last| at - last);
+            belongs(at - covers / 2).then_some(LatenessSample {
+                p99: Duration::from_nanos(p99.max(0.0) as u64),
+                covers: Duration::from_nanos(covers),
+            })
+        })
+        .collect()
+}

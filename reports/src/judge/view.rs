@@ -1,0 +1,225 @@
+//! The recording by phase and series.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::time::Duration;
+
+use firedrill_evidence::{Share, lateness_limit};
+use firedrill_scenarios::plan::Series;
+use hdrhistogram::Histogram;
+
+use crate::recording::{Bucket, Event, Group, Measure, Recording};
+
+pub struct View<'a> {
+    pub recording: &'a Recording,
+    pub strict: bool,
+    pub series: Vec<Series>,
+    pub limits: Vec<Duration>,
+    pub phases: Vec<Ran>,
+    /// Above this a dispatch is late by our fault.
+    pub lateness_limit: Duration,
+}
+
+/// A phase as it ran.
+pub struct Ran {
+    pub name: String,
+    pub measured: bool,
+    /// Where it belongs on the timeline, in nanoseconds since the timeline's start.
+    pub planned: Range<u64>,
+    /// When it ran, in nanoseconds since the run's start.
+    pub ran: Option<Range<u64>>,
+    /// Whether it ran for as long as it was to.
+    pub complete: bool,
+}
+
+impl Ran {
+    /// Nanoseconds that it ran.
+    pub fn length(&self) -> u64 {
+        self.ran.as_ref().map_or(0, |ran| ran.end - ran.start)
+    }
+}
+
+/// Which operations an objective looks at.
+#[derive(Clone, Copy)]
+pub enum Which<'a> {
+    Every,
+    /// Those whose due time comes from the schedule.
+    Scheduled,
+    /// Those of one operation, in whatever flow.
+    Operation(&'a str),
+}
+
+impl<'a> View<'a> {
+    pub fn of(recording: &'a Recording, strict: bool) -> View<'a> {
+        let limits = recording.plan.latency_limits();
+        View {
+            recording,
+            strict,
+            series: recording.plan.series(),
+            phases: phases(recording),
+            lateness_limit: lateness_limit(limits.first().copied()),
+            limits,
+        }
+    }
+
+    pub fn width(&self) -> Duration {
+        self.recording.plan.bucket
+    }
+
+    /// The series that an objective looks at, by name.
+    pub fn names(&self, which: Which<'_>) -> BTreeSet<&str> {
+        let operation = |series: &Series| {
+            let operations = &self.recording.plan.loads[series.load].operations;
+            operations[series.operation].name.as_str()
+        };
+        let fits = |series: &&Series| match which {
+            Which::Every => true,
+            Which::Scheduled => series.scheduled,
+            Which::Operation(name) => operation(series) == name,
+        };
+        self.series
+            .iter()
+            .filter(fits)
+            .map(|series| series.name.as_str())
+            .collect()
+    }
+
+    /// The lines of one phase and of these series.
+    pub fn lines<'b>(
+        &'b self,
+        phase: usize,
+        names: &'b BTreeSet<&str>,
+    ) -> impl Iterator<Item = &'b Bucket> + 'b {
+        let phase = self.phases[phase].name.as_str();
+        let lines = self.recording.buckets.iter();
+        lines.filter(move |line| line.phase == phase && names.contains(line.series.as_str()))
+    }
+
+    /// What `count` counts in each bucket of a phase, in the order of time; buckets in which nothing was due are
+    /// there too, as far as the phase ran.
+    pub fn buckets(
+        &self,
+        phase: usize,
+        names: &BTreeSet<&str>,
+        count: impl Fn(&Bucket) -> Share,
+    ) -> Buckets {
+        let mut sums: BTreeMap<u64, Share> = BTreeMap::new();
+        for line in self.lines(phase, names) {
+            let sum = sums.entry(line.bucket).or_default();
+            *sum = *sum + count(line);
+        }
+        let ran = self.bucket_range(phase);
+        let first = sums
+            .keys()
+            .next()
+            .copied()
+            .unwrap_or(ran.start)
+            .min(ran.start);
+        let end = sums
+            .keys()
+            .next_back()
+            .map_or(ran.end, |last| ran.end.max(last + 1));
+        let shares = (first..end).map(|bucket| sums.get(&bucket).copied().unwrap_or_default());
+        Buckets {
+            first,
+            shares: shares.collect(),
+        }
+    }
+
+    /// The buckets of a phase, as far as it ran.
+    fn bucket_range(&self, phase: usize) -> Range<u64> {
+        let phase = &self.phases[phase];
+        let width = nanoseconds(self.width()).max(1);
+        let start = phase.planned.start;
+        let first = start / width;
+        match phase.length() {
+            0 => first..first,
+            length => first..(start + length).div_ceil(width),
+        }
+    }
+
+    /// Times of one phase and of these series.
+    pub fn times(
+        &self,
+        phase: usize,
+        names: &BTreeSet<&str>,
+        group: Group,
+        measure: Measure,
+    ) -> Histogram<u64> {
+        let phase = self.phases[phase].name.as_str();
+        self.recording.latency.sum(|tag| {
+            tag.phase == phase
+                && tag.group == group
+                && tag.measure == measure
+                && names.contains(tag.series.as_str())
+        })
+    }
+
+    /// The instant of the run at which a bucket starts.
+    pub fn instant(&self, bucket: u64) -> u64 {
+        self.recording.zero().unwrap_or(0) + bucket * nanoseconds(self.width())
+    }
+
+    /// Operations of these series that ended ok between two instants of the run. An interval of the log that lies
+    /// across a border is taken in proportion.
+    pub fn completed(&self, span: Range<u64>, names: &BTreeSet<&str>) -> f64 {
+        let intervals = self.recording.latency.intervals.iter();
+        let inside = intervals.map(|interval| {
+            let ok: u64 = interval
+                .ok
+                .iter()
+                .filter(|(name, _)| names.contains(name.as_str()))
+                .map(|(_, count)| count)
+                .sum();
+            let end = interval.start + interval.length.max(1);
+            let overlap = end
+                .min(span.end)
+                .saturating_sub(interval.start.max(span.start));
+            ok as f64 * overlap as f64 / (end - interval.start) as f64
+        });
+        inside.sum()
+    }
+}
+
+/// Shares by bucket, without gaps.
+pub struct Buckets {
+    /// Number of the first bucket.
+    pub first: u64,
+    pub shares: Vec<Share>,
+}
+
+pub fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn phases(recording: &Recording) -> Vec<Ran> {
+    let zero = recording.zero().unwrap_or(0);
+    let last = recording.events.last().map_or(0, |last| last.at);
+    let over = recording
+        .at(|event| matches!(event, Event::LoadEnded))
+        .unwrap_or(last);
+    let early = recording.ended_early().map(|(at, _, _)| at);
+    let mut planned_start = 0;
+    let mut phases = Vec::new();
+    for phase in &recording.plan.timeline {
+        let planned = planned_start..planned_start + nanoseconds(phase.length);
+        planned_start = planned.end;
+        let begun = recording.at(
+            |event| matches!(event, Event::PhaseStarted { phase: name } if *name == phase.name),
+        );
+        let ended = recording
+            .at(|event| matches!(event, Event::PhaseEnded { phase: name } if *name == phase.name));
+        // Operations are due by the plan's instants, however late the event was written.
+        let (start, end) = (zero + planned.start, zero + planned.end);
+        let cut = early.is_some_and(|early| early < end) || ended.is_none();
+        let stopped = early.or(ended).unwrap_or(over).clamp(start, end);
+        phases.push(Ran {
+            name: phase.name.clone(),
+            measured: phase.measured,
+            ran: begun.map(|_| start..if cut { stopped } else { end }),
+            complete: begun.is_some() && !cut,
+            planned,
+        });
+    }
+    phases
+}

@@ -1,0 +1,391 @@
+//! A run's folder read back. What does not fit is refused with its file and line; a folder that was never
+//! sealed, because firedrill was killed, is read as far as it goes.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, Read};
+use std::path::Path;
+
+use firedrill_scenarios::Plan;
+use firedrill_scenarios::sources::Given;
+
+use super::bucket::Bucket;
+use super::event::{EarlyEnd, Event, Started, Timed, Totals};
+use super::latency::LatencyLog;
+use super::manifest::{Files, Folder, MANIFEST, Manifest};
+use super::sample::Sample;
+use super::{RECORDING_VERSION, file};
+
+/// Everything that judging and reporting need.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    pub plan: Plan,
+    pub started: Started,
+    /// All events, the first one too.
+    pub events: Vec<Timed>,
+    pub buckets: Vec<Bucket>,
+    pub latency: LatencyLog,
+    /// By the name of their series, in the order of time: nanoseconds since the run's start, and the value.
+    pub samples: BTreeMap<String, Vec<(u64, f64)>>,
+    /// Whether the folder has a manifest: it is written last.
+    pub sealed: bool,
+}
+
+/// Why a folder cannot be judged. All but `Missing` and `Unreadable` mean that what was recorded cannot be trusted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordingError {
+    #[error("`{file}` is missing: this is no run's folder, or not all of one")]
+    Missing { file: String },
+    #[error("`{file}` cannot be read: {source}")]
+    Unreadable {
+        file: String,
+        #[source]
+        source: io::Error,
+    },
+    #[error("`{file}` {what} after the run was recorded: restore it, or run again")]
+    Changed { file: String, what: &'static str },
+    #[error(
+        "the recording has layout {found}, and this firedrill reads up to {RECORDING_VERSION}: use the version that made it, or a newer one"
+    )]
+    Newer { found: u32 },
+    #[error("`{file}` line {line}: {problem}")]
+    Line {
+        file: String,
+        line: u64,
+        problem: String,
+    },
+    #[error("`{}` is no valid plan:\n{problems}", file::PLAN)]
+    Plan { problems: String },
+}
+
+/// Reads a run's folder.
+pub fn read(folder: &Path) -> Result<Recording, RecordingError> {
+    Recording::read(&Folder(folder.to_owned()))
+}
+
+impl Recording {
+    pub fn read(files: &dyn Files) -> Result<Recording, RecordingError> {
+        let sealed = verify(files)?;
+        let source = Source { files, sealed };
+        let events = source.events()?;
+        let started = first(&events)?;
+        let plan = source.plan()?;
+        Ok(Recording {
+            buckets: source.buckets(&plan)?,
+            latency: source.latency(&plan)?,
+            samples: source.samples()?,
+            plan,
+            started,
+            events,
+            sealed,
+        })
+    }
+
+    /// The sums of a run that was recorded to its end.
+    pub fn totals(&self) -> Option<&Totals> {
+        self.events
+            .iter()
+            .rev()
+            .find_map(|timed| match &timed.event {
+                Event::Ended { totals } => Some(totals),
+                _ => None,
+            })
+    }
+
+    /// When the timeline started, in nanoseconds since the run's start.
+    pub fn zero(&self) -> Option<u64> {
+        self.at(|event| matches!(event, Event::TimelineStarted))
+    }
+
+    /// The instant of the first event like this.
+    pub fn at(&self, which: impl Fn(&Event) -> bool) -> Option<u64> {
+        self.events
+            .iter()
+            .find(|timed| which(&timed.event))
+            .map(|timed| timed.at)
+    }
+
+    /// When and why the run ended before its time.
+    pub fn ended_early(&self) -> Option<(u64, EarlyEnd, &str)> {
+        self.events.iter().find_map(|timed| match &timed.event {
+            Event::EndedEarly { reason, detail } => Some((timed.at, *reason, detail.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The samples of one series; none when it was never sampled.
+    pub fn sampled(&self, series: &str) -> &[(u64, f64)] {
+        self.samples.get(series).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Compares the files with the manifest. False when there is none.
+fn verify(files: &dyn Files) -> Result<bool, RecordingError> {
+    let unreadable = |source| RecordingError::Unreadable {
+        file: MANIFEST.to_owned(),
+        source,
+    };
+    let bytes = match files.open(MANIFEST) {
+        Ok(mut reader) => {
+            let mut bytes = Vec::new();
+            reader.read_to_end(&mut bytes).map_err(unreadable)?;
+            bytes
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let stated: Manifest =
+        serde_json::from_slice(&bytes).map_err(|error| RecordingError::Line {
+            file: MANIFEST.to_owned(),
+            line: error.line() as u64,
+            problem: error.to_string(),
+        })?;
+    let found = Manifest::of(files).map_err(unreadable)?;
+    let changed = |file: &str, what| {
+        Err(RecordingError::Changed {
+            file: file.to_owned(),
+            what,
+        })
+    };
+    for (file, sum) in &stated.files {
+        match found.files.get(file) {
+            None => return changed(file, "was removed"),
+            Some(other) if other != sum => return changed(file, "was changed"),
+            Some(_) => {}
+        }
+    }
+    match found
+        .files
+        .keys()
+        .find(|file| !stated.files.contains_key(*file))
+    {
+        Some(file) => changed(file, "was added"),
+        None => Ok(true),
+    }
+}
+
+fn first(events: &[Timed]) -> Result<Started, RecordingError> {
+    let problem = |problem: &str| RecordingError::Line {
+        file: file::EVENTS.to_owned(),
+        line: 1,
+        problem: problem.to_owned(),
+    };
+    match events.first().map(|timed| &timed.event) {
+        Some(Event::Started(started)) => Ok(started.clone()),
+        Some(_) => Err(problem("the first event is not `started`")),
+        None => Err(problem("nothing was recorded")),
+    }
+}
+
+struct Source<'a> {
+    files: &'a dyn Files,
+    sealed: bool,
+}
+
+impl Source<'_> {
+    fn open(&self, name: &str) -> Result<Box<dyn BufRead + '_>, RecordingError> {
+        self.files.open(name).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => RecordingError::Missing {
+                file: name.to_owned(),
+            },
+            _ => RecordingError::Unreadable {
+                file: name.to_owned(),
+                source,
+            },
+        })
+    }
+
+    /// The file's whole lines. What firedrill was writing when it was killed is cut off.
+    fn bytes(&self, name: &str) -> Result<Vec<u8>, RecordingError> {
+        let mut bytes = Vec::new();
+        self.open(name)?
+            .read_to_end(&mut bytes)
+            .map_err(|source| RecordingError::Unreadable {
+                file: name.to_owned(),
+                source,
+            })?;
+        if !self.sealed {
+            let whole = bytes
+                .iter()
+                .rposition(|byte| *byte == b'\n')
+                .map_or(0, |last| last + 1);
+            bytes.truncate(whole);
+        }
+        Ok(bytes)
+    }
+
+    fn plan(&self) -> Result<Plan, RecordingError> {
+        let invalid = |problems: String| RecordingError::Plan { problems };
+        let text = String::from_utf8(self.bytes(file::PLAN)?)
+            .map_err(|error| invalid(error.to_string()))?;
+        let mut given = Given::named(file::PLAN);
+        let unreadable = |source| RecordingError::Unreadable {
+            file: file::SOURCES.to_owned(),
+            source,
+        };
+        let inside = format!("{}/", file::SOURCES);
+        for name in self.files.names().map_err(unreadable)? {
+            if name.starts_with(&inside) {
+                let bytes = self.bytes(&name)?;
+                given.files.insert(name, bytes);
+            }
+        }
+        Plan::parse(&text, &given).map_err(|diagnostics| invalid(diagnostics.to_string()))
+    }
+
+    fn events(&self) -> Result<Vec<Timed>, RecordingError> {
+        let bytes = self.bytes(file::EVENTS)?;
+        let mut events = Vec::new();
+        for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+            if line.is_empty() {
+                continue;
+            }
+            let refuse_newer = index == 0;
+            if refuse_newer {
+                check_version(line)?;
+            }
+            let event = serde_json::from_slice(line).map_err(|error| RecordingError::Line {
+                file: file::EVENTS.to_owned(),
+                line: index as u64 + 1,
+                problem: error.to_string(),
+            })?;
+            events.push(event);
+        }
+        Ok(events)
+    }
+
+    fn buckets(&self, plan: &Plan) -> Result<Vec<Bucket>, RecordingError> {
+        let limits = plan.latency_limits();
+        let known = Known::of(plan);
+        self.rows(file::BUCKETS, &Bucket::header(&limits), |fields| {
+            let bucket = Bucket::parse(fields, limits.len())?;
+            known.check(&bucket.phase, &bucket.series)?;
+            Ok(bucket)
+        })
+    }
+
+    fn samples(&self) -> Result<BTreeMap<String, Vec<(u64, f64)>>, RecordingError> {
+        let head: Vec<String> = Sample::HEADER
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect();
+        let rows = self.rows(file::SAMPLES, &head, Sample::parse)?;
+        let mut samples: BTreeMap<String, Vec<(u64, f64)>> = BTreeMap::new();
+        for Sample {
+            at_ns,
+            series,
+            value,
+        } in rows
+        {
+            samples.entry(series).or_default().push((at_ns, value));
+        }
+        Ok(samples)
+    }
+
+    /// The lines of a CSV file whose head line is `head`.
+    fn rows<T>(
+        &self,
+        name: &str,
+        head: &[String],
+        parse: impl Fn(&[&str]) -> Result<T, String>,
+    ) -> Result<Vec<T>, RecordingError> {
+        let bytes = self.bytes(name)?;
+        let refuse = |line: u64, problem: String| RecordingError::Line {
+            file: name.to_owned(),
+            line,
+            problem,
+        };
+        let mut reader = csv::ReaderBuilder::new()
+            .has_headers(false)
+            .from_reader(bytes.as_slice());
+        let mut rows = Vec::new();
+        for (index, record) in reader.records().enumerate() {
+            let record = record.map_err(|error| refuse(index as u64 + 1, error.to_string()))?;
+            let line = record
+                .position()
+                .map_or(index as u64 + 1, csv::Position::line);
+            let fields: Vec<&str> = record.iter().collect();
+            if index > 0 {
+                rows.push(parse(&fields).map_err(|problem| refuse(line, problem))?);
+            } else if fields != head {
+                return Err(refuse(
+                    line,
+                    format!("the head line is not `{}`", head.join(",")),
+                ));
+            }
+        }
+        Ok(rows)
+    }
+
+    fn latency(&self, plan: &Plan) -> Result<LatencyLog, RecordingError> {
+        let known = Known::of(plan);
+        let mut log = LatencyLog::default();
+        let mut reader = self.open(file::LATENCY)?;
+        let mut line = Vec::new();
+        for number in 1.. {
+            line.clear();
+            let read = reader.read_until(b'\n', &mut line).map_err(|source| {
+                RecordingError::Unreadable {
+                    file: file::LATENCY.to_owned(),
+                    source,
+                }
+            })?;
+            let torn = line.last() != Some(&b'\n');
+            if read == 0 || (torn && !self.sealed) {
+                break;
+            }
+            log.take(&line, &known)
+                .map_err(|problem| RecordingError::Line {
+                    file: file::LATENCY.to_owned(),
+                    line: number,
+                    problem,
+                })?;
+        }
+        log.finish();
+        Ok(log)
+    }
+}
+
+/// A newer layout may hold events that we do not know, so its version is looked at before anything else.
+fn check_version(first_line: &[u8]) -> Result<(), RecordingError> {
+    let version = serde_json::from_slice::<serde_json::Value>(first_line)
+        .ok()
+        .and_then(|line| line.pointer("/event/recording_version")?.as_u64());
+    match version.map(|found| u32::try_from(found).unwrap_or(u32::MAX)) {
+        Some(found) if found > RECORDING_VERSION => Err(RecordingError::Newer { found }),
+        _ => Ok(()),
+    }
+}
+
+/// The names that the plan has.
+pub(super) struct Known {
+    phases: Vec<String>,
+    series: Vec<String>,
+}
+
+impl Known {
+    fn of(plan: &Plan) -> Known {
+        Known {
+            phases: plan
+                .timeline
+                .iter()
+                .map(|phase| phase.name.clone())
+                .collect(),
+            series: plan
+                .series()
+                .into_iter()
+                .map(|series| series.name)
+                .collect(),
+        }
+    }
+
+    pub(super) fn check(&self, phase: &str, series: &str) -> Result<(), String> {
+        if !self.phases.iter().any(|known| known == phase) {
+            return Err(format!("the plan has no phase `{phase}`"));
+        }
+        if !self.series.iter().any(|known| known == series) {
+            return Err(format!("the plan has no operation `{series}`"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,44 @@
+//! The outputs: pure functions of a recording and its result, the same bytes each time.
+//!
+//! - `lines`: one line a check, for the terminal
+//! - `summary`: Markdown for the summary of a CI job
+//! - `junit`: one test case a check
+//! - `html`: the report, one page that needs nothing else
+//! - `chart`: the charts of the page
+
+mod junit;
+mod lines;
+mod summary;
+
+pub use junit::junit;
+pub use lines::lines;
+pub use summary::summary;
+
+use crate::recording::Recording;
+use crate::result::ResultDocument;
+
+/// Every output, by the name of its file in the run's folder.
+pub fn outputs(recording: &Recording, result: &ResultDocument) -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("result.json", result_json(result)),
+        ("junit.xml", junit(result)),
+        ("summary.md", summary(result).into_bytes()),
+    ]
+}
+
+/// `result.json`: keys in a fixed order, a line feed at the end.
+pub fn result_json(result: &ResultDocument) -> Vec<u8> {
+    // The document is made of structs and maps of strings with finite numbers, which always have a JSON text.
+    let mut text = serde_json::to_vec_pretty(result).unwrap_or_default();
+    text.push(b'\n');
+    text
+}
+
+/// The mode in a word.
+pub fn mode(mode: crate::recording::Mode) -> &'static str {
+    match mode {
+        crate::recording::Mode::Rehearsal => "rehearsal",
+        crate::recording::Mode::Live => "live",
+        crate::recording::Mode::Simulated => "simulated",
+    }
+}

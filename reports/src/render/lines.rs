@@ -1,0 +1,94 @@
+//! One line a check, for the terminal.
+
+use crate::numbers;
+use crate::result::{Amount, Check, Method, Relation, ResultDocument, Unit};
+
+/// The lines of all checks, columns aligned:
+/// `check latency-p99   pass   3.1 ms  < 100 ms   (n 4,012, method point)`. The verdict's own line is not among them.
+pub fn lines(result: &ResultDocument) -> String {
+    let width = |column: fn(&Check) -> String| {
+        result
+            .checks
+            .iter()
+            .map(|check| column(check).chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let (ids, values, targets) = (
+        width(|check| check.id.clone()),
+        width(measured),
+        width(target),
+    );
+    let mut text = String::new();
+    for check in &result.checks {
+        let line = format!(
+            "check {:ids$}   {:12}   {:>values$}  {:targets$}   {}",
+            check.id,
+            check.verdict,
+            measured(check),
+            target(check),
+            remark(check)
+        );
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// How much evidence there was, and why it was not enough where it was not.
+fn remark(check: &Check) -> String {
+    let method = match check.method {
+        Method::Block => ", method block",
+        Method::Point => ", method point",
+        Method::Count | Method::Sample => "",
+    };
+    let evidence = format!("n {}{method}", numbers::count(check.samples));
+    match check.verdict {
+        firedrill_evidence::Verdict::Pass => format!("({evidence})"),
+        _ if check.samples == 0 => format!("({})", check.reason),
+        _ => format!("({evidence}; {})", check.reason),
+    }
+}
+
+/// What was measured, or at least how much where it lies among misses.
+pub fn measured(check: &Check) -> String {
+    match (check.measured, check.at_least) {
+        (Some(amount), _) => self::amount(amount, check.unit),
+        (None, Some(least)) => format!(">= {}", numbers::duration(least)),
+        (None, None) => "-".to_owned(),
+    }
+}
+
+/// The target with its relation: `< 100 ms`.
+pub fn target(check: &Check) -> String {
+    let Some(target) = check.target else {
+        return String::new();
+    };
+    let relation = match check.relation {
+        Relation::Below => "<",
+        Relation::AtMost => "<=",
+        Relation::AtLeast => ">=",
+    };
+    format!("{relation} {}", amount(target, check.unit))
+}
+
+/// The bounds: `[37 ms, 52 ms]`. A bound that lies among misses is open.
+pub fn bounds(check: &Check) -> String {
+    let bound = |bound: Option<Amount>, open: &str| {
+        bound.map_or(open.to_owned(), |bound| amount(bound, check.unit))
+    };
+    match (check.lower, check.upper) {
+        (None, None) => String::new(),
+        (lower, upper) => format!("[{}, {}]", bound(lower, "-"), bound(upper, "a miss")),
+    }
+}
+
+pub fn amount(amount: Amount, unit: Unit) -> String {
+    match (unit, amount) {
+        (Unit::Ns, Amount::Whole(ns)) => numbers::duration(ns),
+        (Unit::Ns, Amount::Real(ns)) => numbers::duration(ns.max(0.0) as u64),
+        (Unit::Share, amount) => numbers::share(amount.value()),
+        (Unit::PerSecond, amount) => numbers::rate(amount.value()),
+        (Unit::Number, amount) => numbers::significant(amount.value(), 4),
+    }
+}
