@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::file;
+use super::read::RecordingError;
 
 /// Name of the manifest in a run's folder.
 pub const MANIFEST: &str = "manifest.json";
@@ -110,6 +111,51 @@ impl Manifest {
         let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
         text.push(b'\n');
         text
+    }
+}
+
+/// Compares the files with the manifest. False when there is none.
+pub(super) fn verify(files: &dyn Files) -> Result<bool, RecordingError> {
+    let unreadable = |source| RecordingError::Unreadable {
+        file: MANIFEST.to_owned(),
+        source,
+    };
+    let bytes = match files.open(MANIFEST) {
+        Ok(mut reader) => {
+            let mut bytes = Vec::new();
+            reader.read_to_end(&mut bytes).map_err(unreadable)?;
+            bytes
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let stated: Manifest =
+        serde_json::from_slice(&bytes).map_err(|error| RecordingError::Line {
+            file: MANIFEST.to_owned(),
+            line: error.line() as u64,
+            problem: error.to_string(),
+        })?;
+    let found = Manifest::of(files).map_err(unreadable)?;
+    let changed = |file: &str, what| {
+        Err(RecordingError::Changed {
+            file: file.to_owned(),
+            what,
+        })
+    };
+    for (file, sum) in &stated.files {
+        match found.files.get(file) {
+            None => return changed(file, "was removed"),
+            Some(other) if other != sum => return changed(file, "was changed"),
+            Some(_) => {}
+        }
+    }
+    match found
+        .files
+        .keys()
+        .find(|file| !stated.files.contains_key(*file))
+    {
+        Some(file) => changed(file, "was added"),
+        None => Ok(true),
     }
 }
 

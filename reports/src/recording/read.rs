@@ -11,7 +11,7 @@ use firedrill_scenarios::sources::Given;
 use super::bucket::Bucket;
 use super::event::{EarlyEnd, Event, Started, Timed, Totals};
 use super::latency::LatencyLog;
-use super::manifest::{Files, Folder, MANIFEST, Manifest};
+use super::manifest::{self, Files, Folder};
 use super::sample::Sample;
 use super::{RECORDING_VERSION, file};
 
@@ -65,7 +65,7 @@ pub fn read(folder: &Path) -> Result<Recording, RecordingError> {
 
 impl Recording {
     pub fn read(files: &dyn Files) -> Result<Recording, RecordingError> {
-        let sealed = verify(files)?;
+        let sealed = manifest::verify(files)?;
         let source = Source { files, sealed };
         let events = source.events()?;
         let started = first(&events)?;
@@ -116,51 +116,6 @@ impl Recording {
     /// The samples of one series; none when it was never sampled.
     pub fn sampled(&self, series: &str) -> &[(u64, f64)] {
         self.samples.get(series).map_or(&[], Vec::as_slice)
-    }
-}
-
-/// Compares the files with the manifest. False when there is none.
-fn verify(files: &dyn Files) -> Result<bool, RecordingError> {
-    let unreadable = |source| RecordingError::Unreadable {
-        file: MANIFEST.to_owned(),
-        source,
-    };
-    let bytes = match files.open(MANIFEST) {
-        Ok(mut reader) => {
-            let mut bytes = Vec::new();
-            reader.read_to_end(&mut bytes).map_err(unreadable)?;
-            bytes
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(unreadable(error)),
-    };
-    let stated: Manifest =
-        serde_json::from_slice(&bytes).map_err(|error| RecordingError::Line {
-            file: MANIFEST.to_owned(),
-            line: error.line() as u64,
-            problem: error.to_string(),
-        })?;
-    let found = Manifest::of(files).map_err(unreadable)?;
-    let changed = |file: &str, what| {
-        Err(RecordingError::Changed {
-            file: file.to_owned(),
-            what,
-        })
-    };
-    for (file, sum) in &stated.files {
-        match found.files.get(file) {
-            None => return changed(file, "was removed"),
-            Some(other) if other != sum => return changed(file, "was changed"),
-            Some(_) => {}
-        }
-    }
-    match found
-        .files
-        .keys()
-        .find(|file| !stated.files.contains_key(*file))
-    {
-        Some(file) => changed(file, "was added"),
-        None => Ok(true),
     }
 }
 

@@ -1,0 +1,253 @@
+//! Whose fault it was, and what a run that did not end proves.
+
+use firedrill_evidence::Verdict::{Fail, Inconclusive, Invalid, Pass};
+use firedrill_reports::judge;
+use firedrill_reports::recording::{EarlyEnd, Recording, file};
+use firedrill_scenarios::Outcome;
+use firedrill_scenarios::outcome::{ConnectFailure, NotSent};
+
+use super::synthetic::{MS, Run, SECOND, SHORT};
+use super::{check, ids, verdicts};
+
+const REFUSED: Outcome = Outcome::Connect(ConnectFailure::Refused);
+
+// ---- whose fault it was ----
+
+/// firedrill dispatched late in three seconds; the answers came fast after that.
+pub fn late() -> Run {
+    Run::good(SHORT, 100).each(|operation| {
+        // Not in the last tenth of a second, so that it is dispatched in the same one.
+        if (4..7).contains(&(operation.due / SECOND)) && operation.due % SECOND < 900 * MS {
+            operation.lateness = 40 * MS;
+            operation.response = 43 * MS;
+        }
+    })
+}
+
+#[test]
+fn lateness_of_ours_makes_it_invalid_though_it_would_pass() {
+    let result = late().judged();
+    assert_eq!(verdicts(&result), [Invalid, Invalid]);
+    assert!(
+        check(&result, "errors")
+            .reason
+            .contains("dispatched late (p99 above 10 ms) in 3 of 10 seconds")
+    );
+    assert_eq!(result.generator.distrust.len(), 1);
+}
+
+#[test]
+fn one_late_second_is_no_reason() {
+    let result = Run::good(SHORT, 100)
+        .each(|operation| {
+            if operation.due / SECOND == 4 && operation.due % SECOND < 900 * MS {
+                operation.lateness = 40 * MS;
+                operation.response = 43 * MS;
+            }
+        })
+        .judged();
+    assert_eq!(verdicts(&result), [Pass, Pass], "{:?}", result.checks);
+}
+
+/// The target stopped for two seconds: operations waited, and were dispatched on time.
+#[test]
+fn a_stalled_target_fails_and_is_never_invalid() {
+    let stall = |second: u64, index: u64| {
+        if second == 4 {
+            (Outcome::Ok, 1_000 * MS - index * 10 * MS)
+        } else {
+            (Outcome::Ok, 3 * MS)
+        }
+    };
+    let result = Run::steady(SHORT, 100, stall).judged();
+    assert_eq!(verdicts(&result), [Fail, Pass]);
+}
+
+/// firedrill was stopped for a second: what was due in it was dispatched late, all in one sample.
+#[test]
+fn a_stopped_generator_is_invalid() {
+    let mut run = Run::good(SHORT, 100).each(|operation| {
+        if operation.due / SECOND == 4 {
+            operation.lateness = 5 * SECOND - operation.due;
+            operation.response = operation.lateness + 3 * MS;
+        }
+    });
+    run.stopped.push(4);
+    let result = run.judged();
+    assert_eq!(check(&result, "latency-p99").verdict, Invalid);
+    assert!(
+        check(&result, "latency-p99")
+            .reason
+            .contains("2 of 10 seconds")
+    );
+}
+
+/// Too short to distrust the whole phase, but the failure is ours all the same.
+#[test]
+fn a_failure_that_is_ours_alone_is_invalid() {
+    let result = Run::good(SHORT, 100)
+        .each(|operation| {
+            if operation.due / SECOND == 4 && operation.due % SECOND < 500 * MS {
+                operation.lateness = 400 * MS;
+                operation.response = 403 * MS;
+            }
+        })
+        .judged();
+    let latency = check(&result, "latency-p99");
+    assert_eq!(latency.verdict, Invalid);
+    assert!(
+        latency
+            .reason
+            .starts_with("fails only with the 50 operations that firedrill itself dispatched late")
+    );
+    assert_eq!(check(&result, "errors").verdict, Pass);
+}
+
+#[test]
+fn what_we_could_not_send_or_connect_is_invalid() {
+    for ours in [
+        Outcome::NotSent(NotSent::Generator),
+        Outcome::Connect(ConnectFailure::LocalFds),
+    ] {
+        let fate = move |second, index| {
+            if (second, index) == (3, 7) {
+                (ours, MS)
+            } else {
+                (Outcome::Ok, 3 * MS)
+            }
+        };
+        let result = Run::steady(SHORT, 100, fate).judged();
+        assert_eq!(verdicts(&result), [Invalid, Invalid], "{ours}");
+    }
+    let full = |_, index: u64| {
+        if index < 50 {
+            (Outcome::NotSent(NotSent::InFlightLimit), 0)
+        } else {
+            (Outcome::Ok, 3 * MS)
+        }
+    };
+    let result = Run::steady(SHORT, 100, full).judged();
+    assert_eq!(
+        verdicts(&result),
+        [Fail, Fail],
+        "the target filled the limit"
+    );
+    assert_eq!(result.load.not_sent, 500);
+}
+
+// ---- runs that did not end ----
+
+#[test]
+fn an_interrupted_phase_proves_no_pass() {
+    let mut run = Run::good(SHORT, 1000);
+    run.operations
+        .retain(|operation| operation.due < 6 * SECOND);
+    run.early = Some((6 * SECOND, EarlyEnd::Interrupted));
+    let result = run.judged();
+    assert_eq!(verdicts(&result), [Inconclusive, Inconclusive]);
+    let reason = &check(&result, "errors").reason;
+    assert!(
+        reason.ends_with("the phase was cut short after 6 s of 10 s (interrupted: SIGINT)"),
+        "{reason}"
+    );
+    assert_eq!(
+        result.run.ended_early.as_deref(),
+        Some("interrupted: SIGINT")
+    );
+    assert!(!result.phases[0].complete);
+}
+
+#[test]
+fn a_failure_stands_when_the_run_is_interrupted() {
+    let mut run = Run::steady(SHORT, 1000, |_, index| {
+        if index < 100 {
+            (REFUSED, MS)
+        } else {
+            (Outcome::Ok, 3 * MS)
+        }
+    });
+    run.operations
+        .retain(|operation| operation.due < 6 * SECOND);
+    run.early = Some((6 * SECOND, EarlyEnd::Aborted));
+    assert_eq!(verdicts(&run.judged()), [Fail, Fail]);
+}
+
+#[test]
+fn a_phase_that_never_ran_is_inconclusive() {
+    let scenario = SHORT.replace(
+        "  - { phase: steady, for: 10s }",
+        "  - { phase: first, for: 10s }\n  - { phase: second, for: 10s }",
+    );
+    let mut run = Run::good(&scenario, 1000);
+    run.operations
+        .retain(|operation| operation.phase == "first");
+    run.early = Some((10 * SECOND, EarlyEnd::Interrupted));
+    let result = run.judged();
+    assert_eq!(
+        ids(&result),
+        [
+            "latency-p99-first",
+            "latency-p99-second",
+            "errors-first",
+            "errors-second"
+        ]
+    );
+    assert_eq!(verdicts(&result), [Pass, Inconclusive, Pass, Inconclusive]);
+    assert_eq!(
+        check(&result, "errors-second").reason,
+        "the phase second never ran"
+    );
+    assert_eq!(result.phases[1].start, None);
+}
+
+#[test]
+fn a_killed_run_is_invalid() {
+    let run = Run {
+        ended: false,
+        ..Run::good(SHORT, 100)
+    };
+    let result = run.judged();
+    assert_eq!(result.verdict, Invalid);
+    assert!(
+        check(&result, "recording")
+            .reason
+            .starts_with("the recording has no end")
+    );
+    assert_eq!(result.generator.rss_max_bytes, None);
+}
+
+#[test]
+fn a_recording_without_a_manifest_is_invalid() {
+    let mut files = Run::good(SHORT, 100).files();
+    files.0.remove("manifest.json");
+    let result = judge(&Recording::read(&files).unwrap(), None);
+    assert_eq!(result.verdict, Invalid);
+    assert!(check(&result, "recording").reason.contains("no manifest"));
+}
+
+/// An operation that one file counts and the other does not.
+#[test]
+fn files_that_disagree_are_invalid() {
+    let run = Run::good(SHORT, 100);
+    let mut files = run.files();
+    let fewer = Run {
+        operations: run.operations[1..].to_vec(),
+        ..run
+    };
+    files.0.insert(
+        file::LATENCY.to_owned(),
+        fewer.files().0.remove(file::LATENCY).unwrap(),
+    );
+    files.0.remove("manifest.json");
+    let manifest = firedrill_reports::recording::Manifest::of(&files).unwrap();
+    files
+        .0
+        .insert("manifest.json".to_owned(), manifest.to_json());
+    let result = judge(&Recording::read(&files).unwrap(), None);
+    assert_eq!(result.verdict, Invalid);
+    let reason = &check(&result, "recording").reason;
+    assert_eq!(
+        reason,
+        "echo in steady: the buckets count 1,000 ok and 0 not ok, the latency log 999 and 0"
+    );
+}
