@@ -1,6 +1,8 @@
 //! What clients of a healthy site see.
 
 use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 
 use firedrill_erlmcp::{Profile, Reply};
 use serde_json::{Value, json};
@@ -202,6 +204,30 @@ fn a_stream_ends_with_the_result() {
     }
     let result: Value = serde_json::from_str(data[3]).unwrap();
     assert_eq!(result["result"]["content"][0]["text"], "marker");
+}
+
+/// The work never ends: what can be read of the answer came before it.
+#[test]
+fn events_come_while_the_work_goes_on() {
+    let site = start(|config| {
+        config.reply = Reply::Sse {
+            priming: true,
+            notifications: 1,
+        }
+    });
+    let session = site.session();
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"slow","arguments":{"ms":600000}}}"#;
+    let mut stream = TcpStream::connect(site.front()).unwrap();
+    write!(
+        stream,
+        "POST /mcp HTTP/1.1\r\nhost: test\r\n{HEADERS}mcp-session-id: {}\r\ncontent-length: {}\r\n\r\n{body}",
+        session.id,
+        body.len(),
+    )
+    .unwrap();
+    let mut lines = BufReader::new(stream).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line == "id: 0"));
+    assert!(lines.any(|line| line.contains("notifications/message")));
 }
 
 #[test]
