@@ -42,7 +42,9 @@ pub fn judge(operation: &Operation, sent: Sent<'_>, message: &Message<'_>, lengt
 fn subject<'a>(operation: &Operation, message: &Message<'a>) -> Result<&'a [u8], Outcome> {
     let expected = operation.expect;
     match message {
-        Message::Response { result, .. } => match (expected, json::is_error(result)) {
+        Message::Response {
+            result, is_error, ..
+        } => match (expected, is_error) {
             (Expectation::Result, false) | (Expectation::ToolError, true) => Ok(result),
             (Expectation::Result | Expectation::RpcError(_), true) => Err(Outcome::ToolError),
             // The index after the last check: the expectation itself did not hold.

@@ -130,7 +130,7 @@ impl Decoder {
                     self.state = State::Chunked(Framing::after_data(left));
                     return Ok(Step::Body(piece));
                 }
-                State::Chunked(framing) => *framing = framing.read(take(input, 1))?,
+                State::Chunked(framing) => *framing = framing.read(input)?,
                 State::UntilClose => return Ok(Step::Body(std::mem::take(input))),
             }
         }

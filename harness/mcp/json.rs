@@ -16,7 +16,7 @@ pub mod text;
 pub use compare::{number, values_equal};
 pub use place::find;
 
-use scan::Scanner;
+use scan::{NotJson, Scanner};
 
 /// A JSON-RPC 2.0 message. Slices are JSON text, as it came.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,6 +24,8 @@ pub enum Message<'a> {
     Response {
         id: Id<'a>,
         result: &'a [u8],
+        /// The result says `"isError": true`.
+        is_error: bool,
     },
     /// The id is null or absent when the server could not read ours.
     Error {
@@ -75,7 +77,7 @@ pub fn envelope(text: &[u8]) -> Result<Message<'_>, BadMessage> {
         return Err(BadMessage::Rpc);
     }
     scanner
-        .object(|key, value| parts.take(key, value))
+        .object(|key, scanner| parts.take(key, scanner))
         .and_then(|()| scanner.finish())
         .map_err(|_| BadMessage::Json)?;
     parts.message().ok_or(BadMessage::Rpc)
@@ -103,23 +105,45 @@ struct Parts<'a> {
     method: Option<&'a [u8]>,
     result: Option<&'a [u8]>,
     error: Option<&'a [u8]>,
+    is_error: bool,
 }
 
 impl<'a> Parts<'a> {
-    fn take(&mut self, key: &[u8], value: &'a [u8]) {
+    fn take(&mut self, key: &[u8], scanner: &mut Scanner<'a>) -> Result<(), NotJson> {
         match key {
-            b"\"jsonrpc\"" => self.versioned = value == b"\"2.0\"",
-            b"\"id\"" => self.id = Some(value),
-            b"\"method\"" => self.method = Some(value),
-            b"\"result\"" => self.result = Some(value),
-            b"\"error\"" => self.error = Some(value),
-            spelled if spelled.contains(&b'\\') => self.take_escaped(spelled, value),
-            _ => {}
+            b"\"jsonrpc\"" => self.versioned = scanner.value()? == b"\"2.0\"",
+            b"\"id\"" => self.id = Some(scanner.value()?),
+            b"\"method\"" => self.method = Some(scanner.value()?),
+            b"\"result\"" => self.take_result(scanner)?,
+            b"\"error\"" => self.error = Some(scanner.value()?),
+            spelled if spelled.contains(&b'\\') => self.take_escaped(spelled, scanner)?,
+            _ => drop(scanner.value()?),
         }
+        Ok(())
+    }
+
+    /// Looks for `isError` in passing, since nearly every answer is asked for it.
+    fn take_result(&mut self, scanner: &mut Scanner<'a>) -> Result<(), NotJson> {
+        self.is_error = false;
+        let result = if scanner.peek() == Some(b'{') {
+            scanner.taken(|own| {
+                own.object(|key, own| {
+                    let value = own.value()?;
+                    if text::equals_plain(key, "isError") {
+                        self.is_error = value == b"true";
+                    }
+                    Ok(())
+                })
+            })
+        } else {
+            scanner.value()
+        };
+        self.result = Some(result?);
+        Ok(())
     }
 
     /// A key that is written with escapes is the same key.
-    fn take_escaped(&mut self, key: &[u8], value: &'a [u8]) {
+    fn take_escaped(&mut self, key: &[u8], scanner: &mut Scanner<'a>) -> Result<(), NotJson> {
         let keys: [&[u8]; 5] = [
             b"\"jsonrpc\"",
             b"\"id\"",
@@ -127,8 +151,9 @@ impl<'a> Parts<'a> {
             b"\"result\"",
             b"\"error\"",
         ];
-        if let Some(plain) = keys.into_iter().find(|plain| text::equal(key, plain)) {
-            self.take(plain, value);
+        match keys.into_iter().find(|plain| text::equal(key, plain)) {
+            Some(plain) => self.take(plain, scanner),
+            None => scanner.value().map(drop),
         }
     }
 
@@ -148,6 +173,7 @@ impl<'a> Parts<'a> {
             (None, Some(result), None) => self.id.map(|id| Message::Response {
                 id: read_id(Some(id)),
                 result,
+                is_error: self.is_error,
             }),
             (None, None, Some(error)) => {
                 let code = std::str::from_utf8(find(error, &["code"])?)
@@ -180,13 +206,6 @@ fn read_id(id: Option<&[u8]>) -> Id<'_> {
             digits.map_or(Id::Other(id), Id::Number)
         }
     }
-}
-
-/// True when a result says `"isError": true`.
-pub fn is_error(result: &[u8]) -> bool {
-    // Most results do not have the word in them: a search is cheaper than a scan.
-    memchr::memmem::find(result, b"\"isError\"").is_some()
-        && find(result, &["isError"]) == Some(b"true")
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The framing of chunked bodies (RFC 9112, section 7.1), a byte at a time. Lines end with CRLF and with nothing else.
+//! The framing of chunked bodies (RFC 9112, section 7.1). Lines end with CRLF and with nothing else.
 
 use super::BadHttp;
 
@@ -60,9 +60,48 @@ impl Framing {
         }
     }
 
-    /// What follows the next byte, the only one of `byte`. Data is none of its business.
-    pub fn read(self, byte: &[u8]) -> Result<Framing, BadHttp> {
-        let &[byte] = byte else { return Ok(self) };
+    /// Takes framing off the front of `input`, a whole line where it stands there plainly, a byte otherwise. Data is
+    /// none of its business.
+    pub fn read(self, input: &mut &[u8]) -> Result<Framing, BadHttp> {
+        if let Some((next, rest)) = self.line(input) {
+            *input = rest;
+            return Ok(next);
+        }
+        let Some((byte, rest)) = input.split_first() else {
+            return Ok(self);
+        };
+        *input = rest;
+        self.byte(*byte)
+    }
+
+    /// What follows a line that is whole and without extras, as nearly all are.
+    fn line(self, input: &[u8]) -> Option<(Framing, &[u8])> {
+        match self {
+            Framing::START => {
+                let digits = input
+                    .iter()
+                    .take(8)
+                    .map_while(|byte| char::from(*byte).to_digit(16));
+                let (count, size) = digits.fold((0, 0), |(count, size), digit| {
+                    (count + 1, size * 16 + u64::from(digit))
+                });
+                let rest = input[count..].strip_prefix(b"\r\n")?;
+                (count > 0).then_some((Framing::after_size(size), rest))
+            }
+            Framing::DataCr => Some((Framing::START, input.strip_prefix(b"\r\n")?)),
+            Framing::TrailerStart { .. } => Some((Framing::End, input.strip_prefix(b"\r\n")?)),
+            _ => None,
+        }
+    }
+
+    fn after_size(size: u64) -> Framing {
+        match size {
+            0 => Framing::TrailerStart { length: 0 },
+            size => Framing::Data(size),
+        }
+    }
+
+    fn byte(self, byte: u8) -> Result<Framing, BadHttp> {
         match (self, byte) {
             (Framing::Size { size, digits }, _) => size_byte(size, digits, byte),
             (Framing::Blank { size, .. } | Framing::Extension { size, .. }, b'\r') => {
@@ -76,8 +115,7 @@ impl Framing {
             (Framing::Extension { size, length }, _) => {
                 limited(length).map(|length| Framing::Extension { size, length })
             }
-            (Framing::SizeEnd { size: 0 }, b'\n') => Ok(Framing::TrailerStart { length: 0 }),
-            (Framing::SizeEnd { size }, b'\n') => Ok(Framing::Data(size)),
+            (Framing::SizeEnd { size }, b'\n') => Ok(Framing::after_size(size)),
             (Framing::DataCr, b'\r') => Ok(Framing::DataLf),
             (Framing::DataLf, b'\n') => Ok(Framing::START),
             (Framing::TrailerStart { .. }, b'\r') => Ok(Framing::LastLf),

@@ -36,16 +36,18 @@ fn arrays_equal(left: &[u8], right: &[u8]) -> bool {
 
 /// Every member of the left is in the right with an equal value, and the right has no other key.
 fn objects_equal(left: &[u8], right: &[u8]) -> bool {
+    let twin = |json, key| named(json, |other| text::equal(key, other));
     let mut same = true;
-    let read_left = Scanner::new(left).object(|key, value| {
-        same = same
-            && named(right, |other| text::equal(key, other))
-                .is_some_and(|other| values_equal(value, other));
+    let left_read = Scanner::new(left).object(|key, scanner| {
+        let value = scanner.value()?;
+        same = same && twin(right, key).is_some_and(|other| values_equal(value, other));
+        Ok(())
     });
-    let read_right = Scanner::new(right).object(|key, _| {
-        same = same && named(left, |other| text::equal(key, other)).is_some();
+    let right_read = Scanner::new(right).object(|key, scanner| {
+        same = same && twin(left, key).is_some();
+        scanner.value().map(drop)
     });
-    same && read_left.is_ok() && read_right.is_ok()
+    same && left_read.is_ok() && right_read.is_ok()
 }
 
 /// Whole numbers exactly, others as the nearest number of 64 bits.

@@ -30,10 +30,12 @@ pub fn named(json: &[u8], wanted: impl Fn(&[u8]) -> bool) -> Option<&[u8]> {
     let mut found = None;
     scanner.space();
     scanner
-        .object(|key, value| {
+        .object(|key, scanner| {
+            let value = scanner.value()?;
             if wanted(key) {
                 found = Some(value);
             }
+            Ok(())
         })
         .ok()?;
     found

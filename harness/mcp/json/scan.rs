@@ -1,24 +1,20 @@
 //! A validating scanner: RFC 8259 to the letter, values skipped in place. The caller has checked UTF-8.
 
-/// Deeper nesting is refused: no answer needs it, and a scanner must not run out of stack.
-const DEEPEST: u32 = 128;
+/// Deeper nesting is refused: no answer needs it, and the kinds of all open containers have to fit into a word.
+const DEEPEST: u32 = 120;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotJson;
 
+#[derive(Clone)]
 pub struct Scanner<'a> {
     text: &'a [u8],
     at: usize,
-    depth: u32,
 }
 
 impl<'a> Scanner<'a> {
     pub fn new(text: &'a [u8]) -> Scanner<'a> {
-        Scanner {
-            text,
-            at: 0,
-            depth: 0,
-        }
+        Scanner { text, at: 0 }
     }
 
     pub fn peek(&self) -> Option<u8> {
@@ -31,14 +27,6 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), NotJson> {
-        if self.peek() != Some(byte) {
-            return Err(NotJson);
-        }
-        self.at += 1;
-        Ok(())
-    }
-
     /// Only white space is left.
     pub fn finish(&mut self) -> Result<(), NotJson> {
         self.space();
@@ -49,20 +37,152 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// What `read` takes, as text.
+    pub fn taken(
+        &mut self,
+        read: impl FnOnce(&mut Scanner<'a>) -> Result<(), NotJson>,
+    ) -> Result<&'a [u8], NotJson> {
+        let start = self.at;
+        read(self)?;
+        Ok(&self.text[start..self.at])
+    }
+
     /// Skips one value and returns its text.
     pub fn value(&mut self) -> Result<&'a [u8], NotJson> {
-        let start = self.at;
-        match self.peek() {
-            Some(b'"') => self.string()?,
-            Some(b'{') => self.object(|_, _| {})?,
-            Some(b'[') => self.array(|_| {})?,
-            Some(b'-' | b'0'..=b'9') => self.number()?,
-            Some(b't') => self.word(b"true")?,
-            Some(b'f') => self.word(b"false")?,
-            Some(b'n') => self.word(b"null")?,
-            _ => return Err(NotJson),
+        self.taken(|own| match own.peek() {
+            Some(b'{' | b'[') => own.container(),
+            _ => own.scalar(),
+        })
+    }
+
+    /// Reads an object whose brace comes next: `visit` is given each key (with its quotes) and has to take the value.
+    pub fn object(
+        &mut self,
+        mut visit: impl FnMut(&'a [u8], &mut Scanner<'a>) -> Result<(), NotJson>,
+    ) -> Result<(), NotJson> {
+        self.expect(b'{')?;
+        self.space();
+        if self.skip_if(b'}') {
+            return Ok(());
         }
-        Ok(&self.text[start..self.at])
+        loop {
+            let key = self.taken(Scanner::string)?;
+            self.colon()?;
+            visit(key, self)?;
+            self.space();
+            if self.skip_if(b'}') {
+                return Ok(());
+            }
+            self.expect(b',')?;
+            self.space();
+        }
+    }
+
+    /// The elements of the array that begins here; ends at its end, or where it stops being JSON.
+    pub fn elements(mut self) -> impl Iterator<Item = &'a [u8]> {
+        let mut more = self.expect(b'[').is_ok();
+        self.space();
+        more = more && !self.skip_if(b']');
+        std::iter::from_fn(move || {
+            if !more {
+                return None;
+            }
+            let value = self.value();
+            self.space();
+            more = value.is_ok() && self.skip_if(b',');
+            self.space();
+            value.ok()
+        })
+    }
+
+    /// Skips a container and all that is in it.
+    fn container(&mut self) -> Result<(), NotJson> {
+        let mut open = Open::default();
+        loop {
+            match self.peek() {
+                Some(b'{') => {
+                    open.push(true)?;
+                    self.at += 1;
+                    self.space();
+                    if self.peek() != Some(b'}') {
+                        self.key()?;
+                        continue;
+                    }
+                }
+                Some(b'[') => {
+                    open.push(false)?;
+                    self.at += 1;
+                    self.space();
+                    if self.peek() != Some(b']') {
+                        continue;
+                    }
+                }
+                _ => self.scalar()?,
+            }
+            if !self.after_value(&mut open)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Closes what ends here; true when another value follows.
+    fn after_value(&mut self, open: &mut Open) -> Result<bool, NotJson> {
+        while open.depth > 0 {
+            self.space();
+            match (self.peek(), open.is_object()) {
+                (Some(b','), object) => {
+                    self.at += 1;
+                    self.space();
+                    if object {
+                        self.key()?;
+                    }
+                    return Ok(true);
+                }
+                (Some(b'}'), true) | (Some(b']'), false) => {
+                    self.at += 1;
+                    open.pop();
+                }
+                _ => return Err(NotJson),
+            }
+        }
+        Ok(false)
+    }
+
+    fn key(&mut self) -> Result<(), NotJson> {
+        self.string()?;
+        self.colon()
+    }
+
+    fn colon(&mut self) -> Result<(), NotJson> {
+        self.space();
+        self.expect(b':')?;
+        self.space();
+        Ok(())
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), NotJson> {
+        if self.skip_if(byte) {
+            Ok(())
+        } else {
+            Err(NotJson)
+        }
+    }
+
+    fn skip_if(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn scalar(&mut self) -> Result<(), NotJson> {
+        match self.peek() {
+            Some(b'"') => self.string(),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b't') => self.word(b"true"),
+            Some(b'f') => self.word(b"false"),
+            Some(b'n') => self.word(b"null"),
+            _ => Err(NotJson),
+        }
     }
 
     fn word(&mut self, word: &[u8]) -> Result<(), NotJson> {
@@ -104,23 +224,15 @@ impl<'a> Scanner<'a> {
     }
 
     fn number(&mut self) -> Result<(), NotJson> {
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-        }
-        match self.peek() {
-            Some(b'0') => self.at += 1,
-            Some(b'1'..=b'9') => self.digits()?,
-            _ => return Err(NotJson),
-        }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
+        self.skip_if(b'-');
+        if !self.skip_if(b'0') {
             self.digits()?;
         }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
+        if self.skip_if(b'.') {
+            self.digits()?;
+        }
+        if self.skip_if(b'e') || self.skip_if(b'E') {
+            let _sign = self.skip_if(b'+') || self.skip_if(b'-');
             self.digits()?;
         }
         Ok(())
@@ -137,91 +249,32 @@ impl<'a> Scanner<'a> {
             Err(NotJson)
         }
     }
+}
 
-    fn enter(&mut self) -> Result<(), NotJson> {
+/// The containers that are open, the innermost in the lowest bit: set for an object.
+#[derive(Default)]
+struct Open {
+    objects: u128,
+    depth: u32,
+}
+
+impl Open {
+    fn push(&mut self, object: bool) -> Result<(), NotJson> {
+        if self.depth == DEEPEST {
+            return Err(NotJson);
+        }
+        self.objects = self.objects << 1 | u128::from(object);
         self.depth += 1;
-        if self.depth > DEEPEST {
-            Err(NotJson)
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Skips an object; `visit` sees each key (with its quotes) and value.
-    pub fn object(&mut self, mut visit: impl FnMut(&'a [u8], &'a [u8])) -> Result<(), NotJson> {
-        self.enter()?;
-        self.expect(b'{')?;
-        self.space();
-        if self.peek() == Some(b'}') {
-            self.at += 1;
-        } else {
-            loop {
-                self.space();
-                let start = self.at;
-                self.string()?;
-                let key = &self.text[start..self.at];
-                self.space();
-                self.expect(b':')?;
-                self.space();
-                visit(key, self.value()?);
-                self.space();
-                match self.peek() {
-                    Some(b',') => self.at += 1,
-                    Some(b'}') => {
-                        self.at += 1;
-                        break;
-                    }
-                    _ => return Err(NotJson),
-                }
-            }
-        }
-        self.depth -= 1;
         Ok(())
     }
 
-    /// Skips an array; `visit` sees each element.
-    fn array(&mut self, mut visit: impl FnMut(&'a [u8])) -> Result<(), NotJson> {
-        self.enter()?;
-        self.expect(b'[')?;
-        self.space();
-        if self.peek() == Some(b']') {
-            self.at += 1;
-        } else {
-            loop {
-                self.space();
-                visit(self.value()?);
-                self.space();
-                match self.peek() {
-                    Some(b',') => self.at += 1,
-                    Some(b']') => {
-                        self.at += 1;
-                        break;
-                    }
-                    _ => return Err(NotJson),
-                }
-            }
-        }
+    fn pop(&mut self) {
+        self.objects >>= 1;
         self.depth -= 1;
-        Ok(())
     }
 
-    /// The elements of the array that begins here; ends at its end, or where it stops being JSON.
-    pub fn elements(mut self) -> impl Iterator<Item = &'a [u8]> {
-        let opened = self.expect(b'[').is_ok();
-        let mut first = true;
-        std::iter::from_fn(move || {
-            self.space();
-            match self.peek() {
-                _ if !opened => return None,
-                Some(b',') if !first => self.at += 1,
-                Some(b']') | None => return None,
-                Some(_) if first => {}
-                Some(_) => return None,
-            }
-            first = false;
-            self.space();
-            self.value().ok()
-        })
+    fn is_object(&self) -> bool {
+        self.objects & 1 == 1
     }
 }
 
@@ -234,8 +287,8 @@ fn plain_run(bytes: &[u8]) -> usize {
             return index * 8 + marks.trailing_zeros() as usize / 8;
         }
     }
-    let plain = |byte: &u8| !matches!(byte, b'"' | b'\\' | 0..0x20);
-    words.len() * 8 + tail.iter().take_while(|byte| plain(byte)).count()
+    let plain = |byte: &&u8| !matches!(byte, b'"' | b'\\' | 0..0x20);
+    words.len() * 8 + tail.iter().take_while(plain).count()
 }
 
 /// Marks the top bit of each byte that ends a plain run. The lowest mark is exact; a borrow may set marks above it

@@ -109,7 +109,7 @@ proptest! {
         let whole = serde_json::json!({"id": id, "jsonrpc": "2.0", "other": {"result": [1]}, "result": result});
         let text = if pretty { serde_json::to_vec_pretty(&whole) } else { serde_json::to_vec(&whole) };
         let text = text.expect("a value is text");
-        let Ok(Message::Response { id: own, result: raw }) = envelope(&text) else {
+        let Ok(Message::Response { id: own, result: raw, .. }) = envelope(&text) else {
             panic!("{}", text.escape_ascii())
         };
         prop_assert_eq!(own, id.as_u64().map_or(own, Id::Number));
@@ -142,7 +142,7 @@ proptest! {
         let theirs = serde_json::from_slice::<Box<serde_json::value::RawValue>>(&text).is_ok();
         prop_assert_eq!(ours, theirs, "{}", text.escape_ascii());
         let _ = (values_equal(&text, other.as_bytes()), values_equal(other.as_bytes(), &text));
-        let _ = (find(&text, &["a"]), find(&text, &["0", "0"]), is_error(&text), number(&text));
+        let _ = (find(&text, &["a"]), find(&text, &["0", "0"]), number(&text));
         let _ = (text::contains(&text, other.as_bytes()), text::contains(b"\"x\"", &text));
         let _ = batch(&text).map(Iterator::count);
     }
@@ -162,7 +162,8 @@ fn messages_are_told_apart_by_their_method() {
         read(r#"{"jsonrpc":"2.0","id":0,"result":{}}"#),
         Ok(Message::Response {
             id: Id::Number(0),
-            result: b"{}"
+            result: b"{}",
+            is_error: false,
         })
     );
     assert_eq!(
@@ -227,11 +228,21 @@ fn what_is_no_message_is_refused_for_its_reason() {
 
 #[test]
 fn an_error_is_only_what_stands_at_the_top() {
-    assert!(is_error(br#"{"content":[],"isError" : true}"#));
+    let is_error = |result: &str| {
+        let text = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#);
+        match envelope(text.as_bytes()) {
+            Ok(Message::Response { is_error, .. }) => is_error,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(is_error(r#"{"content":[],"isError" : true}"#));
+    assert!(is_error(r#"{"is\u0045rror":true}"#));
     assert!(!is_error(
-        br#"{"content":[{"text":"\"isError\":true"}],"isError":false}"#
+        r#"{"content":[{"text":"\"isError\":true"}],"isError":false}"#
     ));
-    assert!(!is_error(br#"{"structuredContent":{"isError":true}}"#));
+    assert!(!is_error(r#"{"structuredContent":{"isError":true}}"#));
+    assert!(!is_error(r#"{"isError":true,"isError":false}"#));
+    assert!(!is_error(r#"{"isError":"true"}"#) && !is_error("true") && !is_error("[]"));
 }
 
 #[test]
@@ -243,10 +254,10 @@ fn of_a_key_that_occurs_twice_the_last_counts() {
         envelope(br#"{"jsonrpc":"2.0","id":1,"id":2,"result":{}}"#),
         Ok(Message::Response {
             id: Id::Number(2),
-            result: b"{}"
+            result: b"{}",
+            is_error: false,
         })
     );
-    assert!(!is_error(br#"{"isError":true,"isError":false}"#));
 }
 
 #[test]
@@ -257,7 +268,8 @@ fn keys_are_what_they_spell() {
         envelope(escaped),
         Ok(Message::Response {
             id: Id::Number(1),
-            result
+            result,
+            is_error: false,
         })
     );
     assert_eq!(find(result, &["a/b", "c~d"]), Some(b"\"x\"".as_slice()));
