@@ -2,11 +2,14 @@
 
 pub mod cli;
 pub mod clock;
+pub mod commands;
+pub mod conduct;
 pub mod exit;
 pub mod load;
 pub mod mcp;
 pub mod observe;
 pub mod preflight;
+pub mod record;
 pub mod scenario;
 pub mod stand_in;
 pub mod target;

@@ -1,3 +1,6 @@
 //! One binary of tests that look at the whole: through the program, or over its sources.
 
+mod program;
+mod refusals;
+mod runs;
 mod tidy;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
-use firedrill_reports::{Recording, ResultDocument, recording, render};
+use firedrill_reports::{ResultDocument, recording, render};
 
 use super::{exit_of_verdict, say};
 use crate::cli::RecordingOptions;
@@ -13,7 +13,7 @@ use crate::exit::Exit;
 /// Judges the recording and writes every output.
 pub fn judge(options: &RecordingOptions) -> anyhow::Result<Exit> {
     let result = conclude(&options.run, options.strict)?;
-    say(&render::check_lines(&result));
+    say(&render::lines(&result));
     Ok(exit_of_verdict(result.verdict))
 }
 
@@ -29,19 +29,10 @@ pub fn conclude(folder: &Path, strict: bool) -> anyhow::Result<ResultDocument> {
     let recording = recording::read(folder)
         .with_context(|| format!("`{}` cannot be judged", folder.display()))?;
     let result = firedrill_reports::judge(&recording, strict.then_some(true));
-    for (name, bytes) in outputs(&recording, &result) {
+    for (name, bytes) in render::outputs(&recording, &result) {
         let path = folder.join(name);
         fs::write(&path, bytes)
             .with_context(|| format!("`{}` cannot be written", path.display()))?;
     }
     Ok(result)
-}
-
-fn outputs(recording: &Recording, result: &ResultDocument) -> [(&'static str, Vec<u8>); 4] {
-    [
-        ("result.json", render::result_json(result)),
-        ("report.html", render::report_html(recording, result)),
-        ("junit.xml", render::junit_xml(result)),
-        ("summary.md", render::summary_md(recording, result)),
-    ]
 }

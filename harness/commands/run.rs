@@ -113,7 +113,7 @@ fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyhow::Result<E
     }
     let early = drive(plan, options, &identity, &folder)?;
     let result = conclude(&folder, options.strict)?;
-    say(&render::check_lines(&result));
+    say(&render::lines(&result));
     eprintln!("report: {}", folder.join("report.html").display());
     Ok(match early {
         Some(EarlyEnd::Interrupted) => Exit::Interrupted,

@@ -1,0 +1,160 @@
+//! The program as a user has it: started with arguments, watched from outside, ended by signals.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// A folder of one test's own, removed with it.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Folder {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("firedrill-test-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        fs::create_dir_all(&path).expect("a folder for the test");
+        Folder(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Writes a file and returns its path.
+    pub fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, text).expect("a file for the test");
+        path
+    }
+
+    /// The run's folder, once there is one.
+    pub fn run(&self) -> PathBuf {
+        self.0.join("run")
+    }
+
+    pub fn result(&self) -> Value {
+        let text = fs::read_to_string(self.run().join("result.json")).expect("result.json");
+        serde_json::from_str(&text).expect("result.json is JSON")
+    }
+
+    pub fn events(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.run().join("events.jsonl")).unwrap_or_default();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What a finished program left behind.
+#[derive(Debug)]
+pub struct Done {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+pub fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_firedrill"));
+    command.args(arguments).env_remove("FIREDRILL_LOG").stdin(Stdio::null());
+    command
+}
+
+/// Runs the program to its end.
+pub fn firedrill(arguments: &[&str]) -> Done {
+    done(command(arguments).output().expect("the program starts"))
+}
+
+pub fn done(output: std::process::Output) -> Done {
+    use std::os::unix::process::ExitStatusExt;
+    Done {
+        code: output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or(0)),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// Runs a scenario text into the folder's run; further arguments follow.
+pub fn run(folder: &Folder, scenario: &str, more: &[&str]) -> Done {
+    let path = folder.file("scenario.yaml", scenario);
+    let out = folder.run();
+    let mut arguments = vec!["run", path.to_str().expect("a path"), "--out", out.to_str().expect("a path")];
+    arguments.extend(more);
+    firedrill(&arguments)
+}
+
+/// A program that runs, and what it says on stderr.
+pub struct Running {
+    child: Child,
+    stderr: BufReader<std::process::ChildStderr>,
+    pub said: String,
+}
+
+impl Running {
+    pub fn start(mut command: Command) -> Running {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
+        Running { child, stderr, said: String::new() }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Reads stderr until a line holds the words.
+    pub fn wait_for(&mut self, words: &str) {
+        loop {
+            let mut line = String::new();
+            let count = self.stderr.read_line(&mut line).expect("stderr can be read");
+            assert!(count > 0, "`{words}` was never said; said was:\n{}", self.said);
+            self.said.push_str(&line);
+            if line.contains(words) {
+                return;
+            }
+        }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        send(self.pid(), signal);
+    }
+
+    pub fn finish(mut self) -> Done {
+        use std::io::Read as _;
+        self.stderr.read_to_string(&mut self.said).expect("stderr can be read");
+        let mut end = done(self.child.wait_with_output().expect("the program can be waited for"));
+        end.stderr = self.said;
+        end
+    }
+}
+
+pub fn send(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(pid.cast_signed()).expect("a process id");
+    kill_process(pid, signal).expect("a process of this test can be signalled");
+}
+
+/// The name and state of a process; `None` when it is gone or a zombie.
+pub fn is_alive(pid: u64) -> bool {
+    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+    let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.trim().chars().next());
+    !matches!(state, None | Some('Z' | 'X'))
+}
+
+/// The process ids of an embedded target, from the recording's events.
+pub fn site_pids(folder: &Folder) -> Vec<u64> {
+    let events = folder.events();
+    let started = events.iter().filter(|line| line["event"]["kind"] == "process_started");
+    started.filter_map(|line| line["event"]["pid"].as_u64()).collect()
+}
