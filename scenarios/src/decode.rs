@@ -192,3 +192,32 @@ fn series(reader: &Reader<'_>, loads: &[Load], places: &[Place]) -> (Names, Vec<
     }
     (names, operations)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grammar;
+    use crate::sources::Given;
+
+    /// The decoder takes its keys from the grammar; this shows that it reads every one of them.
+    #[test]
+    fn every_key_of_the_grammar_is_read() {
+        let mut asked = std::collections::BTreeSet::new();
+        for text in [
+            include_str!("../tests/data/everything.yaml"),
+            include_str!("../tests/data/endpoint.yaml"),
+        ] {
+            let texts = Texts::new("test.yaml", text, &[]);
+            let tree = tree::parse(&texts, 0, 0).unwrap();
+            let given = Given::named("test.yaml");
+            let reader = Reader::new(&texts, &given);
+            scenario(&reader, &tree);
+            asked.append(&mut reader.asked.borrow_mut());
+        }
+        let known = grammar::kinds()
+            .into_iter()
+            .flat_map(|kind| kind.keys.iter().map(|key| (kind.name, key.name)))
+            .collect();
+        assert_eq!(asked, known);
+    }
+}

@@ -8,17 +8,21 @@
 //! - `text`: YAML to a tree that knows its places, units, diagnostics
 //! - `grammar`: the language as data
 //! - `decode`: from the tree to the plan
+//! - `schema`: the language as a JSON Schema
 //! - `catalog`: the scenarios that are shipped
 //! - `resolved`: the plan as a scenario again
+//! - `describe`: the plan in words
 //! - `provenance`: where each value came from
 
 mod catalog;
 pub(crate) mod decode;
+mod describe;
 pub(crate) mod grammar;
 pub mod outcome;
 pub mod plan;
 pub mod provenance;
 mod resolved;
+mod schema;
 mod shape;
 pub mod sources;
 pub mod template;
@@ -27,5 +31,6 @@ pub mod text;
 pub use catalog::catalog;
 pub use outcome::Outcome;
 pub use plan::Plan;
+pub use schema::schema;
 pub use sources::{Given, Sources};
 pub use text::diagnostic::{Diagnostic, Diagnostics};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::plan::Plan;
 use crate::text::Texts;
 use crate::text::diagnostic::Diagnostic;
 use crate::text::tree::{Item, Node};
@@ -78,3 +79,48 @@ fn collect(texts: &Texts, item: &Item, path: &str, found: &mut BTreeMap<String, 
     };
     found.insert(path.to_owned(), origin);
 }
+
+impl Plan {
+    /// Where the value at this path of [`Plan::to_yaml`] came from; `None` for a default.
+    ///
+    /// The resolved plan says in one way what a scenario can say in several, so that a value is also looked
+    /// for under the keys that are short for it.
+    pub fn origin(&self, path: &str) -> Option<&Origin> {
+        let exact = self.notes.origins.get(path);
+        exact.or_else(|| {
+            let shorts = SHORT_FOR.iter().flat_map(|(long, shorts)| {
+                let places = path.match_indices(long);
+                places.flat_map(move |(at, _)| {
+                    let rest = &path[at + long.len()..];
+                    let ends = rest.is_empty() || rest.starts_with(['.', '[']);
+                    shorts
+                        .iter()
+                        .filter(move |_| ends)
+                        .map(move |short| (&path[..at], *short, rest))
+                })
+            });
+            shorts
+                .flat_map(|(before, short, rest)| {
+                    [format!("{before}{short}{rest}"), format!("{before}{short}")]
+                })
+                .find_map(|path| self.notes.origins.get(&path))
+        })
+    }
+}
+
+/// Parts of resolved paths, and what a scenario may have written instead.
+const SHORT_FOR: [(&str, &[&str]); 7] = [
+    (
+        ".arrivals.constant",
+        &[".rate", ".arrivals.poisson", ".arrivals.uniform"],
+    ),
+    (
+        ".arrivals.spacing",
+        &[".spacing", ".arrivals.poisson", ".arrivals.uniform"],
+    ),
+    (".name", &[".tool", ".prompt", ".resource", ".method"]),
+    (".method", &[".tool", ".prompt", ".resource"]),
+    (".params", &[".arguments", ".tool", ".prompt", ".resource"]),
+    (".service_time.fixed", &[".service_time"]),
+    (".check", &[".check"]),
+];

@@ -1,0 +1,334 @@
+//! The plan in words, for `firedrill check`.
+//!
+//! - `operations`: what is sent and what has to come back
+//! - `judged`: probes and objectives
+//! - `number`: quantities as people read them
+
+mod judged;
+mod number;
+mod operations;
+
+use std::fmt::Write;
+
+use crate::plan::{
+    Arrivals, Drive, Embedded, Endpoint, Lifetime, Load, Plan, Secret, ServiceTime, SessionEnd,
+    Shape, Spacing, Target, Think,
+};
+use number::{clock, duration, plural, rate, share, size, thousands};
+
+/// Lines of a page, each under a heading in the margin.
+pub(crate) struct Page {
+    text: String,
+    heading: String,
+}
+
+impl Page {
+    /// The next line stands beside this heading.
+    pub fn heading(&mut self, heading: &str) {
+        self.text.push('\n');
+        self.heading = heading.to_owned();
+    }
+
+    pub fn line(&mut self, line: &str) {
+        let heading = std::mem::take(&mut self.heading);
+        // Writing to a string cannot fail.
+        let _ = writeln!(self.text, "{}", format!("{heading:<12}{line}").trim_end());
+    }
+}
+
+impl Plan {
+    /// The resolved plan in words: what is driven, when, with which operations, what has to hold, and where
+    /// each value came from.
+    pub fn describe(&self) -> String {
+        let mut page = Page {
+            text: String::new(),
+            heading: "scenario".to_owned(),
+        };
+        page.line(&format!("{}: {}", self.name, self.about));
+        if let Some(covers) = &self.covers {
+            page.line(&format!("covers {covers}"));
+        }
+        self.describe_target(&mut page);
+        for (index, load) in self.loads.iter().enumerate() {
+            describe_load(&mut page, load);
+            operations::describe(&mut page, self, index);
+        }
+        self.describe_timeline(&mut page);
+        judged::describe(&mut page, self);
+        self.describe_origins(&mut page);
+        for warning in &self.notes.warnings {
+            page.heading("warning");
+            page.line(&format!("{} (line {})", warning.message, warning.line));
+            page.line(&warning.remedy);
+        }
+        page.text
+    }
+
+    fn describe_target(&self, page: &mut Page) {
+        page.heading("target");
+        match &self.target {
+            Target::Embedded(embedded) => describe_sites(page, embedded),
+            Target::Endpoint(endpoint) => describe_endpoint(page, endpoint),
+        }
+        let profile = &self.profile;
+        let methods = match &profile.methods {
+            Some(methods) => plural(methods.len() as u64, "method"),
+            None => "any method".to_owned(),
+        };
+        page.line(&format!(
+            "profile {}: {}, protocol {}, {methods}",
+            profile.name,
+            profile.path,
+            profile.protocol.as_str()
+        ));
+    }
+
+    fn describe_timeline(&self, page: &mut Page) {
+        page.heading("timeline");
+        let mut start = std::time::Duration::ZERO;
+        for (index, phase) in self.timeline.iter().enumerate() {
+            let end = start + phase.length;
+            let judged = if phase.measured {
+                "measured"
+            } else {
+                "not measured"
+            };
+            let mut line = format!(
+                "{} - {}  {:<12} {judged:<12}",
+                clock(start),
+                clock(end),
+                phase.name
+            );
+            match self.expected_arrivals(index) {
+                Some(expected) => {
+                    let _ = write!(
+                        line,
+                        "  about {} arrivals",
+                        thousands(expected.round() as u64)
+                    );
+                }
+                None => line.push_str("  as many operations as the closed load makes"),
+            }
+            page.line(&line);
+            for (load, arrivals) in self.loads.iter().zip(&phase.arrivals) {
+                if let Some(arrivals) = arrivals {
+                    let name = name_before(load);
+                    page.line(&format!("{:15}{name}{}", "", arrivals_text(arrivals)));
+                }
+            }
+            start = end;
+        }
+    }
+
+    /// A table of every value with its path and where it came from.
+    fn describe_origins(&self, page: &mut Page) {
+        page.heading("values");
+        let values = self.values();
+        let width = values.iter().map(|(path, _)| path.len()).max().unwrap_or(0);
+        for (path, value) in &values {
+            let origin = self
+                .origin(path)
+                .map_or_else(|| "default".to_owned(), |origin| origin.to_string());
+            let value: String = if value.chars().count() > 44 {
+                value.chars().take(41).chain("...".chars()).collect()
+            } else {
+                value.clone()
+            };
+            page.line(&format!("{path:<width$}  {value:<44}  {origin}"));
+        }
+    }
+}
+
+fn describe_sites(page: &mut Page, embedded: &Embedded) {
+    let tls = if embedded.tls { ", with TLS" } else { "" };
+    page.line(&format!(
+        "stand-in sites on this machine, started and stopped by the run{tls}"
+    ));
+    for site in &embedded.sites {
+        let own = &site.behaviour;
+        let service = match &own.service_time {
+            ServiceTime::Fixed(time) => duration(*time),
+            ServiceTime::Exponential { mean } => format!("exponential, mean {}", duration(*mean)),
+            ServiceTime::Uniform { low, high } => {
+                format!("{} to {}", duration(*low), duration(*high))
+            }
+            ServiceTime::LogNormal { median, p99 } => {
+                format!(
+                    "log-normal, median {}, p99 {}",
+                    duration(*median),
+                    duration(*p99)
+                )
+            }
+        };
+        page.line(&format!(
+            "site {}: {}, {}; service time {service}; {} of calls fail",
+            site.name,
+            plural(site.nodes.into(), "node"),
+            plural(site.pods.into(), "pod"),
+            share(own.error_rate)
+        ));
+        page.line(&format!(
+            "  each pod: {} at once and {} waiting, {}, {} of {}",
+            plural(own.capacity.into(), "operation"),
+            thousands(own.queue.into()),
+            plural(own.connections.into(), "connection"),
+            plural(own.sessions.into(), "session"),
+            size(own.session_memory)
+        ));
+    }
+}
+
+fn describe_endpoint(page: &mut Page, endpoint: &Endpoint) {
+    page.line(&endpoint.url.to_string());
+    let place = |secret: &Secret| match secret {
+        Secret::Env(name) => format!("the environment variable {name}"),
+        Secret::File(path) => format!("the file {}", path.display()),
+    };
+    if let Some(bearer) = &endpoint.bearer {
+        page.line(&format!("bearer token from {}", place(bearer)));
+    }
+    let headers: Vec<&str> = endpoint
+        .headers
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .collect();
+    if !headers.is_empty() {
+        page.line(&format!("with the headers {}", headers.join(", ")));
+    }
+    if !endpoint.allow_hosts.is_empty() {
+        page.line(&format!(
+            "load is allowed to {}",
+            endpoint.allow_hosts.join(", ")
+        ));
+    }
+    if let Some(resolver) = endpoint.resolver {
+        page.line(&format!("names are asked of {resolver}"));
+    }
+}
+
+fn describe_load(page: &mut Page, load: &Load) {
+    page.heading("load");
+    let drive = match &load.drive {
+        Drive::Open(arrivals) => format!("open: {}", arrivals_text(arrivals)),
+        Drive::Closed { think } => {
+            format!("closed: each session sends again {}", think_text(think))
+        }
+    };
+    page.line(&format!("{}{drive}", name_before(load)));
+    let sessions = &load.sessions;
+    let lifetime = match sessions.lifetime {
+        Lifetime::Run => "kept for the whole run".to_owned(),
+        Lifetime::Calls(calls) => format!("renewed after {}", plural(calls, "operation")),
+        Lifetime::Time(time) => format!("renewed after {}", duration(time)),
+    };
+    let end = match sessions.end {
+        SessionEnd::Delete => "ended by DELETE",
+        SessionEnd::Drop => "dropped without a word",
+        SessionEnd::Leak => "left open",
+    };
+    page.line(&format!(
+        "{}, opened at {}, {lifetime}, {end}",
+        plural(sessions.count.into(), "session"),
+        rate(sessions.open_rate)
+    ));
+    page.line(&format!(
+        "at most {} in flight",
+        thousands(load.max_in_flight.into())
+    ));
+    if let Some(rows) = &load.rows {
+        let count = rows.cells.len() / rows.columns.len().max(1);
+        page.line(&format!(
+            "{} of {} ({})",
+            plural(count as u64, "row"),
+            rows.file,
+            rows.columns.join(", ")
+        ));
+    }
+}
+
+/// `NAME: `, or nothing for the only load.
+fn name_before(load: &Load) -> String {
+    match load.name.as_str() {
+        "load" => String::new(),
+        name => format!("{name}: "),
+    }
+}
+
+pub(crate) fn think_text(think: &Think) -> String {
+    match think {
+        Think::None => "at once".to_owned(),
+        Think::Fixed(pause) => format!("after {}", duration(*pause)),
+        Think::Exponential { mean } => {
+            format!("after an exponential pause, mean {}", duration(*mean))
+        }
+        Think::Uniform { low, high } => format!("after {} to {}", duration(*low), duration(*high)),
+    }
+}
+
+fn arrivals_text(arrivals: &Arrivals) -> String {
+    let (shape, spacing) = match arrivals {
+        Arrivals::Trace { file, due } => {
+            return format!(
+                "{} of the trace {file}",
+                plural(due.len() as u64, "due time")
+            );
+        }
+        Arrivals::Shaped { shape, spacing } => (shape, spacing),
+    };
+    let spacing = match spacing {
+        Spacing::Even => "evenly spaced",
+        Spacing::Poisson => "with Poisson spacing",
+        Spacing::Uniform => "anywhere in their slots",
+    };
+    let shape = match shape {
+        Shape::Constant(own) => rate(*own),
+        Shape::Ramp { from, to, over } => {
+            let over = over.map_or_else(String::new, |over| format!(" over {}", duration(over)));
+            format!("from {} to {}{over}", rate(*from), rate(*to))
+        }
+        Shape::Steps(steps) => {
+            let steps: Vec<String> = steps
+                .iter()
+                .map(|(own, length)| format!("{} for {}", rate(*own), duration(*length)))
+                .collect();
+            steps.join(", then ")
+        }
+        Shape::Spike {
+            base,
+            peak,
+            at,
+            length,
+        } => format!(
+            "{}, with a spike of {} at {} for {}",
+            rate(*base),
+            rate(*peak),
+            duration(*at),
+            duration(*length)
+        ),
+        Shape::Burst {
+            base,
+            peak,
+            every,
+            length,
+        } => format!(
+            "{}, with bursts of {} for {} every {}",
+            rate(*base),
+            rate(*peak),
+            duration(*length),
+            duration(*every)
+        ),
+        Shape::Sine {
+            mean,
+            amplitude,
+            period,
+        } => {
+            format!(
+                "{} plus and minus {} in waves of {}",
+                rate(*mean),
+                rate(*amplitude),
+                duration(*period)
+            )
+        }
+    };
+    format!("{shape}, {spacing}")
+}
