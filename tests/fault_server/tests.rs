@@ -46,7 +46,7 @@ fn every_mode_is_listed_once_and_counted_as_itself() {
         // The first bytes are enough, and nothing is waited for where none will come.
         let silent = matches!(mode, Mode::Hang);
         let answer = exchange(&mut stream, "/mcp", &call(name), |answer| {
-            silent || !answer.is_empty()
+            silent || answer.len() >= 8
         });
         let nothing = matches!(mode, Mode::Hang | Mode::Eof | Mode::Reset);
         assert_eq!(
@@ -152,10 +152,7 @@ fn tls_lets_in_only_who_may() {
     };
     assert!(ask(Handshake::Good).contains("m-1"));
     let names = [
-        (
-            Handshake::Untrusted,
-            "invalid peer certificate: UnknownIssuer",
-        ),
+        (Handshake::Untrusted, "invalid peer certificate"),
         (Handshake::WrongName, "not valid for name"),
         (Handshake::Alert, "received fatal alert"),
         (Handshake::Plain, "corrupt message"),
