@@ -132,8 +132,10 @@ pub(crate) fn scenario(reader: &Reader<'_>, tree: &Item) -> Option<Plan> {
     identity::name_all(reader, &mut plan, &items);
     // What follows would only repeat what is wrong already.
     if reader.is_clean() {
-        prospect::nothing_to_judge(reader, &plan, &items);
         prospect::idle_loads(reader, &plan, &load_places);
+    }
+    if reader.is_clean() {
+        prospect::nothing_to_judge(reader, &plan, &items);
         prospect::warnings(reader, &plan, &fields, &items);
     }
     Some(plan)

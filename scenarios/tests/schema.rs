@@ -12,7 +12,11 @@ use serde_json::Value;
 fn the_schema_that_is_checked_in_is_the_current_one() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenario.schema.json");
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
-        std::fs::write(&path, serde_json::to_string_pretty(&schema()).unwrap() + "\n").unwrap();
+        std::fs::write(
+            &path,
+            serde_json::to_string_pretty(&schema()).unwrap() + "\n",
+        )
+        .unwrap();
     }
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(

@@ -43,11 +43,13 @@ pub(crate) fn stated(fields: &Fields<'_>) -> Option<Arrivals> {
             None
         }
         (None, None) => {
-            fields.refuse(
-                &["spacing"],
-                "no `rate`",
-                "add `rate:`, or write it inside `arrivals`",
-            );
+            if spacing.is_some() {
+                fields.reader.problem(
+                    fields.key_place("spacing"),
+                    "`spacing` needs a `rate` beside it",
+                    "add `rate:`, or write it inside `arrivals`",
+                );
+            }
             None
         }
     }

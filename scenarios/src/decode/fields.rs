@@ -80,7 +80,7 @@ impl<'a> Fields<'a> {
                 let doc = self.kind.key(required).map_or("", |key| key.doc);
                 self.reader.problem(
                     self.place,
-                    format!("`{required}` is missing in this {}", self.kind.name),
+                    format!("this {} lacks `{required}`", self.kind.name),
                     format!("add `{required}:`. {doc}"),
                 );
             }
@@ -91,7 +91,7 @@ impl<'a> Fields<'a> {
             [] if !group.is_empty() && !self.has_slip(group) => {
                 self.reader.problem(
                     self.place,
-                    format!("this {} lacks its main key", self.kind.name),
+                    format!("this {} lacks the key that says what it is", self.kind.name),
                     format!("add one of: {}", group.join(", ")),
                 );
             }

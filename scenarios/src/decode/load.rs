@@ -32,7 +32,7 @@ pub(crate) fn loads(fields: &Fields<'_>, profile: &Profile) -> Loads {
         let named: &[(Key, Item)] = reader
             .named(item, "a map of loads by name")
             .unwrap_or_default();
-        if named.is_empty() && matches!(item.node, Node::Map(_)) {
+        if named.is_empty() && entries.is_empty() && matches!(item.node, Node::Map(_)) {
             reader.problem(
                 item.place,
                 "there is no load",
@@ -126,15 +126,15 @@ fn drive(fields: &Fields<'_>) -> Drive {
             think: think.unwrap_or(Think::None),
         };
     }
-    if !fields.has("rate") && !fields.has("arrivals") {
-        let meant = ["rate", "arrivals", "closed"];
-        if !fields.has_slip(&meant) {
-            fields.reader.problem(
-                fields.place,
-                "the load does not say when operations are due",
-                "add rate: 100/s, arrivals: { poisson: 100/s }, or closed: { think: 200ms }",
-            );
-        }
+    let said = ["rate", "arrivals", "spacing"]
+        .iter()
+        .any(|key| fields.has(key));
+    if !said && !fields.has_slip(&["rate", "arrivals", "closed"]) {
+        fields.reader.problem(
+            fields.place,
+            "the load does not say when operations are due",
+            "add rate: 100/s, arrivals: { poisson: 100/s }, or closed: { think: 200ms }",
+        );
     }
     Drive::Open(arrivals::stated(fields).unwrap_or_else(nothing))
 }

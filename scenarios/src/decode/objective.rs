@@ -107,7 +107,7 @@ fn window(
 ) -> Option<Over> {
     let reader = fields.reader;
     let bucket = known.bucket.as_nanos().max(1);
-    if length.as_nanos() % bucket != 0 {
+    if !length.as_nanos().is_multiple_of(bucket) {
         reader.problem(
             item.place,
             "a window is a whole number of buckets",
@@ -309,6 +309,12 @@ fn metric(fields: &Fields<'_>, known: &Known<'_>) -> Option<Subject> {
         "`metric`",
         "a metric is the target's own number",
     );
+    if known.metrics.known.is_empty() && known.metrics.complete {
+        let remedy =
+            "add probes: { NAME: { path: /metrics/prometheus, prometheus: { SERIES: METRIC } } }";
+        reader.problem(item.place, "no probe reads a series", remedy);
+        return None;
+    }
     let series = reader.reference(item, "series", known.metrics);
     let of = fields.get("of").map(|item| base(reader, item, known));
     let limit = limit(fields);

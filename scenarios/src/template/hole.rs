@@ -57,7 +57,7 @@ pub(crate) fn source(expression: &str, scope: Scope<'_>) -> Result<Source, Wrong
         ("zipf", Some([n, exponent])) => zipf(n, exponent),
         ("pad", Some([size])) => pad(size),
         _ if NAMES.contains(&name) => Err(wrong(
-            format!("`{expression}` is not how `{name}` is written"),
+            format!("`{expression}` is no form of the template `{name}`"),
             format!("templates: {FORMS}"),
         )),
         _ => {

@@ -9,7 +9,8 @@ pub(crate) fn nearest<'a>(
         .into_iter()
         .map(|candidate| (distance(word, candidate), candidate))
         .filter(|(distance, candidate)| {
-            *distance <= 1 + candidate.chars().count().min(word.chars().count()) / 4
+            let shorter = candidate.chars().count().min(word.chars().count());
+            *distance <= 1 + shorter / 4 && *distance < shorter
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -65,5 +66,6 @@ mod tests {
         assert_eq!(nearest("Probe", keys), Some("probe"));
         assert_eq!(nearest("elephant", keys), None);
         assert_eq!(nearest("p", ["p99"]), None);
+        assert_eq!(nearest("TB", ["B", "kB"]), Some("kB"));
     }
 }

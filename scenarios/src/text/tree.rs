@@ -7,8 +7,8 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::Spanned;
 use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
+use serde_saphyr::{Location, Spanned};
 
 use super::diagnostic::Diagnostic;
 use super::{Place, Texts};
@@ -227,7 +227,7 @@ impl Origin<'_> {
             Raw::List(_) | Raw::Map(_) => Err(Diagnostic::at(
                 texts,
                 place,
-                "a key is a word, not a list or a map".to_owned(),
+                "braces in a row mean a map whose key is a map".to_owned(),
                 "a template is written in quotes: \"{{unique}}\"".to_owned(),
             )),
         }
@@ -268,9 +268,7 @@ impl Origin<'_> {
 }
 
 fn syntax(texts: &Texts, origin: &Origin<'_>, error: &serde_saphyr::Error) -> Diagnostic {
-    let location = error.location();
-    let offset = location.and_then(|location| location.span().byte_offset());
-    let start = origin.offset + offset.map_or(0, |at| at as usize).min(origin.source.len());
+    let start = origin.offset + offset_of(origin.source, error.location());
     let place = Place {
         text: origin.text,
         start,
@@ -295,10 +293,30 @@ fn syntax(texts: &Texts, origin: &Origin<'_>, error: &serde_saphyr::Error) -> Di
     Diagnostic::at(texts, place, message, remedy.to_owned())
 }
 
+/// Errors of the reader tell line and column, and not always bytes.
+fn offset_of(source: &str, location: Option<Location>) -> usize {
+    let Some(location) = location else { return 0 };
+    let line = usize::try_from(location.line()).unwrap_or(1).max(1);
+    let column = usize::try_from(location.column()).unwrap_or(1).max(1);
+    let before: usize = source
+        .split_inclusive('\n')
+        .take(line - 1)
+        .map(str::len)
+        .sum();
+    let rest = source.get(before..).unwrap_or_default();
+    let within = rest
+        .char_indices()
+        .nth(column - 1)
+        .map_or(rest.len(), |(at, _)| at);
+    before + within
+}
+
 /// True when the mark stands on the line outside of quotes.
 fn unquoted(line: &str, mark: &str) -> bool {
     line.match_indices(mark).any(|(at, _)| {
         let before = &line[..at];
-        before.matches('"').count() % 2 == 0 && before.matches('\'').count() % 2 == 0
+        ['"', '\'']
+            .iter()
+            .all(|quote| before.matches(*quote).count().is_multiple_of(2))
     })
 }
