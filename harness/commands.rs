@@ -73,7 +73,7 @@ pub fn check(options: &CheckOptions) -> anyhow::Result<Exit> {
 /// Things that are allowed and probably not meant.
 fn warn_of(plan: &Plan) {
     for warning in &plan.notes.warnings {
-        eprint!("warning:\n{warning}");
+        eprintln!("warning:\n{warning}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -20,10 +20,6 @@ impl Folder {
         let path = std::env::temp_dir().join(name);
         fs::create_dir_all(&path).expect("a folder for the test");
         Folder(path)
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.0
     }
 
     /// Writes a file and returns its path.
@@ -45,7 +41,9 @@ impl Folder {
 
     pub fn events(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.run().join("events.jsonl")).unwrap_or_default();
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        text.lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
     }
 }
 
@@ -65,7 +63,10 @@ pub struct Done {
 
 pub fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_firedrill"));
-    command.args(arguments).env_remove("FIREDRILL_LOG").stdin(Stdio::null());
+    command
+        .args(arguments)
+        .env_remove("FIREDRILL_LOG")
+        .stdin(Stdio::null());
     command
 }
 
@@ -77,7 +78,10 @@ pub fn firedrill(arguments: &[&str]) -> Done {
 pub fn done(output: std::process::Output) -> Done {
     use std::os::unix::process::ExitStatusExt;
     Done {
-        code: output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or(0)),
+        code: output
+            .status
+            .code()
+            .unwrap_or_else(|| 128 + output.status.signal().unwrap_or(0)),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
@@ -87,7 +91,12 @@ pub fn done(output: std::process::Output) -> Done {
 pub fn run(folder: &Folder, scenario: &str, more: &[&str]) -> Done {
     let path = folder.file("scenario.yaml", scenario);
     let out = folder.run();
-    let mut arguments = vec!["run", path.to_str().expect("a path"), "--out", out.to_str().expect("a path")];
+    let mut arguments = vec![
+        "run",
+        path.to_str().expect("a path"),
+        "--out",
+        out.to_str().expect("a path"),
+    ];
     arguments.extend(more);
     firedrill(&arguments)
 }
@@ -107,7 +116,11 @@ impl Running {
             .spawn()
             .expect("the program starts");
         let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
-        Running { child, stderr, said: String::new() }
+        Running {
+            child,
+            stderr,
+            said: String::new(),
+        }
     }
 
     pub fn pid(&self) -> u32 {
@@ -118,8 +131,15 @@ impl Running {
     pub fn wait_for(&mut self, words: &str) {
         loop {
             let mut line = String::new();
-            let count = self.stderr.read_line(&mut line).expect("stderr can be read");
-            assert!(count > 0, "`{words}` was never said; said was:\n{}", self.said);
+            let count = self
+                .stderr
+                .read_line(&mut line)
+                .expect("stderr can be read");
+            assert!(
+                count > 0,
+                "`{words}` was never said; said was:\n{}",
+                self.said
+            );
             self.said.push_str(&line);
             if line.contains(words) {
                 return;
@@ -133,8 +153,14 @@ impl Running {
 
     pub fn finish(mut self) -> Done {
         use std::io::Read as _;
-        self.stderr.read_to_string(&mut self.said).expect("stderr can be read");
-        let mut end = done(self.child.wait_with_output().expect("the program can be waited for"));
+        self.stderr
+            .read_to_string(&mut self.said)
+            .expect("stderr can be read");
+        let mut end = done(
+            self.child
+                .wait_with_output()
+                .expect("the program can be waited for"),
+        );
         end.stderr = self.said;
         end
     }
@@ -147,14 +173,22 @@ pub fn send(pid: u32, signal: Signal) {
 
 /// The name and state of a process; `None` when it is gone or a zombie.
 pub fn is_alive(pid: u64) -> bool {
-    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
-    let state = stat.rsplit_once(')').and_then(|(_, rest)| rest.trim().chars().next());
+    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
+        return false;
+    };
+    let state = stat
+        .rsplit_once(')')
+        .and_then(|(_, rest)| rest.trim().chars().next());
     !matches!(state, None | Some('Z' | 'X'))
 }
 
 /// The process ids of an embedded target, from the recording's events.
 pub fn site_pids(folder: &Folder) -> Vec<u64> {
     let events = folder.events();
-    let started = events.iter().filter(|line| line["event"]["kind"] == "process_started");
-    started.filter_map(|line| line["event"]["pid"].as_u64()).collect()
+    let started = events
+        .iter()
+        .filter(|line| line["event"]["kind"] == "process_started");
+    started
+        .filter_map(|line| line["event"]["pid"].as_u64())
+        .collect()
 }

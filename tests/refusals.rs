@@ -38,7 +38,11 @@ fn ten_mistakes_are_ten_diagnostics() {
     let folder = Folder::new();
     let done = run(&folder, text, &[]);
     assert_eq!(done.code, 2, "{done:#?}");
-    let problems = done.stderr.lines().filter(|line| line.trim_start().starts_with("x ")).count();
+    let problems = done
+        .stderr
+        .lines()
+        .filter(|line| line.trim_start().starts_with("x "))
+        .count();
     assert!(problems >= 10, "{problems} problems:\n{}", done.stderr);
     assert!(!folder.run().exists(), "something was started");
 }
@@ -48,7 +52,11 @@ fn a_host_that_is_not_loopback_needs_a_word() {
     let folder = Folder::new();
     let done = run(&folder, &endpoint("http://192.0.2.1:8080/mcp"), &[]);
     assert_eq!(done.code, 5, "{done:?}");
-    assert!(done.stderr.contains("--allow-host 192.0.2.1"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("--allow-host 192.0.2.1"),
+        "{}",
+        done.stderr
+    );
 }
 
 #[test]
@@ -61,15 +69,25 @@ fn a_target_that_refuses_fails_and_improves_no_quantile() {
     let done = run(&folder, &endpoint(&format!("http://{address}/mcp")), &[]);
     assert_eq!(done.code, 1, "{done:#?}");
     let result = folder.result();
-    assert_eq!(result["load"]["outcomes"]["connect.refused"], 800, "{}", result["load"]);
-    assert!(result["latency"]["all"]["response"]["p50"].is_null(), "{}", result["latency"]);
+    assert_eq!(
+        result["load"]["outcomes"]["connect.refused"], 800,
+        "{}",
+        result["load"]
+    );
+    assert!(
+        result["latency"]["all"]["response"]["p50"].is_null(),
+        "{}",
+        result["latency"]
+    );
 }
 
 #[test]
 fn nothing_due_is_no_pass() {
     let folder = Folder::new();
-    let text = endpoint("http://127.0.0.1:9/mcp")
-        .replace("constant: 400/s", "ramp: { from: 0/s, to: 0.01/s, over: 1h }");
+    let text = endpoint("http://127.0.0.1:9/mcp").replace(
+        "constant: 400/s",
+        "ramp: { from: 0/s, to: 0.01/s, over: 1h }",
+    );
     let done = run(&folder, &text, &[]);
     assert!([2, 3].contains(&done.code), "{done:#?}");
 }
@@ -83,7 +101,11 @@ fn a_secret_that_is_not_there_is_named_and_never_shown() {
     );
     let done = run(&folder, &text, &[]);
     assert_eq!(done.code, 5, "{done:?}");
-    assert!(done.stderr.contains("FIREDRILL_TEST_NO_SUCH"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("FIREDRILL_TEST_NO_SUCH"),
+        "{}",
+        done.stderr
+    );
 }
 
 #[test]
@@ -96,7 +118,11 @@ fn a_secret_reaches_no_file() {
     let path = folder.file("scenario.yaml", &text);
     let out = folder.run();
     let mut command = crate::program::command(&[
-        "-vvv", "run", path.to_str().expect("a path"), "--out", out.to_str().expect("a path"),
+        "-vvv",
+        "run",
+        path.to_str().expect("a path"),
+        "--out",
+        out.to_str().expect("a path"),
     ]);
     command.env("FIREDRILL_TEST_TOKEN", "s3cr3t-t0k3n");
     let done = crate::program::done(command.output().expect("the program starts"));
@@ -106,7 +132,11 @@ fn a_secret_reaches_no_file() {
         let path = entry.expect("an entry").path();
         if path.is_file() {
             let bytes = std::fs::read(&path).expect("a file");
-            assert!(!String::from_utf8_lossy(&bytes).contains("s3cr3t"), "{}", path.display());
+            assert!(
+                !String::from_utf8_lossy(&bytes).contains("s3cr3t"),
+                "{}",
+                path.display()
+            );
         }
     }
 }
@@ -136,7 +166,10 @@ fn bad_usage_is_exit_code_2() {
     let done = firedrill(&["run", "baselin"]);
     assert_eq!(done.code, 2);
     assert!(done.stderr.contains("baseline"), "{}", done.stderr);
-    assert_eq!(firedrill(&["run", "baseline", "--target", "nowhere"]).code, 2);
+    assert_eq!(
+        firedrill(&["run", "baseline", "--target", "nowhere"]).code,
+        2
+    );
     assert_eq!(firedrill(&["judge", "/nonexistent"]).code, 2);
 }
 
@@ -144,8 +177,19 @@ fn bad_usage_is_exit_code_2() {
 fn every_shipped_scenario_can_be_listed_and_checked() {
     let list = firedrill(&["list"]);
     assert_eq!(list.code, 0, "{list:?}");
-    for name in ["baseline", "smoke", "spike", "soak", "ramp-to-limit", "session-churn"] {
-        assert!(list.stdout.lines().any(|line| line.starts_with(name)), "{}", list.stdout);
+    for name in [
+        "baseline",
+        "smoke",
+        "spike",
+        "soak",
+        "ramp-to-limit",
+        "session-churn",
+    ] {
+        assert!(
+            list.stdout.lines().any(|line| line.starts_with(name)),
+            "{}",
+            list.stdout
+        );
         let check = firedrill(&["check", name]);
         assert_eq!(check.code, 0, "{check:?}");
     }

@@ -34,8 +34,21 @@ fn a_run_ends_in_a_verdict_a_report_and_an_exit_code() {
     let done = run(&folder, &scenario("400/s", "3s"), &["--seed", "11"]);
     assert_eq!(done.code, 0, "{done:#?}");
     assert!(done.stdout.ends_with("verdict: pass\n"), "{}", done.stdout);
-    assert!(done.stdout.lines().filter(|line| line.starts_with("check ")).count() >= 2);
-    for name in ["result.json", "report.html", "junit.xml", "summary.md", "manifest.json", "plan.yaml"] {
+    assert!(
+        done.stdout
+            .lines()
+            .filter(|line| line.starts_with("check "))
+            .count()
+            >= 2
+    );
+    for name in [
+        "result.json",
+        "report.html",
+        "junit.xml",
+        "summary.md",
+        "manifest.json",
+        "plan.yaml",
+    ] {
         assert!(folder.run().join(name).is_file(), "{name} is missing");
     }
     let result = folder.result();
@@ -45,10 +58,16 @@ fn a_run_ends_in_a_verdict_a_report_and_an_exit_code() {
     assert_eq!(result["run"]["mode"], "rehearsal");
     let schema = firedrill_reports::schema();
     let validator = jsonschema::validator_for(&schema).expect("a schema");
-    let faults: Vec<String> = validator.iter_errors(&result).map(|fault| fault.to_string()).collect();
+    let faults: Vec<String> = validator
+        .iter_errors(&result)
+        .map(|fault| fault.to_string())
+        .collect();
     assert!(faults.is_empty(), "{faults:#?}");
     assert!(site_pids(&folder).len() >= 3);
-    assert!(site_pids(&folder).iter().all(|pid| !is_alive(*pid)), "a child survived");
+    assert!(
+        site_pids(&folder).iter().all(|pid| !is_alive(*pid)),
+        "a child survived"
+    );
 }
 
 #[test]
@@ -67,7 +86,11 @@ fn judging_again_gives_the_same_bytes() {
     assert!(read() == before, "judge wrote other bytes");
     assert_eq!(firedrill(&["report", path]).code, 0);
     assert!(read() == before, "report wrote other bytes");
-    assert_eq!(firedrill(&["judge", path, "--strict"]).code, 3, "a point rule is not enough");
+    assert_eq!(
+        firedrill(&["judge", path, "--strict"]).code,
+        3,
+        "a point rule is not enough"
+    );
     let buckets = folder.run().join("buckets.csv");
     let text = fs::read_to_string(&buckets).expect("buckets");
     fs::write(&buckets, text.replace("steady", "steads")).expect("buckets");
@@ -97,7 +120,10 @@ fn an_interrupt_ends_early_with_a_report_and_a_second_one_does_not_skip_it() {
     let path = folder.file("scenario.yaml", &scenario("200/s", "60s"));
     let out = folder.run();
     let mut running = Running::start(command(&[
-        "run", path.to_str().expect("a path"), "--out", out.to_str().expect("a path"),
+        "run",
+        path.to_str().expect("a path"),
+        "--out",
+        out.to_str().expect("a path"),
     ]));
     running.wait_for("/s ok");
     running.signal(Signal::INT);
@@ -107,7 +133,10 @@ fn an_interrupt_ends_early_with_a_report_and_a_second_one_does_not_skip_it() {
     assert_eq!(done.code, 130, "{done:#?}");
     assert!(folder.run().join("report.html").is_file());
     let pids = site_pids(&folder);
-    assert!(pids.len() >= 3 && pids.iter().all(|pid| !is_alive(*pid)), "{pids:?}");
+    assert!(
+        pids.len() >= 3 && pids.iter().all(|pid| !is_alive(*pid)),
+        "{pids:?}"
+    );
 }
 
 #[test]
@@ -116,11 +145,17 @@ fn no_child_survives_a_kill_of_the_program() {
     let path = folder.file("scenario.yaml", &scenario("200/s", "60s"));
     let out = folder.run();
     let mut running = Running::start(command(&[
-        "run", path.to_str().expect("a path"), "--out", out.to_str().expect("a path"),
+        "run",
+        path.to_str().expect("a path"),
+        "--out",
+        out.to_str().expect("a path"),
     ]));
     running.wait_for("/s ok");
     let pids = site_pids(&folder);
-    assert!(pids.len() >= 3 && pids.iter().all(|pid| is_alive(*pid)), "{pids:?}");
+    assert!(
+        pids.len() >= 3 && pids.iter().all(|pid| is_alive(*pid)),
+        "{pids:?}"
+    );
     let descriptors: Vec<_> = pids.iter().map(|pid| pidfd(*pid)).collect();
     running.signal(Signal::KILL);
     assert_eq!(running.finish().code, 128 + 9);
@@ -137,9 +172,16 @@ fn pidfd(pid: u64) -> std::os::fd::OwnedFd {
 /// Waits for the end of a process, at most ten seconds.
 fn wait_for_end(descriptor: &std::os::fd::OwnedFd) {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    let limit = Timespec { tv_sec: 10, tv_nsec: 0 };
+    let limit = Timespec {
+        tv_sec: 10,
+        tv_nsec: 0,
+    };
     let mut waits = [PollFd::new(descriptor, PollFlags::IN)];
-    assert_eq!(poll(&mut waits, Some(&limit)), Ok(1), "a child survived the program");
+    assert_eq!(
+        poll(&mut waits, Some(&limit)),
+        Ok(1),
+        "a child survived the program"
+    );
 }
 
 #[test]
@@ -150,23 +192,40 @@ fn a_stalled_target_is_judged_and_a_stalled_generator_is_not() {
         let path = folder.file("scenario.yaml", &scenario("300/s", "12s"));
         let out = folder.run();
         let mut running = Running::start(command(&[
-            "run", path.to_str().expect("a path"), "--out", out.to_str().expect("a path"),
+            "run",
+            path.to_str().expect("a path"),
+            "--out",
+            out.to_str().expect("a path"),
         ]));
         running.wait_for("/s ok");
-        let front = folder.events().into_iter().find(|line| line["event"]["role"] == "front");
-        let front = front.and_then(|line| line["event"]["pid"].as_u64()).expect("a front door") as u32;
+        let front = folder
+            .events()
+            .into_iter()
+            .find(|line| line["event"]["role"] == "front");
+        let front = front
+            .and_then(|line| line["event"]["pid"].as_u64())
+            .expect("a front door") as u32;
         let stopped = if stop_target { front } else { running.pid() };
         for _ in 0..2 {
             send(stopped, Signal::STOP);
             // The stall is the stimulus, not a proof: the verdict proves.
-            let pause = rustix::event::Timespec { tv_sec: 1, tv_nsec: 200_000_000 };
+            let pause = rustix::event::Timespec {
+                tv_sec: 1,
+                tv_nsec: 200_000_000,
+            };
             let _ = rustix::event::poll(&mut [], Some(&pause));
             send(stopped, Signal::CONT);
-            let gap = rustix::event::Timespec { tv_sec: 0, tv_nsec: 300_000_000 };
+            let gap = rustix::event::Timespec {
+                tv_sec: 0,
+                tv_nsec: 300_000_000,
+            };
             let _ = rustix::event::poll(&mut [], Some(&gap));
         }
         let done = running.finish();
-        assert!(expected.contains(&done.code), "stop_target {stop_target}: {done:#?}");
+        assert!(
+            expected.contains(&done.code),
+            "stop_target {stop_target}: {done:#?}"
+        );
     }
 }
 
@@ -177,8 +236,14 @@ fn a_machine_with_too_few_files_is_told_before_anything_starts() {
     let out = folder.run();
     let mut shell = std::process::Command::new("sh");
     let program = env!("CARGO_BIN_EXE_firedrill");
-    shell.arg0("sh").args(["-c", "ulimit -n 100 && exec \"$@\"", "sh", program, "run"]);
-    shell.args([path.to_str().expect("a path"), "--out", out.to_str().expect("a path")]);
+    shell
+        .arg0("sh")
+        .args(["-c", "ulimit -n 100 && exec \"$@\"", "sh", program, "run"]);
+    shell.args([
+        path.to_str().expect("a path"),
+        "--out",
+        out.to_str().expect("a path"),
+    ]);
     let done = crate::program::done(shell.output().expect("a shell"));
     assert_eq!(done.code, 5, "{done:?}");
     assert!(done.stderr.contains("ulimit -n"), "{}", done.stderr);
@@ -188,7 +253,7 @@ fn a_machine_with_too_few_files_is_told_before_anything_starts() {
 #[test]
 fn tls_is_spoken_with_the_sites_own_authority() {
     let folder = Folder::new();
-    let text = scenario("200/s", "3s").replace("target: { sites", "target: { tls: true, sites");
+    let text = scenario("400/s", "3s").replace("target: { sites", "target: { tls: true, sites");
     let done = run(&folder, &text, &[]);
     assert_eq!(done.code, 0, "{done:#?}");
 }

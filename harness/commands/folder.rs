@@ -13,7 +13,7 @@ use crate::exit::Exit;
 /// Judges the recording and writes every output.
 pub fn judge(options: &RecordingOptions) -> anyhow::Result<Exit> {
     let result = conclude(&options.run, options.strict)?;
-    say(&render::lines(&result));
+    say_verdict(&result);
     Ok(exit_of_verdict(result.verdict))
 }
 
@@ -35,4 +35,13 @@ pub fn conclude(folder: &Path, strict: bool) -> anyhow::Result<ResultDocument> {
             .with_context(|| format!("`{}` cannot be written", path.display()))?;
     }
     Ok(result)
+}
+
+/// One line a check, and the verdict as the last word.
+pub fn say_verdict(result: &ResultDocument) {
+    say(&format!(
+        "{}verdict: {}\n",
+        render::lines(result),
+        result.verdict
+    ));
 }

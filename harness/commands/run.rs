@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use firedrill_reports::recording::{EarlyEnd, Event, RECORDING_VERSION, Started};
-use firedrill_reports::render;
 use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::Target;
 
-use super::folder::conclude;
+use super::folder::{conclude, say_verdict};
 use super::{exit_of, exit_of_verdict, say, warn_of};
 use crate::cli::RunOptions;
 use crate::clock::{self, Clock, Nanos, Utc};
@@ -113,7 +112,7 @@ fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyhow::Result<E
     }
     let early = drive(plan, options, &identity, &folder)?;
     let result = conclude(&folder, options.strict)?;
-    say(&render::lines(&result));
+    say_verdict(&result);
     eprintln!("report: {}", folder.join("report.html").display());
     Ok(match early {
         Some(EarlyEnd::Interrupted) => Exit::Interrupted,

@@ -33,7 +33,11 @@ impl Watch {
     }
 
     fn watched(&self) -> impl Iterator<Item = (usize, &Objective)> {
-        self.plan.objectives.iter().enumerate().filter(|(_, objective)| objective.abort)
+        self.plan
+            .objectives
+            .iter()
+            .enumerate()
+            .filter(|(_, objective)| objective.abort)
     }
 
     /// Takes in a closed bucket; returns the objective that cannot be met any more.
@@ -82,7 +86,10 @@ impl Watch {
         let bad = match subject {
             Subject::Latency { below, .. } => {
                 let place = self.limits.iter().position(|limit| limit == below);
-                let late = place.and_then(|place| cell.over.get(place)).copied().unwrap_or(0);
+                let late = place
+                    .and_then(|place| cell.over.get(place))
+                    .copied()
+                    .unwrap_or(0);
                 late + counted(&|outcome| !outcome.is_ok())
             }
             Subject::Errors { class, .. } => match class {
@@ -98,7 +105,9 @@ impl Watch {
 
     fn is_lost(&self, number: usize, phase: usize) -> bool {
         let objective = &self.plan.objectives[number];
-        let Some(buckets) = self.seen.get(&(number, phase)) else { return false };
+        let Some(buckets) = self.seen.get(&(number, phase)) else {
+            return false;
+        };
         let limit = match &objective.subject {
             Subject::Latency { quantile, .. } => Limit::Quantile(*quantile),
             Subject::Errors { below, .. } => Limit::Below(*below),
@@ -120,11 +129,18 @@ impl Watch {
 
     /// A window is too slow when it is; a phase only when it is over, and then there is nothing to end.
     fn is_too_slow(&self, objective: &Objective, buckets: &[Share], at_least: f64) -> bool {
-        let Over::Window(length) = objective.over else { return false };
+        let Over::Window(length) = objective.over else {
+            return false;
+        };
         let width = self.plan.bucket.as_secs_f64();
         let count = (length.as_secs_f64() / width).round().max(1.0) as usize;
-        let Some(start) = buckets.len().checked_sub(count) else { return false };
-        let ok: u64 = buckets[start..].iter().map(|share| share.of - share.bad).sum();
+        let Some(start) = buckets.len().checked_sub(count) else {
+            return false;
+        };
+        let ok: u64 = buckets[start..]
+            .iter()
+            .map(|share| share.of - share.bad)
+            .sum();
         (ok as f64) < at_least * length.as_secs_f64()
     }
 
@@ -136,7 +152,9 @@ impl Watch {
             }
         }
         let lost = |objective: &&Objective| {
-            let Subject::Metric { series, below, of } = &objective.subject else { return false };
+            let Subject::Metric { series, below, of } = &objective.subject else {
+                return false;
+            };
             let base = match of {
                 None => Some(1.0),
                 Some(MetricBase::Number(number)) => Some(*number),
@@ -147,6 +165,9 @@ impl Watch {
                 && objective.over == Over::Phase
                 && value.is_some_and(|(value, base)| value / base >= *below)
         };
-        self.watched().map(|(_, objective)| objective).find(lost).map(|found| found.id.clone())
+        self.watched()
+            .map(|(_, objective)| objective)
+            .find(lost)
+            .map(|found| found.id.clone())
     }
 }

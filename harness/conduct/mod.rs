@@ -217,7 +217,9 @@ impl Conductor {
 
     /// Writes what a probe has seen.
     fn probed(&mut self, samples: &[Sample]) -> Result<(), RunError> {
-        self.recorder.samples(samples).map_err(RunError::Recording)?;
+        self.recorder
+            .samples(samples)
+            .map_err(RunError::Recording)?;
         let phase = self.timeline.phase_index(self.clock.now());
         let lost = phase.and_then(|phase| self.watch.samples(phase, samples));
         self.abort_for(lost)
@@ -225,8 +227,12 @@ impl Conductor {
 
     /// Ends the run when an objective with `abort` cannot be met any more.
     fn abort_for(&mut self, lost: Option<String>) -> Result<(), RunError> {
-        let Some(objective) = lost.filter(|_| self.early.is_none()) else { return Ok(()) };
-        self.warn(format!("the objective `{objective}` cannot be met any more: ending early"))?;
+        let Some(objective) = lost.filter(|_| self.early.is_none()) else {
+            return Ok(());
+        };
+        self.warn(format!(
+            "the objective `{objective}` cannot be met any more: ending early"
+        ))?;
         self.end_early(EarlyEnd::Aborted, objective)
     }
 

@@ -105,12 +105,15 @@ impl Timeline {
     /// The phase at an instant of the clock.
     pub fn phase_index(&self, now: Nanos) -> Option<usize> {
         let since = self.since_start(now)?;
-        self.spans.iter().position(|span| span.start <= since && since < span.end)
+        self.spans
+            .iter()
+            .position(|span| span.start <= since && since < span.end)
     }
 
     /// Its name.
     pub fn phase_at(&self, now: Nanos) -> Option<&str> {
-        self.phase_index(now).map(|index| self.spans[index].name.as_str())
+        self.phase_index(now)
+            .map(|index| self.spans[index].name.as_str())
     }
 
     /// Nanoseconds since the start of the timeline; `None` before it.

@@ -249,8 +249,8 @@ impl Worker {
     }
 
     fn finish(&mut self, now: Nanos) {
-        self.flush(now);
         self.course = Course::Over;
+        self.flush(now);
         self.close_everything();
         let totals = std::mem::take(&mut self.totals);
         let thread = self.job.thread;
@@ -278,7 +278,11 @@ impl Worker {
             .take()
             .unwrap_or_else(|| Box::new(Histograms::new(&self.job.layout)));
         let histograms = std::mem::replace(&mut self.tally.histograms, empty);
-        let since_zero = at.saturating_sub(self.course.zero().unwrap_or(at));
+        let since_zero = match self.course {
+            // Nothing becomes due any more: the bucket that is under way is as complete as the others.
+            Course::Over => Nanos::MAX,
+            _ => at.saturating_sub(self.course.zero().unwrap_or(at)),
+        };
         let mut closed = std::mem::take(&mut self.closed);
         self.tally.buckets.close(since_zero, &mut closed);
         let flush = Flush {

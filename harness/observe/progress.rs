@@ -21,7 +21,9 @@ const INTERVAL: u64 = 5;
 pub struct Progress {
     terminal: bool,
     shown: bool,
+    /// Intervals since the last line, and buckets that were closed in them.
     seconds: u64,
+    buckets: u64,
     outcomes: BTreeMap<Outcome, u64>,
     latency: Histogram<u32>,
 }
@@ -38,6 +40,7 @@ impl Progress {
             terminal,
             shown: false,
             seconds: 0,
+            buckets: 0,
             outcomes: BTreeMap::new(),
             latency: empty_histogram(),
         }
@@ -45,7 +48,10 @@ impl Progress {
 
     /// Takes in one second; `since_start` counts from the start of the timeline.
     pub fn add(&mut self, layout: &Layout, second: &Second, since_start: Nanos, phase: &str) {
-        for (_, _, cells) in &second.closed {
+        let mut last = None;
+        for (bucket, _, cells) in &second.closed {
+            // A bucket on the border of two phases comes twice.
+            self.buckets += u64::from(last.replace(*bucket) != Some(*bucket));
             for (outcome, count) in cells.iter().flat_map(|cell| &cell.outcomes) {
                 *self.outcomes.entry(*outcome).or_default() += count;
             }
@@ -56,7 +62,8 @@ impl Progress {
         }
         self.seconds += 1;
         if self.terminal || self.seconds >= INTERVAL {
-            let line = self.line(since_start, phase, second.in_flight);
+            let width = layout.bucket as f64 / SECOND as f64;
+            let line = self.line(since_start, phase, second.in_flight, width);
             self.show(&line);
         }
     }
@@ -70,6 +77,7 @@ impl Progress {
         };
         self.shown = self.terminal;
         self.seconds = 0;
+        self.buckets = 0;
         self.outcomes.clear();
         self.latency.reset();
     }
@@ -81,12 +89,13 @@ impl Progress {
         }
     }
 
-    fn line(&self, since_start: Nanos, phase: &str, in_flight: u32) -> String {
+    fn line(&self, since_start: Nanos, phase: &str, in_flight: u32, width: f64) -> String {
         let due: u64 = self.outcomes.values().sum();
         let ok = self.outcomes.get(&Outcome::Ok).copied().unwrap_or(0);
         let seconds = since_start / SECOND;
         let mut line = format!(" {:02}:{:02} {phase:<10}", seconds / 60, seconds % 60);
-        let rate = |count: u64| count / self.seconds.max(1);
+        let span = self.buckets.max(1) as f64 * width;
+        let rate = |count: u64| (count as f64 / span).round();
         let _ = write!(line, " {:>6}/s due {:>6}/s ok", rate(due), rate(ok));
         if self.latency.is_empty() {
             line.push_str("   p99       -   ");

@@ -81,8 +81,8 @@ const OK: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
 const STREAM: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n";
 const CHUNKED: &str = "transfer-encoding: chunked\r\n\r\n";
-/// Larger than the `max_answer` of any operation that is tested.
-const LARGE: usize = 4 << 20;
+/// Larger than the `max_answer` that a test should give its operations.
+const LARGE: usize = 256 << 10;
 
 /// The answer to a `tools/call` that sent `message`.
 pub fn tool(mode: Mode, id: &Value, message: &Value) -> Script {

@@ -1,0 +1,153 @@
+//! Every way in which a server can break is counted once, and as itself.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::fault_server::{FaultServer, Handshake, Mode, Refusing, Trust};
+use crate::program::{Folder, run};
+
+/// A load on a target whose sessions can be opened. Operations that get no answer time out soon.
+fn scenario(target: &str, operations: &str, arrivals: &str, steady: &str) -> String {
+    format!(
+        "scenario: broken\n\
+         about: A server that breaks on command.\n\
+         target: {{ {target} }}\n\
+         load:\n\
+         \x20 arrivals: {arrivals}\n\
+         \x20 max_in_flight: 400\n\
+         \x20 sessions: {{ count: 8, open_rate: 100/s }}\n\
+         \x20 operations:\n{operations}\
+         timeline: [ {{ phase: steady, for: {steady} }} ]\n\
+         objectives: [ {{ errors: 0.5 % }} ]\n"
+    )
+}
+
+/// A call that is checked for the text that it sent; `more` are further arguments.
+fn call(name: &str, more: &str) -> String {
+    format!(
+        "\x20   - {{ name: {name}, tool: echo, weight: 1, timeout: 400ms, max_answer: 64KiB, \
+         arguments: {{ {more}message: \"{{{{unique}}}}\" }}, \
+         check: {{ /content/0/text: \"{{{{message}}}}\" }} }}\n"
+    )
+}
+
+/// How often each outcome was counted, without those that were not.
+fn outcomes(result: &Value) -> BTreeMap<String, u64> {
+    let counted = result["load"]["outcomes"].as_object().expect("outcomes");
+    let counts = counted
+        .iter()
+        .map(|(name, count)| (name.clone(), count.as_u64().expect("a count")));
+    counts.filter(|(_, count)| *count > 0).collect()
+}
+
+#[test]
+fn each_mode_is_counted_as_its_outcome_and_all_add_up() {
+    let server = FaultServer::start();
+    let modes = Mode::ALL
+        .iter()
+        .filter(|(mode, _, _)| !mode.breaks_opening());
+    let operations: String = modes
+        .map(|(_, name, _)| call(name, &format!("mode: {name}, ")))
+        .collect();
+    let target = format!("endpoint: \"{}\"", server.url());
+    let folder = Folder::new();
+    let text = scenario(&target, &operations, "{ constant: 200/s }", "3s");
+    let done = run(&folder, &text, &[]);
+    // How late a busy machine makes us is no part of this.
+    assert!(matches!(done.code, 1 | 4), "{done:#?}");
+    let mut expected: BTreeMap<String, u64> = BTreeMap::new();
+    for (mode, _, outcome) in Mode::ALL {
+        let asked = server.asked(mode);
+        assert!(asked > 0 || mode.breaks_opening(), "{} was never asked for", mode.name());
+        if asked > 0 {
+            *expected.entry(outcome.to_owned()).or_default() += asked;
+        }
+    }
+    let mut counted = outcomes(&folder.result());
+    // Whether a connection had served before is up to the load.
+    let fresh = counted.remove("transport.eof_before_response").unwrap_or(0);
+    *counted.entry(Mode::Eof.outcome().to_owned()).or_default() += fresh;
+    assert_eq!(counted, expected, "{done:#?}");
+    assert_eq!(counted.values().sum::<u64>(), 600, "issued is the sum of outcomes");
+    assert!(server.used("response") > 0, "requests of the server were never answered");
+    assert!(server.used("notifications/cancelled") > 0, "nobody was told of a time-out");
+}
+
+/// The only outcome of a run, in which every operation ends alike.
+fn only_outcome(target: &str) -> String {
+    let folder = Folder::new();
+    let operations = call("echo", "");
+    let text = scenario(target, &operations, "{ constant: 50/s }", "1s");
+    let done = run(&folder, &text, &[]);
+    let counted = outcomes(&folder.result());
+    assert_eq!(counted.values().sum::<u64>(), 50, "{counted:?} {done:#?}");
+    assert_eq!(counted.len(), 1, "{counted:?} {done:#?}");
+    assert_ne!(done.code, 0, "too few for a verdict, or a fail: {done:#?}");
+    counted.into_keys().next().expect("one outcome")
+}
+
+#[test]
+fn a_fresh_connection_that_is_closed_is_no_stale_one() {
+    let server = FaultServer::start();
+    let target = |mode| format!("endpoint: \"{}\"", server.url_of_fresh(mode));
+    assert_eq!(only_outcome(&target(Mode::Eof)), "transport.eof_before_response");
+    assert_eq!(only_outcome(&target(Mode::Ok)), "ok", "closing after each answer is allowed");
+}
+
+#[test]
+fn sessions_that_cannot_be_opened_end_what_waits_for_them() {
+    let server = FaultServer::start();
+    for mode in [Mode::WrongVersion, Mode::NoSession] {
+        let target = format!("endpoint: \"{}\"", server.url_of(mode));
+        let folder = Folder::new();
+        let text = scenario(&target, &call("echo", ""), "{ constant: 50/s }", "1s");
+        let done = run(&folder, &text, &[]);
+        assert_ne!(done.code, 0, "{done:#?}");
+        assert_eq!(server.asked_at_all(), 0, "an operation was sent without a session");
+        assert!(done.stderr.contains(mode.outcome()), "{}: {done:#?}", mode.outcome());
+    }
+    let refusing = Refusing::start();
+    let folder = Folder::new();
+    let target = format!("endpoint: \"{}\"", refusing.url());
+    let done = run(&folder, &scenario(&target, &call("echo", ""), "{ constant: 50/s }", "1s"), &[]);
+    assert_ne!(done.code, 0);
+    assert!(done.stderr.contains("connect.refused"), "{done:#?}");
+}
+
+#[test]
+fn handshakes_that_fail_are_told_apart() {
+    let folder = Folder::new();
+    let trust = Trust::new(folder.path());
+    let handshakes = [
+        (Handshake::Good, "ok"),
+        (Handshake::Untrusted, "tls.verify"),
+        (Handshake::WrongName, "tls.verify"),
+        (Handshake::Alert, "tls.alert"),
+        (Handshake::Plain, "tls.handshake"),
+        (Handshake::WantsClient, "tls.alert"),
+    ];
+    for (handshake, outcome) in handshakes {
+        let server = FaultServer::start_tls(handshake, &trust);
+        let ca = trust.ca();
+        let target = format!("endpoint: \"{}\", tls: {{ ca: \"{}\" }}", server.url(), ca.display());
+        let own = Folder::new();
+        let done = run(&own, &scenario(&target, &call("echo", ""), "{ constant: 50/s }", "1s"), &[]);
+        if outcome == "ok" {
+            assert_eq!(outcomes(&own.result()), BTreeMap::from([("ok".to_owned(), 50)]), "{done:#?}");
+        } else {
+            assert_ne!(done.code, 0, "{handshake:?}");
+            assert!(done.stderr.contains(outcome), "{handshake:?}: {done:#?}");
+        }
+    }
+    let server = FaultServer::start_tls(Handshake::WantsClient, &trust);
+    let (certificate, key) = trust.client();
+    let target = format!(
+        "endpoint: \"{}\", tls: {{ ca: \"{}\", client_cert: \"{}\", client_key: \"{}\" }}",
+        server.url(),
+        trust.ca().display(),
+        certificate.display(),
+        key.display()
+    );
+    assert_eq!(only_outcome(&target), "ok");
+}
