@@ -59,7 +59,11 @@ fn each_mode_is_counted_as_its_outcome_and_all_add_up() {
     let mut expected: BTreeMap<String, u64> = BTreeMap::new();
     for (mode, _, outcome) in Mode::ALL {
         let asked = server.asked(mode);
-        assert!(asked > 0 || mode.breaks_opening(), "{} was never asked for", mode.name());
+        assert!(
+            asked > 0 || mode.breaks_opening(),
+            "{} was never asked for",
+            mode.name()
+        );
         if asked > 0 {
             *expected.entry(outcome.to_owned()).or_default() += asked;
         }
@@ -69,9 +73,19 @@ fn each_mode_is_counted_as_its_outcome_and_all_add_up() {
     let fresh = counted.remove("transport.eof_before_response").unwrap_or(0);
     *counted.entry(Mode::Eof.outcome().to_owned()).or_default() += fresh;
     assert_eq!(counted, expected, "{done:#?}");
-    assert_eq!(counted.values().sum::<u64>(), 600, "issued is the sum of outcomes");
-    assert!(server.used("response") > 0, "requests of the server were never answered");
-    assert!(server.used("notifications/cancelled") > 0, "nobody was told of a time-out");
+    assert_eq!(
+        counted.values().sum::<u64>(),
+        600,
+        "issued is the sum of outcomes"
+    );
+    assert!(
+        server.used("response") > 0,
+        "requests of the server were never answered"
+    );
+    assert!(
+        server.used("notifications/cancelled") > 0,
+        "nobody was told of a time-out"
+    );
 }
 
 /// The only outcome of a run, in which every operation ends alike.
@@ -91,8 +105,15 @@ fn only_outcome(target: &str) -> String {
 fn a_fresh_connection_that_is_closed_is_no_stale_one() {
     let server = FaultServer::start();
     let target = |mode| format!("endpoint: \"{}\"", server.url_of_fresh(mode));
-    assert_eq!(only_outcome(&target(Mode::Eof)), "transport.eof_before_response");
-    assert_eq!(only_outcome(&target(Mode::Ok)), "ok", "closing after each answer is allowed");
+    assert_eq!(
+        only_outcome(&target(Mode::Eof)),
+        "transport.eof_before_response"
+    );
+    assert_eq!(
+        only_outcome(&target(Mode::Ok)),
+        "ok",
+        "closing after each answer is allowed"
+    );
 }
 
 #[test]
@@ -104,21 +125,38 @@ fn sessions_that_cannot_be_opened_end_what_waits_for_them() {
         let text = scenario(&target, &call("echo", ""), "{ constant: 50/s }", "1s");
         let done = run(&folder, &text, &[]);
         assert_ne!(done.code, 0, "{done:#?}");
-        assert_eq!(server.asked_at_all(), 0, "an operation was sent without a session");
-        assert!(done.stderr.contains(mode.outcome()), "{}: {done:#?}", mode.outcome());
+        assert_eq!(
+            server.asked_at_all(),
+            0,
+            "an operation was sent without a session"
+        );
+        assert!(
+            done.stderr.contains(mode.outcome()),
+            "{}: {done:#?}",
+            mode.outcome()
+        );
     }
     let refusing = Refusing::start();
     let folder = Folder::new();
     let target = format!("endpoint: \"{}\"", refusing.url());
-    let done = run(&folder, &scenario(&target, &call("echo", ""), "{ constant: 50/s }", "1s"), &[]);
+    let done = run(
+        &folder,
+        &scenario(&target, &call("echo", ""), "{ constant: 50/s }", "1s"),
+        &[],
+    );
     assert_ne!(done.code, 0);
     assert!(done.stderr.contains("connect.refused"), "{done:#?}");
+}
+
+fn trust(folder: &Folder) -> Trust {
+    std::fs::create_dir_all(folder.run()).expect("a folder for certificates");
+    Trust::new(&folder.run())
 }
 
 #[test]
 fn handshakes_that_fail_are_told_apart() {
     let folder = Folder::new();
-    let trust = Trust::new(folder.path());
+    let trust = trust(&folder);
     let handshakes = [
         (Handshake::Good, "ok"),
         (Handshake::Untrusted, "tls.verify"),
@@ -130,11 +168,23 @@ fn handshakes_that_fail_are_told_apart() {
     for (handshake, outcome) in handshakes {
         let server = FaultServer::start_tls(handshake, &trust);
         let ca = trust.ca();
-        let target = format!("endpoint: \"{}\", tls: {{ ca: \"{}\" }}", server.url(), ca.display());
+        let target = format!(
+            "endpoint: \"{}\", tls: {{ ca: \"{}\" }}",
+            server.url(),
+            ca.display()
+        );
         let own = Folder::new();
-        let done = run(&own, &scenario(&target, &call("echo", ""), "{ constant: 50/s }", "1s"), &[]);
+        let done = run(
+            &own,
+            &scenario(&target, &call("echo", ""), "{ constant: 50/s }", "1s"),
+            &[],
+        );
         if outcome == "ok" {
-            assert_eq!(outcomes(&own.result()), BTreeMap::from([("ok".to_owned(), 50)]), "{done:#?}");
+            assert_eq!(
+                outcomes(&own.result()),
+                BTreeMap::from([("ok".to_owned(), 50)]),
+                "{done:#?}"
+            );
         } else {
             assert_ne!(done.code, 0, "{handshake:?}");
             assert!(done.stderr.contains(outcome), "{handshake:?}: {done:#?}");
@@ -150,4 +200,22 @@ fn handshakes_that_fail_are_told_apart() {
         key.display()
     );
     assert_eq!(only_outcome(&target), "ok");
+}
+
+#[test]
+fn a_handshake_that_never_ends_is_given_up() {
+    let folder = Folder::new();
+    let trust = trust(&folder);
+    let server = FaultServer::start_tls(Handshake::Silent, &trust);
+    let ca = trust.ca();
+    let target = format!(
+        "endpoint: \"{}\", tls: {{ ca: \"{}\" }}",
+        server.url(),
+        ca.display()
+    );
+    let own = Folder::new();
+    let text = scenario(&target, &call("echo", ""), "{ constant: 50/s }", "1s");
+    let done = run(&own, &text, &[]);
+    assert_ne!(done.code, 0);
+    assert!(done.stderr.contains("tls.timeout"), "{done:#?}");
 }
