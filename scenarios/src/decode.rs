@@ -206,8 +206,8 @@ mod tests {
     fn every_key_of_the_grammar_is_read() {
         let mut asked = std::collections::BTreeSet::new();
         for text in [
-            include_str!("../tests/data/everything.yaml"),
-            include_str!("../tests/data/endpoint.yaml"),
+            include_str!("../tests/all/data/everything.yaml"),
+            include_str!("../tests/all/data/endpoint.yaml"),
         ] {
             let texts = Texts::new("test.yaml", text, &[]);
             let tree = tree::parse(&texts, 0, 0).unwrap();

@@ -28,7 +28,7 @@ pub mod sources;
 pub mod template;
 pub mod text;
 
-pub use catalog::catalog;
+pub use catalog::{about, catalog};
 pub use outcome::Outcome;
 pub use plan::Plan;
 pub use schema::schema;

@@ -47,7 +47,7 @@ enum Params<'a> {
     /// One that firedrill writes (`"name":"echo"`), and `arguments`.
     Sugar {
         key: &'static str,
-        value: String,
+        value: &'a Item,
         arguments: Option<&'a Item>,
     },
 }
@@ -134,7 +134,7 @@ pub(crate) fn weight(reader: &Reader<'_>, item: &Item) -> Option<f64> {
 fn request<'a>(fields: &Fields<'a>) -> Option<Request<'a>> {
     let arguments = fields.get("arguments");
     let params = fields.get("params");
-    let sugar = |key, method: &str, value: String, name: String, arguments| Request {
+    let sugar = |key, method: &str, value, name: String, arguments| Request {
         method: method.to_owned(),
         name,
         params: Params::Sugar {
@@ -145,34 +145,20 @@ fn request<'a>(fields: &Fields<'a>) -> Option<Request<'a>> {
     };
     if let Some(tool) = fields.get("tool") {
         fields.refuse(&["params"], "`tool`", "write `arguments:`");
-        let tool = fields.reader.text(tool)?;
-        return Some(sugar("name", "tools/call", tool.clone(), tool, arguments));
+        let name = fields.reader.text(tool)?;
+        return Some(sugar("name", "tools/call", tool, name, arguments));
     }
     if let Some(resource) = fields.get("resource") {
-        fields.refuse(
-            &["params", "arguments"],
-            "`resource`",
-            "a resource is read by its URI alone",
-        );
-        let uri = fields.reader.text(resource)?;
-        return Some(sugar(
-            "uri",
-            "resources/read",
-            uri,
-            "resources/read".to_owned(),
-            None,
-        ));
+        let remedy = "a resource is read by its URI alone";
+        fields.refuse(&["params", "arguments"], "`resource`", remedy);
+        fields.reader.text(resource)?;
+        let name = "resources/read".to_owned();
+        return Some(sugar("uri", "resources/read", resource, name, None));
     }
     if let Some(prompt) = fields.get("prompt") {
         fields.refuse(&["params"], "`prompt`", "write `arguments:`");
-        let prompt = fields.reader.text(prompt)?;
-        return Some(sugar(
-            "name",
-            "prompts/get",
-            prompt.clone(),
-            prompt,
-            arguments,
-        ));
+        let name = fields.reader.text(prompt)?;
+        return Some(sugar("name", "prompts/get", prompt, name, arguments));
     }
     let method = fields.reader.tag(fields.get("method")?)?;
     fields.refuse(
@@ -257,7 +243,7 @@ fn params(
         } => {
             compiler.raw(&format!("{{\"{key}\":"));
             let watched_here: &[String] = if arguments.is_none() { &watched } else { &[] };
-            compiler.watched_string(key, value, watched_here);
+            compiler.watched_text(key, value, watched_here);
             if let Some(item) = arguments {
                 let entries = reader.named(item, "a map of arguments").unwrap_or_default();
                 compiler.raw(",\"arguments\":");

@@ -7,7 +7,12 @@ pub(crate) static OPERATION: Kind = Kind {
     about: "One request and what has to come back.",
     keys: &[
         key("tool", What::Text, None, "tools/call of this tool."),
-        key("resource", What::Text, None, "resources/read of this URI."),
+        key(
+            "resource",
+            What::Text,
+            None,
+            "resources/read of this URI, which may hold templates.",
+        ),
         key("prompt", What::Text, None, "prompts/get of this prompt."),
         key(
             "method",

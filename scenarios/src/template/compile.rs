@@ -87,21 +87,25 @@ impl<'a> Compiler<'a> {
     }
 
     /// A JSON string without holes.
-    pub fn string(&mut self, text: &str) {
+    fn string(&mut self, text: &str) {
         self.literal.push(b'"');
         escape(text, &mut self.literal);
         self.literal.push(b'"');
     }
 
-    /// A JSON string without holes that reports its place if its name is watched.
-    pub fn watched_string(&mut self, name: &str, text: &str, watched: &[String]) {
+    /// A text, whatever it looks like; it reports its place if its name is watched.
+    pub fn watched_text(&mut self, name: &str, item: &Item, watched: &[String]) {
+        let mut item = item.clone();
+        if let Node::Scalar(scalar) = &mut item.node {
+            scalar.quoted = true;
+        }
         match watched.iter().position(|watched| watched == name) {
             Some(span) => {
                 self.piece(Piece::SpanStart(span));
-                self.string(text);
+                self.value(&item);
                 self.piece(Piece::SpanEnd(span));
             }
-            None => self.string(text),
+            None => self.value(&item),
         }
     }
 

@@ -2,8 +2,8 @@
 
 use firedrill_scenarios::{Given, Plan};
 
-pub const EVERYTHING: &str = include_str!("../data/everything.yaml");
-pub const ENDPOINT: &str = include_str!("../data/endpoint.yaml");
+pub const EVERYTHING: &str = include_str!("data/everything.yaml");
+pub const ENDPOINT: &str = include_str!("data/endpoint.yaml");
 
 /// Sources with the files that `everything.yaml` names.
 pub fn sources(name: &str) -> Given {

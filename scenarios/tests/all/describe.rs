@@ -1,12 +1,15 @@
 //! The plan in words.
 
-mod common;
+use crate::common;
 
 use firedrill_scenarios::catalog;
 
 #[test]
 fn the_baseline_in_words() {
-    let (_, text) = catalog()[0];
+    let (_, text) = catalog()
+        .iter()
+        .find(|(name, _)| *name == "baseline")
+        .unwrap();
     insta::assert_snapshot!(common::parse(text).describe());
 }
 

@@ -1,6 +1,6 @@
 //! `--set path=value` changes the scenario, and is checked like it.
 
-mod common;
+use crate::common;
 
 use std::time::Duration;
 

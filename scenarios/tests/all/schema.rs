@@ -1,6 +1,6 @@
 //! The JSON Schema that is checked in, held against the decoder.
 
-mod common;
+use crate::common;
 
 use std::path::Path;
 

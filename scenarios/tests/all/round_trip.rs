@@ -1,6 +1,6 @@
 //! The resolved plan reads back as an equal plan.
 
-mod common;
+use crate::common;
 
 use firedrill_scenarios::{Given, Plan, catalog};
 use proptest::prelude::*;

@@ -1,7 +1,5 @@
 //! What is wrong with a scenario is shown at once, each problem with its place and its remedy.
 
-mod common;
-
 use std::fmt::Write;
 
 use firedrill_scenarios::{Diagnostics, Given, Plan};

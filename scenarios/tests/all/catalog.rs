@@ -1,0 +1,79 @@
+//! The shipped scenarios.
+
+use std::path::Path;
+use std::time::Duration;
+
+use firedrill_scenarios::{Given, Plan, about, catalog};
+
+fn shipped(name: &str, overrides: &[&str]) -> Plan {
+    let (_, text) = catalog().iter().find(|(known, _)| *known == name).unwrap();
+    let mut given = Given::named(format!("{name}.yaml"));
+    given.overrides = overrides.iter().map(|set| (*set).to_owned()).collect();
+    Plan::parse(text, &given).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+#[test]
+fn every_shipped_scenario_is_a_plan_without_warnings() {
+    for (name, text) in catalog() {
+        let plan = shipped(name, &[]);
+        assert_eq!(plan.name, *name);
+        assert_eq!(plan.notes.warnings, [], "{name}");
+        assert!(
+            plan.covers.is_some() && !plan.objectives.is_empty(),
+            "{name}"
+        );
+        assert_eq!(about(text), plan.about);
+    }
+}
+
+#[test]
+fn every_file_of_the_catalog_is_shipped() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("catalog");
+    let mut files: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    files.sort();
+    let mut names: Vec<String> = catalog()
+        .iter()
+        .map(|(name, _)| format!("{name}.yaml"))
+        .collect();
+    names.sort();
+    assert_eq!(files, names);
+}
+
+#[test]
+fn the_smoke_test_takes_ten_seconds_and_the_soak_as_long_as_wanted() {
+    assert_eq!(shipped("smoke", &[]).length(), Duration::from_secs(10));
+    assert_eq!(shipped("soak", &[]).length(), Duration::from_secs(610));
+    assert_eq!(
+        shipped("soak", &["timeline.steady.for=8h"]).length(),
+        Duration::from_secs(8 * 3600 + 10)
+    );
+    let (_, text) = catalog().iter().find(|(name, _)| *name == "soak").unwrap();
+    let mut given = Given::named("soak.yaml");
+    given
+        .variables
+        .insert("SOAK_FOR".to_owned(), "2min".to_owned());
+    assert_eq!(
+        Plan::parse(text, &given).unwrap().length(),
+        Duration::from_secs(130)
+    );
+}
+
+/// The commands that the files' own comments name.
+#[test]
+fn the_limits_can_be_moved() {
+    let plan = shipped(
+        "ramp-to-limit",
+        &[
+            "timeline.climb.arrivals.ramp.to=5000/s",
+            "timeline.climb.for=5min",
+        ],
+    );
+    assert_eq!(
+        plan.expected_arrivals(1),
+        Some(0.5 * (100.0 + 5000.0) * 300.0)
+    );
+    shipped("baseline", &["load.rate=1500/s", "load.sessions.count=200"]);
+}

@@ -1,0 +1,11 @@
+//! The crate from outside: text in, plan or diagnostics out.
+
+mod catalog;
+mod common;
+mod describe;
+mod errors;
+mod round_trip;
+mod schema;
+mod set;
+mod shape;
+mod template;
