@@ -1,5 +1,8 @@
 //! One binary of tests that look at the whole: through the program, or over its sources.
 
+mod fault_server;
+mod faults;
+mod names;
 mod program;
 mod refusals;
 mod runs;

@@ -279,6 +279,15 @@ impl Worker {
         }
     }
 
+    /// Asks for the name once a second even when nothing connects, so that a connection that sticks to an old
+    /// address is seen. An answer whose time to live is not over costs nothing.
+    pub fn look_up_again(&self) {
+        if let Host::Name(resolver) = &self.destination.host {
+            let resolver = resolver.clone();
+            tokio::task::spawn_local(async move { resolver.refresh().await });
+        }
+    }
+
     /// The addresses that the target's name has now; empty for an address.
     pub fn current_addresses(&self) -> BTreeSet<IpAddr> {
         match &self.destination.host {

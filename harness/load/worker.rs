@@ -298,6 +298,7 @@ impl Worker {
             addresses: self.current_addresses(),
         };
         self.tell(FromWorker::Flush(flush));
+        self.look_up_again();
     }
 
     /// Steps that were going to be made are not made any more; they were not due.

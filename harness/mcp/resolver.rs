@@ -44,13 +44,18 @@ impl Resolver {
 
     /// An address of the name, in turn where it has several; `None` when it has none now.
     pub async fn next_address(&self) -> Option<IpAddr> {
-        let answer = self.inner.lookup_ip(self.name.as_str()).await.ok()?;
-        let addresses: BTreeSet<IpAddr> = answer.iter().collect();
+        self.refresh().await?;
         let turn = self.turn.get();
         self.turn.set(turn.wrapping_add(1));
-        let address = addresses.iter().nth(turn % addresses.len().max(1)).copied();
-        self.current.replace(addresses);
-        address
+        let current = self.current.borrow();
+        current.iter().nth(turn % current.len().max(1)).copied()
+    }
+
+    /// Asks again, as far as the time to live of the last answer is over; `None` when there was no answer.
+    pub async fn refresh(&self) -> Option<()> {
+        let answer = self.inner.lookup_ip(self.name.as_str()).await.ok()?;
+        self.current.replace(answer.iter().collect());
+        Some(())
     }
 
     pub fn name(&self) -> &str {

@@ -5,13 +5,15 @@ use super::text;
 
 /// The value at `pointer`, whose steps are unescaped, in a text that is known to be JSON.
 pub fn find<'a, S: AsRef<str>>(json: &'a [u8], pointer: &[S]) -> Option<&'a [u8]> {
-    let mut place = json;
-    for step in pointer {
-        place = member(place, step.as_ref())?;
-    }
-    let mut scanner = Scanner::new(place);
+    let mut scanner = Scanner::new(json);
     scanner.space();
-    scanner.value().ok()
+    let Some((first, rest)) = pointer.split_first() else {
+        return scanner.value().ok();
+    };
+    rest.iter()
+        .try_fold(member(json, first.as_ref())?, |place, step| {
+            member(place, step.as_ref())
+        })
 }
 
 fn member<'a>(json: &'a [u8], step: &str) -> Option<&'a [u8]> {
