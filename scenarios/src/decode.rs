@@ -26,13 +26,13 @@ pub(crate) mod timeline;
 use std::time::Duration;
 
 use crate::grammar::SCENARIO;
-use crate::plan::{Load, Plan};
+use crate::plan::Plan;
 use crate::provenance::Notes;
 use crate::sources::Sources;
 use crate::text::diagnostic::Diagnostics;
 use crate::text::substitute::{Trouble, substitute_all};
 use crate::text::tree::{self, Item};
-use crate::text::{Place, Texts, overrides};
+use crate::text::{Texts, overrides};
 use fields::Fields;
 use load::Loads;
 use objective::Known;
@@ -96,16 +96,11 @@ pub(crate) fn scenario(reader: &Reader<'_>, tree: &Item) -> Option<Plan> {
         .unwrap_or_default();
     let covers = fields.get("covers").and_then(|item| reader.text(item));
     let (target, profile) = target::target(reader, fields.get("target"));
-    let Loads {
-        all: loads,
-        places: load_places,
-        complete,
-    } = load::loads(&fields, &profile);
+    let loads = load::loads(&fields, &profile);
     let (timeline, phase_names) = timeline::timeline(&fields, &loads);
     let (probes, metrics) = probe::probes(&fields);
     let bucket = bucket(&fields);
-    let (mut series, operations) = series(reader, &loads, &load_places);
-    series.complete = complete;
+    let (series, operations) = series(reader, &loads);
     let known = Known {
         phases: &timeline,
         phase_names: &phase_names,
@@ -122,7 +117,7 @@ pub(crate) fn scenario(reader: &Reader<'_>, tree: &Item) -> Option<Plan> {
         covers,
         target,
         profile,
-        loads,
+        loads: loads.all,
         timeline,
         probes,
         objectives,
@@ -132,11 +127,11 @@ pub(crate) fn scenario(reader: &Reader<'_>, tree: &Item) -> Option<Plan> {
     identity::name_all(reader, &mut plan, &items);
     // What follows would only repeat what is wrong already.
     if reader.is_clean() {
-        prospect::idle_loads(reader, &plan, &load_places);
+        prospect::idle_loads(reader, &plan, &loads.places);
     }
     if reader.is_clean() {
         prospect::nothing_to_judge(reader, &plan, &items);
-        prospect::warnings(reader, &plan, &fields, &items);
+        prospect::warnings(&fields, &plan, &loads.places, &items);
     }
     Some(plan)
 }
@@ -176,12 +171,13 @@ fn bucket(fields: &Fields<'_>) -> Duration {
 }
 
 /// Names of everything that is counted apart, which differ over all loads, and for each its operation's name.
-fn series(reader: &Reader<'_>, loads: &[Load], places: &[Place]) -> (Names, Vec<String>) {
+fn series(reader: &Reader<'_>, loads: &Loads) -> (Names, Vec<String>) {
     let mut names = Names::new();
+    names.complete = loads.complete;
     let mut operations = Vec::new();
-    for (load, place) in loads.iter().zip(places) {
+    for (load, place) in loads.all.iter().zip(&loads.places) {
         for step in load.flows.iter().flat_map(|flow| &flow.steps) {
-            if names.known.contains(&step.series) && reader.is_clean() {
+            if names.known.contains(&step.series) && loads.complete && reader.is_clean() {
                 reader.problem(
                     *place,
                     format!("two operations would both be counted as `{}`", step.series),

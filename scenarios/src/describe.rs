@@ -44,7 +44,8 @@ impl Plan {
             text: String::new(),
             heading: "scenario".to_owned(),
         };
-        page.line(&format!("{}: {}", self.name, self.about));
+        let about: Vec<&str> = self.about.split_whitespace().collect();
+        page.line(&format!("{}: {}", self.name, about.join(" ")));
         if let Some(covers) = &self.covers {
             page.line(&format!("covers {covers}"));
         }
@@ -56,11 +57,6 @@ impl Plan {
         self.describe_timeline(&mut page);
         judged::describe(&mut page, self);
         self.describe_origins(&mut page);
-        for warning in &self.notes.warnings {
-            page.heading("warning");
-            page.line(&format!("{} (line {})", warning.message, warning.line));
-            page.line(&warning.remedy);
-        }
         page.text
     }
 

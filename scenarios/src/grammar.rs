@@ -8,6 +8,8 @@
 pub(crate) mod judged;
 pub(crate) mod load;
 pub(crate) mod operation;
+#[cfg(test)]
+mod reference;
 pub(crate) mod target;
 
 /// A map with a closed set of keys.

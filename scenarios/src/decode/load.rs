@@ -15,11 +15,15 @@ use crate::text::Place;
 use crate::text::tree::{Item, Key, Node};
 use crate::text::unit;
 
-/// The loads, the places of their names, and whether all of their operations and flows could be read.
+/// What `load` and `loads` hold.
 pub(crate) struct Loads {
     pub all: Vec<Load>,
+    /// Where each of their names stands.
     pub places: Vec<Place>,
+    /// Whether all of their operations and flows could be read.
     pub complete: bool,
+    /// Whether each of them is at least a map.
+    pub opened: bool,
 }
 
 pub(crate) fn loads(fields: &Fields<'_>, profile: &Profile) -> Loads {
@@ -49,6 +53,7 @@ pub(crate) fn loads(fields: &Fields<'_>, profile: &Profile) -> Loads {
         all: Vec::new(),
         places: Vec::new(),
         complete: !entries.is_empty(),
+        opened: !entries.is_empty(),
     };
     for (name, place, item) in entries {
         // Where there are several loads, what is counted carries the load's name.
@@ -63,7 +68,7 @@ pub(crate) fn loads(fields: &Fields<'_>, profile: &Profile) -> Loads {
                 loads.places.push(place);
                 loads.complete &= complete;
             }
-            None => loads.complete = false,
+            None => (loads.complete, loads.opened) = (false, false),
         }
     }
     loads
@@ -266,9 +271,8 @@ fn operations(fields: &Fields<'_>, rows: Option<&Rows>, profile: &Profile) -> Op
                 format!("two operations are called `{name}`"),
                 "give one of them another `name:`",
             );
-        } else {
-            found.names.known.push(name.clone());
         }
+        found.names.known.push(name.clone());
         found.all.push(read);
     }
     found

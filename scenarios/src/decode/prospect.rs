@@ -1,8 +1,10 @@
 //! Looking ahead: will there be something to judge, and enough of it?
 
+use std::time::Duration;
+
 use super::fields::Fields;
 use super::reader::Reader;
-use crate::plan::{Objective, Plan, Rate, Subject};
+use crate::plan::{Arrivals, Drive, Objective, Plan, Rate, Shape, Subject};
 use crate::text::Place;
 use crate::text::tree::Item;
 
@@ -95,7 +97,9 @@ pub(crate) fn idle_loads(reader: &Reader<'_>, plan: &Plan, places: &[Place]) {
     }
 }
 
-pub(crate) fn warnings(reader: &Reader<'_>, plan: &Plan, fields: &Fields<'_>, items: &[Item]) {
+/// Things that are allowed and probably not meant.
+pub(crate) fn warnings(fields: &Fields<'_>, plan: &Plan, places: &[Place], items: &[Item]) {
+    let reader = fields.reader;
     if plan.objectives.is_empty() {
         reader.warning(
             fields.place,
@@ -103,7 +107,40 @@ pub(crate) fn warnings(reader: &Reader<'_>, plan: &Plan, fields: &Fields<'_>, it
             "add objectives: [{ latency: p99, below: 100ms }, { errors: 0.5 % }]",
         );
     }
+    for (load, place) in plan.loads.iter().zip(places) {
+        if let Drive::Open(arrivals) = &load.drive {
+            past_the_end(reader, arrivals, plan.length(), *place);
+        }
+    }
     for (objective, item) in plan.objectives.iter().zip(items) {
         too_few(reader, plan, objective, item);
+    }
+}
+
+/// Warns of a spike or due times that lie after the end of the timeline.
+fn past_the_end(reader: &Reader<'_>, arrivals: &Arrivals, length: Duration, place: Place) {
+    let remedy = "times count from the start of the timeline: let its phases last longer";
+    match arrivals {
+        Arrivals::Shaped {
+            shape: Shape::Spike { at, .. },
+            ..
+        } if *at >= length => {
+            reader.warning(
+                place,
+                "the spike would come after the end of the timeline",
+                remedy,
+            );
+        }
+        Arrivals::Shaped { .. } => {}
+        Arrivals::Trace { file, due } => {
+            let past = due.iter().filter(|at| **at >= length).count();
+            if past > 0 {
+                let message = format!(
+                    "{past} of {} due times in {file} lie after the end",
+                    due.len()
+                );
+                reader.warning(place, message, remedy);
+            }
+        }
     }
 }

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use super::arrivals;
 use super::fields::Fields;
+use super::load::Loads;
 use super::reader::{Names, Reader};
 use crate::grammar::load;
 use crate::plan::{Arrivals, Drive, Load, Phase};
 use crate::text::tree::{Item, Node};
 
 /// The phases, and their names.
-pub(crate) fn timeline(fields: &Fields<'_>, loads: &[Load]) -> (Vec<Phase>, Names) {
+pub(crate) fn timeline(fields: &Fields<'_>, loads: &Loads) -> (Vec<Phase>, Names) {
     let reader = fields.reader;
     let mut names = Names::new();
     let Some(item) = fields.get("timeline") else {
@@ -47,7 +48,7 @@ pub(crate) fn timeline(fields: &Fields<'_>, loads: &[Load]) -> (Vec<Phase>, Name
     (phases, names)
 }
 
-fn phase(reader: &Reader<'_>, item: &Item, loads: &[Load]) -> Option<Phase> {
+fn phase(reader: &Reader<'_>, item: &Item, loads: &Loads) -> Option<Phase> {
     let fields = Fields::open(reader, item, &load::PHASE)?;
     let name = fields.get("phase").and_then(|item| reader.name(item));
     let length = fields.length("for");
@@ -63,20 +64,21 @@ fn phase(reader: &Reader<'_>, item: &Item, loads: &[Load]) -> Option<Phase> {
 }
 
 /// For each load, the arrivals that the phase gives it.
-fn phase_arrivals(fields: &Fields<'_>, loads: &[Load]) -> Vec<Option<Arrivals>> {
+fn phase_arrivals(fields: &Fields<'_>, loads: &Loads) -> Vec<Option<Arrivals>> {
     let reader = fields.reader;
-    let mut found: Vec<Option<Arrivals>> = vec![None; loads.len()];
+    let mut found: Vec<Option<Arrivals>> = vec![None; loads.all.len()];
     let own = if fields.has("rate") {
         "rate"
     } else {
         "arrivals"
     };
     if let Some(stated) = arrivals::stated(fields) {
-        match loads {
+        match loads.all.as_slice() {
             [load] => {
                 open_only(fields, own, load);
                 found[0] = Some(stated);
             }
+            _ if !loads.opened => {}
             _ => reader.problem(
                 fields.key_place(own),
                 format!("`{own}` does not say which load it is for"),
@@ -89,8 +91,8 @@ fn phase_arrivals(fields: &Fields<'_>, loads: &[Load]) -> Vec<Option<Arrivals>> 
     };
     fields.refuse(&["rate", "arrivals"], "`loads`", "write it inside `loads`");
     let names = Names {
-        known: loads.iter().map(|load| load.name.clone()).collect(),
-        complete: !loads.is_empty(),
+        known: loads.all.iter().map(|load| load.name.clone()).collect(),
+        complete: loads.opened,
     };
     for (key, item) in reader
         .named(item, "a map of loads by name")
@@ -103,7 +105,7 @@ fn phase_arrivals(fields: &Fields<'_>, loads: &[Load]) -> Vec<Option<Arrivals>> 
         let index = reader.reference(&name, "load", &names);
         let stated = Fields::open(reader, item, &load::PHASE_LOAD).and_then(|own| {
             if let Some(index) = index {
-                open_only(&own, "rate", &loads[index]);
+                open_only(&own, "rate", &loads.all[index]);
             }
             arrivals::stated(&own)
         });

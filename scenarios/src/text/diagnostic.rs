@@ -60,7 +60,13 @@ impl fmt::Display for Diagnostic {
         } else {
             0
         };
-        let shown: String = self.excerpt.chars().skip(skipped).take(EXCERPT).collect();
+        let shown: String = self
+            .excerpt
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .skip(skipped)
+            .take(EXCERPT)
+            .collect();
         let more = self.excerpt.chars().count() > skipped + EXCERPT;
         let before = if skipped > 0 { "..." } else { "" };
         let after = if more { "..." } else { "" };

@@ -257,3 +257,55 @@ pub(crate) fn seconds_text(duration: Duration) -> String {
     let text = format!("{}.{:09}", duration.as_secs(), duration.subsec_nanos());
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn quantities_are_exact() {
+        assert_eq!(duration("0.3 s"), Ok(Duration::from_millis(300)));
+        assert_eq!(duration("1.5min"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("1d"), Ok(Duration::from_secs(86_400)));
+        assert_eq!(rate("400 / min"), Ok(400.0 / 60.0));
+        assert_eq!(share("0.5%"), Ok(0.005));
+        assert_eq!(size("1.5KiB"), Ok(1536));
+        assert_eq!(seconds("12.250"), Some(Duration::from_millis(12_250)));
+    }
+
+    #[test]
+    fn what_is_no_quantity_is_refused() {
+        for text in [
+            "", "5", "s", ".5s", "5.s", "1.2.3s", "0.1ns", "1001d", "-1s", "1e3s",
+        ] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+        for text in ["", "5", "5/", "5/day", "1e9/s", "/s"] {
+            assert!(rate(text).is_err(), "{text}");
+        }
+        for text in ["5", "100.01 %", "% 5", "5 %%"] {
+            assert!(share(text).is_err(), "{text}");
+        }
+        for text in ["5", "0.5B", "5 KB", "99999999999GiB"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+        assert_eq!(seconds("5s"), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_written_reads_back(nanos in 0u64..86_400_000_000_000_000, number in 0.0..1e7, part in 0.0..=1.0) {
+            let time = Duration::from_nanos(nanos);
+            prop_assert_eq!(duration(&duration_text(time)), Ok(time));
+            prop_assert_eq!(seconds(&seconds_text(time)), Some(time));
+            prop_assert_eq!(size(&size_text(nanos)), Ok(nanos));
+            prop_assert_eq!(rate(&rate_text(number)), Ok(number));
+            prop_assert_eq!(rate(&rate_text(nanos as f64 % 1e6 / 60.0)), Ok(nanos as f64 % 1e6 / 60.0));
+            prop_assert_eq!(share(&share_text(part)), Ok(part));
+        }
+    }
+}

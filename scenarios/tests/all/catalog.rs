@@ -77,3 +77,13 @@ fn the_limits_can_be_moved() {
     );
     shipped("baseline", &["load.rate=1500/s", "load.sessions.count=200"]);
 }
+
+#[test]
+fn the_first_example_of_the_documentation_is_a_plan() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/scenarios.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, rest) = text.split_once("```yaml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let plan = Plan::parse(example, &Given::named("first.yaml")).unwrap();
+    assert_eq!(plan.notes.warnings, []);
+}
