@@ -112,8 +112,8 @@ fn a_parent_that_ends_by_itself_leaves_no_process() {
     let directory = Directory::new();
     let (mut parent, pids) = site_elsewhere(&directory);
     drop(parent.stdin.take());
-    assert!(parent.wait().unwrap().success());
     assert_all_end(&pids);
+    assert!(parent.wait().unwrap().success());
 }
 
 /// A store with this process as its parent, or with another one in its configuration.
@@ -145,7 +145,9 @@ fn the_end_of_stdin_ends_a_part() {
     let directory = Directory::new();
     let (mut child, announcement) = store_alone(&directory, std::process::id());
     assert!(announcement.contains("listening"), "{announcement}");
+    let store = watch(child.id());
     drop(child.stdin.take());
+    assert_all_end(&[store]);
     assert!(child.wait().unwrap().success());
 }
 
