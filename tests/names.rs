@@ -135,7 +135,7 @@ fn a_name_that_moves_is_followed_and_what_stays_behind_is_told() {
          \x20 stays: {{ arrivals: {{ constant: 50/s }}, sessions: {{ count: 2, open_rate: 50/s }}, operations: [ {{ method: ping, weight: 1 }} ] }}\n\
          \x20 moves: {{ arrivals: {{ constant: 50/s }}, sessions: {{ count: 2, open_rate: 50/s, lifetime: 10 calls }}, operations: [ {{ method: ping, weight: 1 }} ] }}\n\
          timeline: [ {{ phase: steady, for: 14s }} ]\n\
-         objectives: [ {{ errors: 5 % }} ]\n",
+         objectives: [ {{ errors: 5 % }}, {{ latency: p99, below: 1s }} ]\n",
         names.address
     );
     let folder = Folder::new();
