@@ -22,6 +22,7 @@ use firedrill_scenarios::plan::{Objective, Subject};
 use crate::recording::Recording;
 use crate::result::{Check, Method, Relation, ResultDocument, Run, SCHEMA_VERSION, Unit};
 use view::View;
+pub(crate) use words::quantile_name;
 
 /// Judges a recording. `strict` takes the place of what the run was started with.
 pub fn judge(recording: &Recording, strict: Option<bool>) -> ResultDocument {

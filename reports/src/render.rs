@@ -4,12 +4,19 @@
 //! - `summary`: Markdown for the summary of a CI job
 //! - `junit`: one test case a check
 //! - `html`: the report, one page that needs nothing else
-//! - `chart`: the charts of the page
+//! - `figures`: the charts of the page, from `steps`, the run second by second; `chart` draws them
+//! - `meaning`: what each outcome means
 
+mod chart;
+mod figures;
+mod html;
 mod junit;
 mod lines;
+mod meaning;
+mod steps;
 mod summary;
 
+pub use html::report;
 pub use junit::junit;
 pub use lines::lines;
 pub use summary::summary;
@@ -21,6 +28,7 @@ use crate::result::ResultDocument;
 pub fn outputs(recording: &Recording, result: &ResultDocument) -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("result.json", result_json(result)),
+        ("report.html", report(recording, result)),
         ("junit.xml", junit(result)),
         ("summary.md", summary(result).into_bytes()),
     ]

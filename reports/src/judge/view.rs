@@ -171,11 +171,7 @@ impl<'a> View<'a> {
                 .filter(|(name, _)| names.contains(name.as_str()))
                 .map(|(_, count)| count)
                 .sum();
-            let end = interval.start + interval.length.max(1);
-            let overlap = end
-                .min(span.end)
-                .saturating_sub(interval.start.max(span.start));
-            ok as f64 * overlap as f64 / (end - interval.start) as f64
+            ok as f64 * interval.part_inside(&span)
         });
         inside.sum()
     }
@@ -194,10 +190,9 @@ pub fn nanoseconds(duration: Duration) -> u64 {
 
 fn phases(recording: &Recording) -> Vec<Ran> {
     let zero = recording.zero().unwrap_or(0);
-    let last = recording.events.last().map_or(0, |last| last.at);
     let over = recording
         .at(|event| matches!(event, Event::LoadEnded))
-        .unwrap_or(last);
+        .unwrap_or_else(|| last_trace(recording));
     let early = recording.ended_early().map(|(at, _, _)| at);
     let mut planned_start = 0;
     let mut phases = Vec::new();
@@ -222,4 +217,20 @@ fn phases(recording: &Recording) -> Vec<Ran> {
         });
     }
     phases
+}
+
+/// The last instant of which the recording holds anything: where a run that has no end was at least.
+fn last_trace(recording: &Recording) -> u64 {
+    let event = recording.events.last().map(|last| last.at);
+    let sample = recording
+        .samples
+        .values()
+        .filter_map(|samples| samples.last())
+        .map(|(at, _)| *at);
+    let interval = recording
+        .latency
+        .intervals
+        .last()
+        .map(|last| last.start + last.length);
+    sample.chain(event).chain(interval).max().unwrap_or(0)
 }

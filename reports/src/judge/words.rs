@@ -1,8 +1,6 @@
 //! Why a verdict is what it is, in words that stand alone.
 
-use firedrill_evidence::{
-    ALPHA, Distrust, Finding, LEAST_BLOCKS, Limit, Method, Share, Verdict, Why,
-};
+use firedrill_evidence::{ALPHA, Distrust, Finding, LEAST_BLOCKS, Limit, Share, Verdict, Why};
 use firedrill_scenarios::plan::{ErrorClass, MetricBase, Over, Subject};
 
 use super::Scope;
@@ -185,18 +183,11 @@ fn verdict_of(finding: &Finding, limit: Limit) -> String {
             bound(finding.lower),
             bound(finding.upper)
         ),
-        Why::Met | Why::Missed => format!("{allowed}{}", rule(finding.method)),
+        Why::Met | Why::Missed => allowed,
         Why::Strict => format!(
             "{allowed}, and strict judging wants at least {LEAST_BLOCKS} blocks of {} to tell",
             span(nanoseconds(firedrill_evidence::BLOCK))
         ),
-    }
-}
-
-fn rule(method: Method) -> &'static str {
-    match method {
-        Method::Block => "",
-        Method::Point => " (point rule: the share itself)",
     }
 }
 
@@ -206,7 +197,7 @@ fn cut(scope: &Scope<'_>) -> String {
     let planned = span(ran.planned.end - ran.planned.start);
     let why = match scope.view.recording.ended_early() {
         Some((_, reason, detail)) => format!(" ({})", early(reason, detail)),
-        None => String::new(),
+        None => " (its end was not recorded)".to_owned(),
     };
     format!(
         "the phase was cut short after {} of {planned}{why}",

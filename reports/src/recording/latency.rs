@@ -1,6 +1,7 @@
 //! The latency log read back: one histogram a tag over the whole run, and what the charts need of each interval.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -40,6 +41,13 @@ pub struct Interval {
 impl Interval {
     pub fn ok_of_all(&self) -> u64 {
         self.ok.values().sum()
+    }
+
+    /// The part of the interval that lies between two instants of the run, from 0 to 1.
+    pub fn part_inside(&self, span: &Range<u64>) -> f64 {
+        let end = self.start + self.length.max(1);
+        let overlap = end.min(span.end).saturating_sub(self.start.max(span.start));
+        overlap as f64 / (end - self.start) as f64
     }
 }
 

@@ -59,9 +59,13 @@ fn case(result: &ResultDocument, check: &Check) -> TestCase {
     let mut case = TestCase::new(&check.id, status);
     case.set_classname(format!("firedrill.{}", result.run.scenario));
     if check.verdict != Verdict::Pass {
-        let message = format!("{}: {} {}", check.about, measured(check), target(check));
+        let asked = Some(target(check)).filter(|target| !target.is_empty());
+        let message = match asked {
+            Some(asked) => format!("{}: {}, and {asked} is asked", check.about, measured(check)),
+            None => check.about.clone(),
+        };
         case.status.set_type(check.verdict.to_string());
-        case.status.set_message(message.trim_end());
+        case.status.set_message(message);
         case.status.set_description(&check.reason);
     }
     for (name, value) in [

@@ -72,12 +72,13 @@ pub fn target(check: &Check) -> String {
     format!("{relation} {}", amount(target, check.unit))
 }
 
-/// The bounds: `[37 ms, 52 ms]`. A bound that lies among misses is open.
+/// The bounds: `[37 ms, 52 ms]`. A bound may lie among the misses.
 pub fn bounds(check: &Check) -> String {
     let bound = |bound: Option<Amount>, open: &str| {
         bound.map_or(open.to_owned(), |bound| amount(bound, check.unit))
     };
     match (check.lower, check.upper) {
+        (None, None) if check.share.is_some_and(|found| found.bad > 0) => "a miss".to_owned(),
         (None, None) => String::new(),
         (lower, upper) => format!("[{}, {}]", bound(lower, "-"), bound(upper, "a miss")),
     }

@@ -149,7 +149,10 @@ fn cell(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
-            '|' | '<' | '>' | '[' | ']' | '*' | '_' | '`' | '\\' | '#' => {
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '&' => safe.push_str("&amp;"),
+            '|' | '[' | ']' | '*' | '_' | '`' | '\\' | '#' => {
                 safe.push('\\');
                 safe.push(character);
             }

@@ -172,7 +172,7 @@ impl Run {
                     },
                 );
             }
-            if end <= stop && self.ended {
+            if end <= stop && (self.ended || end < self.length()) {
                 write(
                     ZERO + end,
                     Event::PhaseEnded {

@@ -1,0 +1,110 @@
+//! `report.html`: one page that needs nothing else. It has no script and no address of anything outside, says so in
+//! its security policy, and is well-formed XML as well as HTML.
+//!
+//! - `verdict`: the banner, what was tested, the checks
+//! - `load`: operations, outcomes, phases
+//! - `figure`: a chart with its legend, note and data
+//! - `latency`: times by operation
+//! - `generator`: firedrill itself
+//! - `surroundings`: sessions, probes, events, environment
+//! - `meaning`: how to read the page
+
+mod figure;
+mod generator;
+mod latency;
+mod load;
+mod meaning;
+mod surroundings;
+mod verdict;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::figures::{self, Data};
+use crate::recording::Recording;
+use crate::result::ResultDocument;
+
+/// The page. The same recording and result give the same bytes.
+pub fn report(recording: &Recording, result: &ResultDocument) -> Vec<u8> {
+    let data = Data::of(recording, result);
+    let title = format!(
+        "{}: {} ({})",
+        result.run.scenario,
+        result.verdict,
+        super::mode(result.run.mode)
+    );
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                (PreEscaped(HEAD))
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (verdict::banner(recording, result))
+                main {
+                    (verdict::checks(result))
+                    (load::summary(result))
+                    (load::outcomes(recording, result))
+                    (figures(&data, result))
+                    (latency::times(result))
+                    (load::phases(recording, result))
+                    (generator::section(&data, recording, result))
+                    (surroundings::sections(recording, result))
+                    (meaning::section())
+                }
+                footer { p { "firedrill " (result.run.firedrill_version) ", run " (result.run.id) ", " (super::mode(result.run.mode)) } }
+            }
+        }
+    };
+    printable(&page.into_string()).into_bytes()
+}
+
+/// Written by hand, since elements without content end differently in HTML and in XML.
+const HEAD: &str = "<meta charset=\"utf-8\"/>\
+<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\
+<meta name=\"color-scheme\" content=\"light dark\"/>\
+<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\"/>";
+
+const STYLE: &str = include_str!("html/style.css");
+
+fn figures(data: &Data<'_>, result: &ResultDocument) -> Markup {
+    let ran = result
+        .phases
+        .iter()
+        .enumerate()
+        .filter(|(_, phase)| phase.start.is_some());
+    let names: Vec<String> = ran
+        .map(|(index, phase)| format!("{} {}", index + 1, phase.name))
+        .collect();
+    html! {
+        section aria-labelledby="over-time" {
+            h2 id="over-time" { "Over time" }
+            p .note {
+                "Phases: " (names.join(", ")) @if names.is_empty() { "none ran" } ". Where a name has no room, its number stands. "
+                "Shaded ones are not measured: they are shown, and judged only where an objective names them."
+            }
+            (figure::figure(&figures::throughput(data)))
+            (figure::figure(&figures::latency(data)))
+            (figure::figure(&figures::percentiles(data)))
+        }
+    }
+}
+
+/// Characters that XML has no form for, such as a name may hold, become the replacement character.
+fn printable(page: &str) -> String {
+    let allowed = |character: char| match character {
+        '\n' | '\t' => true,
+        '\u{FFFE}' | '\u{FFFF}' => false,
+        other => !other.is_control(),
+    };
+    page.chars()
+        .map(|character| {
+            if allowed(character) {
+                character
+            } else {
+                '\u{FFFD}'
+            }
+        })
+        .collect()
+}

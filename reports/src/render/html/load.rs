@@ -1,0 +1,120 @@
+//! What was asked of the target, and how it ended.
+
+use std::collections::BTreeMap;
+
+use firedrill_scenarios::Outcome;
+use maud::{Markup, html};
+
+use crate::numbers::{count, rate, share, span};
+use crate::recording::Recording;
+use crate::render::meaning::of_outcome;
+use crate::render::summary::drive;
+use crate::result::{Drive, ResultDocument};
+
+pub fn summary(result: &ResultDocument) -> Markup {
+    let load = &result.load;
+    let per_second = |value: Option<f64>| value.map_or("-".to_owned(), rate);
+    html! {
+        section aria-labelledby="load" {
+            h2 id="load" { "Load" }
+            @if load.drive != Drive::Open {
+                p .note { strong { "Closed load. " } "The target sets the pace: a slow answer delays the next question, so that times \
+                are better than clients who do not wait would see." }
+            }
+            dl .figures {
+                div { dt { "due" } dd { (count(load.intended)) } }
+                div { dt { "sent" } dd { (count(load.sent)) } }
+                div { dt { "ended ok" } dd { (count(load.completed)) } }
+                div { dt { "not sent" } dd { (count(load.not_sent)) } }
+                div { dt { "asked" } dd { (per_second(load.asked_per_second)) } }
+                div { dt { "sent" } dd { (per_second(load.sent_per_second)) } }
+                div { dt { "completed" } dd { (per_second(load.completed_per_second)) } }
+            }
+            p .note { "Counts are of the whole timeline, rates of its measured phases. Load: " (drive(load.drive)) "." }
+        }
+    }
+}
+
+/// Every outcome of every operation, over the whole timeline.
+pub fn outcomes(recording: &Recording, result: &ResultDocument) -> Markup {
+    let mut by_series: BTreeMap<&str, BTreeMap<Outcome, u64>> = BTreeMap::new();
+    for line in &recording.buckets {
+        let outcomes = by_series.entry(line.series.as_str()).or_default();
+        for (outcome, count) in &line.outcomes {
+            *outcomes.entry(*outcome).or_default() += count;
+        }
+    }
+    let series = recording.plan.series();
+    let rows = series
+        .iter()
+        .filter_map(|series| Some((series.name.as_str(), by_series.get(series.name.as_str())?)));
+    html! {
+        section aria-labelledby="outcomes" {
+            h2 id="outcomes" { "Outcomes" }
+            @if result.load.intended == 0 {
+                p { "No operation was due." }
+            } @else {
+                div .scroll { table {
+                    thead { tr {
+                        th scope="col" { "Operation" } th scope="col" { "Outcome" } th scope="col" .number { "Count" }
+                        th scope="col" .number { "Share" } th scope="col" { "What it means" }
+                    } }
+                    @for (name, outcomes) in rows { (of_series(name, outcomes)) }
+                    (total(result))
+                } }
+            }
+        }
+    }
+}
+
+fn of_series(name: &str, outcomes: &BTreeMap<Outcome, u64>) -> Markup {
+    let due: u64 = outcomes.values().sum();
+    html! {
+        tbody {
+            @for (index, (outcome, number)) in outcomes.iter().enumerate() {
+                tr {
+                    @if index == 0 { th scope="rowgroup" rowspan=(outcomes.len()) { (name) } }
+                    td { span class=(if outcome.is_ok() { "outcome" } else { "outcome bad" }) { (outcome) } }
+                    td .number { (count(*number)) }
+                    td .number { (share(*number as f64 / due.max(1) as f64)) }
+                    td .why { (of_outcome(*outcome)) }
+                }
+            }
+        }
+    }
+}
+
+fn total(result: &ResultDocument) -> Markup {
+    html! {
+        tbody { tr .total {
+            th scope="row" { "all" } td { "due" } td .number { (count(result.load.intended)) } td .number { "100 %" }
+            td .why { "the sum of all outcomes: each operation that was due has exactly one" }
+        } }
+    }
+}
+
+pub fn phases(recording: &Recording, result: &ResultDocument) -> Markup {
+    let zero = recording.zero().unwrap_or(0);
+    let instant =
+        |at: Option<u64>| at.map_or("never".to_owned(), |at| span(at.saturating_sub(zero)));
+    html! {
+        section aria-labelledby="phases" {
+            h2 id="phases" { "Phases" }
+            div .scroll { table {
+                thead { tr {
+                    th scope="col" { "Phase" } th scope="col" .number { "From" } th scope="col" .number { "To" }
+                    th scope="col" { "Measured" } th scope="col" .number { "Due" } th scope="col" .number { "Ok" }
+                    th scope="col" .number { "Failed" } th scope="col" .number { "Not sent" }
+                } }
+                tbody { @for (index, phase) in result.phases.iter().enumerate() { tr {
+                    th scope="row" { (index + 1) " " (phase.name) }
+                    td .number { (instant(phase.start)) }
+                    td .number { (instant(phase.end)) @if phase.start.is_some() && !phase.complete { " (cut short)" } }
+                    td { @if phase.measured { "yes" } @else { "no" } }
+                    td .number { (count(phase.intended)) } td .number { (count(phase.completed)) }
+                    td .number { (count(phase.failed)) } td .number { (count(phase.not_sent)) }
+                } } }
+            } }
+        }
+    }
+}
