@@ -1,7 +1,7 @@
 //! The way into a child process: one line of configuration, the guard against being left behind, the loop.
 //!
 //! A child takes its configuration as one JSON line from stdin, answers on stdout with one JSON line
-//! ([`Announcement`]) as soon as it listens or has failed to, and then serves until SIGTERM, which lets
+//! (`Announcement`) as soon as it listens or has failed to, and then serves until SIGTERM, which lets
 //! requests in progress end. It ends at once when its parent ends (parent-death signal) or when stdin ends.
 
 use std::future::Future;
