@@ -33,9 +33,10 @@ impl Names {
                 if ended.load(Ordering::Relaxed) {
                     return;
                 }
-                count.fetch_add(1, Ordering::Relaxed);
                 let address = Ipv4Addr::from(current.load(Ordering::Relaxed));
                 let reply = reply(&packet[..length], address);
+                // That there is no IPv6 address is said without a time to live, so it is asked each time.
+                count.fetch_add(u64::from(reply[7]), Ordering::Relaxed);
                 let _ = socket.send_to(&reply, peer);
             }
         });
