@@ -35,6 +35,7 @@ pub enum Arrivals {
     },
     /// Due times since the start of the timeline (of the phase, where a phase has its own), ascending.
     Trace {
+        /// Its name below `sources/` of a recording, see [`Plan::source_files`](super::Plan::source_files).
         file: String,
         due: Vec<Duration>,
     },
@@ -149,6 +150,7 @@ pub struct Step {
 /// A CSV file with a head line; cell `c` of row `r` is `cells[r * columns.len() + c]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rows {
+    /// Its name below `sources/` of a recording, see [`Plan::source_files`](super::Plan::source_files).
     pub file: String,
     pub columns: Vec<String>,
     pub cells: Vec<String>,

@@ -42,6 +42,7 @@ pub struct Objective {
     pub abort: bool,
 }
 
+/// An `operation` is the name of a [`Series`](super::Series); `None` is all of them.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Subject {
     /// The quantile of the response time is below the limit.

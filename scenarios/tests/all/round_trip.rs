@@ -112,4 +112,32 @@ proptest! {
         prop_assert_eq!(&plan.about, &about);
         prop_assert_eq!(again(&plan), plan);
     }
+
+    /// Whatever stands in a file, the answer is a plan that reads back, or a page of problems.
+    #[test]
+    fn damaged_scenarios(
+        base in proptest::sample::select(&[common::EVERYTHING, common::ENDPOINT][..]),
+        damage in proptest::collection::vec((any::<proptest::sample::Index>(), 0usize..12, text()), 1..4),
+        path in "[a-z0-9.\\-]{0,12}|(load|target|timeline|objectives|probes)(\\.[a-z0-9-]{1,9}){0,3}",
+        value in text(),
+    ) {
+        let mut text: Vec<char> = base.chars().collect();
+        for (at, length, insert) in damage {
+            let start = at.index(text.len());
+            let end = (start + length).min(text.len());
+            text.splice(start..end, insert.chars());
+        }
+        let text: String = text.into_iter().collect();
+        let mut given = common::sources("damaged.yaml");
+        for overrides in [Vec::new(), vec![format!("{path}={value}")]] {
+            given.overrides = overrides;
+            match Plan::parse(&text, &given) {
+                Ok(plan) => {
+                    plan.describe();
+                    prop_assert_eq!(again(&plan), plan);
+                }
+                Err(problems) => prop_assert!(!problems.problems.is_empty() && !problems.to_string().is_empty()),
+            }
+        }
+    }
 }
