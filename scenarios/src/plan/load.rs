@@ -143,7 +143,7 @@ pub struct Step {
     pub operation: usize,
     /// Before this step, from the result of the one before. `Think::None` for the first.
     pub think: Think,
-    /// The name under which this step is counted, unique in the plan; see [`Plan::series`].
+    /// The name under which this step is counted, unique in the plan; see [`Plan::series`](super::Plan::series).
     pub series: String,
 }
 
