@@ -155,7 +155,7 @@ impl Conductor {
                 Command::Begin { zero } => {
                     self.engine.begin(zero, &self.timeline.segments());
                 }
-                Command::Record { at, event } => self.event(at, event)?,
+                Command::Record { at, event } => self.event(at, *event)?,
                 Command::StopLoad => self.engine.stop(),
                 Command::Done => {}
             }

@@ -30,7 +30,7 @@ pub enum Command {
     /// Give the threads the start of the timeline.
     Begin { zero: Nanos },
     /// Write an event with its instant.
-    Record { at: Nanos, event: Event },
+    Record { at: Nanos, event: Box<Event> },
     /// No more arrivals.
     StopLoad,
     /// Nothing is left to do.
@@ -155,7 +155,7 @@ impl Timeline {
                 self.pass_borders(now, &mut commands);
                 commands.push(Command::Record {
                     at: now,
-                    event: Event::EndedEarly { reason, detail },
+                    event: Box::new(Event::EndedEarly { reason, detail }),
                 });
                 self.cut_phase(now, &mut commands);
                 commands.push(Command::StopLoad);
@@ -164,7 +164,7 @@ impl Timeline {
             (State::Opening, Happening::EndEarly { reason, detail }) => {
                 commands.push(Command::Record {
                     at: now,
-                    event: Event::EndedEarly { reason, detail },
+                    event: Box::new(Event::EndedEarly { reason, detail }),
                 });
                 commands.push(Command::StopLoad);
                 self.state = State::Stopping;
@@ -175,7 +175,7 @@ impl Timeline {
                 }
                 commands.push(Command::Record {
                     at: now,
-                    event: Event::LoadEnded,
+                    event: Box::new(Event::LoadEnded),
                 });
                 commands.push(Command::Done);
                 self.state = State::Done;
@@ -197,7 +197,7 @@ impl Timeline {
         if !std::mem::replace(&mut self.announced, true) {
             commands.push(Command::Record {
                 at: self.zero,
-                event: Event::TimelineStarted,
+                event: Box::new(Event::TimelineStarted),
             });
         }
         while let Some((at, event)) = self.border(self.next_border) {
@@ -206,7 +206,10 @@ impl Timeline {
                 return;
             }
             self.next_border += 1;
-            commands.push(Command::Record { at, event });
+            commands.push(Command::Record {
+                at,
+                event: Box::new(event),
+            });
         }
     }
 
@@ -215,7 +218,10 @@ impl Timeline {
         if self.next_border % 2 == 1
             && let Some((_, event)) = self.border(self.next_border)
         {
-            commands.push(Command::Record { at: now, event });
+            commands.push(Command::Record {
+                at: now,
+                event: Box::new(event),
+            });
         }
     }
 }
@@ -248,25 +254,18 @@ mod tests {
     }
 
     fn names(commands: &[Command]) -> Vec<String> {
-        commands
-            .iter()
-            .map(|command| match command {
-                Command::Record {
-                    at,
-                    event: Event::PhaseStarted { phase },
-                } => format!("+{phase}@{at}"),
-                Command::Record {
-                    at,
-                    event: Event::PhaseEnded { phase },
-                } => format!("-{phase}@{at}"),
-                Command::Record { event, .. } => format!("{event:?}")
-                    .split([' ', '('])
-                    .next()
-                    .unwrap()
-                    .to_owned(),
-                other => format!("{other:?}"),
-            })
-            .collect()
+        let name = |command: &Command| match command {
+            Command::Record { at, event } => match &**event {
+                Event::PhaseStarted { phase } => format!("+{phase}@{at}"),
+                Event::PhaseEnded { phase } => format!("-{phase}@{at}"),
+                other => {
+                    let text = format!("{other:?}");
+                    text.split([' ', '(']).next().unwrap_or_default().to_owned()
+                }
+            },
+            other => format!("{other:?}"),
+        };
+        commands.iter().map(name).collect()
     }
 
     #[test]

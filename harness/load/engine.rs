@@ -36,7 +36,7 @@ pub enum Progress {
 /// What all threads counted until one instant.
 pub struct Second {
     pub at: Nanos,
-    pub histograms: Box<Histograms>,
+    pub histograms: Histograms,
     /// Buckets that will not change any more, in order: (bucket, phase, cells by series).
     pub closed: Vec<(u64, usize, Vec<Cell>)>,
     pub in_flight: u32,
@@ -58,7 +58,7 @@ pub struct Engine {
     buckets: BTreeMap<(u64, usize), Vec<Cell>>,
     oldest_open: Vec<u64>,
     finished: Vec<Option<ThreadTotals>>,
-    spare: Vec<Box<Histograms>>,
+    spare: Vec<Histograms>,
 }
 
 struct Thread {
@@ -185,7 +185,7 @@ impl Engine {
             histograms: self
                 .spare
                 .pop()
-                .unwrap_or_else(|| Box::new(Histograms::new(&self.layout))),
+                .unwrap_or_else(|| Histograms::new(&self.layout)),
             closed: Vec::new(),
             in_flight: 0,
             connections: 0,
@@ -222,7 +222,7 @@ impl Engine {
     }
 
     /// Gives the histograms of a second back when they have been written.
-    pub fn recycle(&mut self, mut histograms: Box<Histograms>) {
+    pub fn recycle(&mut self, mut histograms: Histograms) {
         histograms.reset();
         self.spare.push(histograms);
     }

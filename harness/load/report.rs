@@ -17,7 +17,7 @@ pub enum Control {
     /// No more arrivals.
     Stop,
     /// Histograms to use again.
-    Recycle(Box<Histograms>),
+    Recycle(Histograms),
 }
 
 /// From a thread to the engine.
@@ -52,7 +52,7 @@ pub struct Flush {
     pub thread: u32,
     /// End of the interval.
     pub at: Nanos,
-    pub histograms: Box<Histograms>,
+    pub histograms: Histograms,
     pub closed: Vec<OpenBucket>,
     /// Every bucket before this one is complete on this thread.
     pub oldest_open: u64,

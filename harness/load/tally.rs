@@ -368,14 +368,14 @@ impl Buckets {
 /// All that a thread counts.
 pub struct Tally {
     pub buckets: Buckets,
-    pub histograms: Box<Histograms>,
+    pub histograms: Histograms,
 }
 
 impl Tally {
     pub fn new(layout: &Layout) -> Tally {
         Tally {
             buckets: Buckets::new(layout),
-            histograms: Box::new(Histograms::new(layout)),
+            histograms: Histograms::new(layout),
         }
     }
 

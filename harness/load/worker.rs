@@ -111,7 +111,7 @@ pub struct Worker {
     /// Sessions whose first opening has not ended yet, and how the others went, by load.
     pub opening: usize,
     pub openings: Vec<Openings>,
-    spare: Option<Box<Histograms>>,
+    spare: Option<Histograms>,
     next_flush: Nanos,
     expired: Vec<u32>,
     closed: Vec<OpenBucket>,
@@ -152,7 +152,7 @@ impl Worker {
                 totals: ThreadTotals::default(),
                 buffer: vec![0; 16 * 1024],
                 out: Vec::with_capacity(4096),
-                spare: Some(Box::new(Histograms::new(&job.layout))),
+                spare: Some(Histograms::new(&job.layout)),
                 next_flush: Nanos::MAX,
                 expired: Vec::new(),
                 closed: Vec::new(),
@@ -276,7 +276,7 @@ impl Worker {
         let empty = self
             .spare
             .take()
-            .unwrap_or_else(|| Box::new(Histograms::new(&self.job.layout)));
+            .unwrap_or_else(|| Histograms::new(&self.job.layout));
         let histograms = std::mem::replace(&mut self.tally.histograms, empty);
         let since_zero = match self.course {
             // Nothing becomes due any more: the bucket that is under way is as complete as the others.
