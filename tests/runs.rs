@@ -257,3 +257,42 @@ fn tls_is_spoken_with_the_sites_own_authority() {
     let done = run(&folder, &text, &[]);
     assert_eq!(done.code, 0, "{done:#?}");
 }
+
+#[test]
+fn several_loads_are_judged_apart_and_an_objective_can_end_the_run() {
+    let folder = Folder::new();
+    let text = "scenario: two-loads\n\
+        about: One load fails on purpose, and ends the run.\n\
+        target: { sites: { primary: { pods: 1 } } }\n\
+        loads:\n\
+        \x20 good: { arrivals: { constant: 200/s }, sessions: { count: 4, open_rate: 100/s }, operations: [ { tool: echo, weight: 1, arguments: { message: \"{{unique}}\" } } ] }\n\
+        \x20 bad: { arrivals: { constant: 200/s }, sessions: { count: 4, open_rate: 100/s }, operations: [ { tool: echo, weight: 1, arguments: { message: \"{{unique}}\" }, check: { /content/0/text: \"never\" } } ] }\n\
+        timeline: [ { phase: steady, for: 40s } ]\n\
+        objectives:\n\
+        \x20 - { latency: p99, below: 500ms, operation: good.echo }\n\
+        \x20 - { errors: 0.5 %, class: check_failed, operation: bad.echo, over: 2s, abort: true }\n";
+    let done = run(&folder, text, &[]);
+    assert_eq!(done.code, 1, "{done:#?}");
+    let result = folder.result();
+    let outcomes = &result["load"]["outcomes"];
+    assert_eq!(
+        outcomes["ok"].as_u64().map(|ok| ok > 200),
+        Some(true),
+        "{outcomes}"
+    );
+    assert_eq!(
+        outcomes["check_failed.0"].as_u64().map(|bad| bad > 200),
+        Some(true),
+        "{outcomes}"
+    );
+    let events = folder.events();
+    let early = events
+        .iter()
+        .find(|line| line["event"]["kind"] == "ended_early");
+    assert_eq!(
+        early.expect("the run was ended")["event"]["reason"],
+        "aborted"
+    );
+    let intended = result["load"]["intended"].as_u64().expect("a count");
+    assert!(intended < 8_000, "the run went on to its end: {intended}");
+}

@@ -67,8 +67,7 @@ impl Watch {
         };
         let mut sum = Share::default();
         for (series, cell) in self.series.iter().zip(cells) {
-            let own = &self.plan.loads[series.load].operations[series.operation].name;
-            if operation.as_ref().is_none_or(|name| name == own)
+            if operation.as_ref().is_none_or(|name| *name == series.name)
                 && (series.scheduled || !scheduled_only)
             {
                 sum = sum + self.count(subject, cell);

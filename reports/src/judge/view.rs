@@ -45,7 +45,7 @@ pub enum Which<'a> {
     Every,
     /// Those whose due time comes from the schedule.
     Scheduled,
-    /// Those of one operation, in whatever flow.
+    /// Those of one series: an operation by the name under which it is counted.
     Operation(&'a str),
 }
 
@@ -68,14 +68,10 @@ impl<'a> View<'a> {
 
     /// The series that an objective looks at, by name.
     pub fn names(&self, which: Which<'_>) -> BTreeSet<&str> {
-        let operation = |series: &Series| {
-            let operations = &self.recording.plan.loads[series.load].operations;
-            operations[series.operation].name.as_str()
-        };
         let fits = |series: &&Series| match which {
             Which::Every => true,
             Which::Scheduled => series.scheduled,
-            Which::Operation(name) => operation(series) == name,
+            Which::Operation(name) => series.name == name,
         };
         self.series
             .iter()
