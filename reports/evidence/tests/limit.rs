@@ -214,7 +214,7 @@ fn blocks_pass_a_bursty_service_at_its_limit_seldom() {
     };
     for seconds in [300, 600] {
         assert!(
-            passes(seconds, 0.0102, blocks) < 0.08,
+            passes(seconds, 0.0102, blocks) < 0.06,
             "blocks at the limit, {seconds} s"
         );
     }

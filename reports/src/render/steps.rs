@@ -10,7 +10,9 @@ const MOST: u64 = 240;
 pub struct Step {
     /// Seconds since the timeline's start.
     pub from: f64,
-    /// Seconds: the last step may be shorter than the others.
+    /// Seconds of it in which operations could be due: none after the end of the timeline.
+    pub open: f64,
+    /// Seconds of it until everything had ended; a second at least, so that a few late answers are no high rate.
     pub length: f64,
     /// Operations due in it, those of them that were sent, and those that were sent and failed.
     pub asked: u64,
@@ -25,13 +27,14 @@ pub struct Step {
 }
 
 impl Step {
-    /// So many in this step, as a rate.
-    pub fn per_second(&self, number: f64) -> f64 {
-        if self.length > 0.0 {
-            number / self.length
-        } else {
-            0.0
-        }
+    /// So many that were due in this step, as a rate.
+    pub fn due_rate(&self, number: u64) -> Option<f64> {
+        (self.open > 0.0).then(|| number as f64 / self.open)
+    }
+
+    /// Operations that ended ok in this step, as a rate.
+    pub fn completed_rate(&self) -> Option<f64> {
+        (self.length > 0.0).then(|| self.completed / self.length)
     }
 }
 
@@ -47,18 +50,31 @@ impl Steps {
         let bucket = u64::try_from(recording.plan.bucket.as_nanos())
             .unwrap_or(u64::MAX)
             .max(1);
-        let end = end(recording, zero, bucket);
+        let open = open(recording, zero, bucket);
+        let end = open.max(done(recording, zero));
         // Whole buckets, and at least a second, since the latency log has no finer intervals.
         let least = 1_000_000_000_u64.max(bucket).div_ceil(bucket) * bucket;
         let width = least * (end / least).max(1).div_ceil(MOST);
-        let step = |index: u64| Step {
-            from: (index * width) as f64 / 1e9,
-            length: (end - index * width).min(width) as f64 / 1e9,
-            ..Step::default()
+        let step = |index: u64| {
+            let from = index * width;
+            let seconds = |until: u64| until.saturating_sub(from).min(width) as f64 / 1e9;
+            Step {
+                from: from as f64 / 1e9,
+                open: seconds(open),
+                length: seconds(end).max(1.0),
+                ..Step::default()
+            }
         };
         let mut steps: Vec<Step> = (0..end.div_ceil(width)).map(step).collect();
         count_due(recording, bucket, width, &mut steps);
         count_done(recording, zero, width, &mut steps);
+        // The log's last interval may reach a moment beyond the end, with nothing in it.
+        while steps
+            .last()
+            .is_some_and(|last| last.open == 0.0 && last.completed < 0.5)
+        {
+            steps.pop();
+        }
         Steps {
             width: width as f64 / 1e9,
             steps,
@@ -73,10 +89,12 @@ impl Steps {
             match value(step) {
                 Some(value) if open => {
                     if let Some(run) = runs.last_mut() {
-                        run.push((step.from + step.length / 2.0, value));
+                        run.push((step.from + self.width.min(step.length) / 2.0, value));
                     }
                 }
-                Some(value) => runs.push(vec![(step.from + step.length / 2.0, value)]),
+                Some(value) => {
+                    runs.push(vec![(step.from + self.width.min(step.length) / 2.0, value)])
+                }
                 None => {}
             }
             open = value(step).is_some();
@@ -87,30 +105,31 @@ impl Steps {
     pub fn end(&self) -> f64 {
         self.steps
             .last()
-            .map_or(1.0, |last| last.from + last.length)
+            .map_or(1.0, |last| last.from + self.width.min(last.length))
     }
 }
 
-/// The end of the last thing that happened, in nanoseconds since the timeline's start.
-fn end(recording: &Recording, zero: u64, bucket: u64) -> u64 {
-    let due = recording
+/// Until when operations were due, in nanoseconds since the timeline's start.
+fn open(recording: &Recording, zero: u64, bucket: u64) -> u64 {
+    let planned = u64::try_from(recording.plan.length().as_nanos()).unwrap_or(u64::MAX);
+    let cut = recording
+        .ended_early()
+        .map_or(u64::MAX, |(at, _, _)| at.saturating_sub(zero));
+    // Later steps of flows may be due after the end, and a killed run has no end.
+    let last = recording
         .buckets
         .iter()
-        .map(|line| (line.bucket + 1) * bucket)
+        .map(|line| line.bucket * bucket + 1)
         .max()
         .unwrap_or(0);
-    let done = recording
-        .latency
-        .intervals
-        .iter()
-        .map(|interval| (interval.start + interval.length).saturating_sub(zero))
-        .max()
-        .unwrap_or(0);
-    let ran = match recording.ended_early() {
-        Some((at, _, _)) => at.saturating_sub(zero),
-        None => u64::try_from(recording.plan.length().as_nanos()).unwrap_or(u64::MAX),
-    };
-    due.max(done).max(ran)
+    planned.min(cut).max(last)
+}
+
+/// The end of the last interval in which operations ended.
+fn done(recording: &Recording, zero: u64) -> u64 {
+    let intervals = recording.latency.intervals.iter();
+    let ends = intervals.map(|interval| (interval.start + interval.length).saturating_sub(zero));
+    ends.max().unwrap_or(0)
 }
 
 fn count_due(recording: &Recording, bucket: u64, width: u64, steps: &mut [Step]) {

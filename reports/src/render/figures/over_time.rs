@@ -5,25 +5,27 @@ use crate::numbers::{count, duration, milliseconds, significant};
 use crate::render::chart::{Axis, Chart, Ink, Stroke};
 use crate::render::steps::Step;
 
-type Of = fn(&Step) -> f64;
+type Of = fn(&Step) -> Option<f64>;
 
 /// What is drawn of each step, as a rate.
 const RATES: [(&str, Ink, Stroke, Of); 4] = [
-    ("asked", Ink::Grey, Stroke::Dashed, |step| step.asked as f64),
-    ("sent", Ink::Green, Stroke::Dotted, |step| step.sent as f64),
-    ("completed", Ink::Blue, Stroke::Solid, |step| step.completed),
+    ("asked", Ink::Grey, Stroke::Dashed, |step| {
+        step.due_rate(step.asked)
+    }),
+    ("sent", Ink::Green, Stroke::Dotted, |step| {
+        step.due_rate(step.sent)
+    }),
+    ("completed", Ink::Blue, Stroke::Solid, Step::completed_rate),
     ("failed", Ink::Vermillion, Stroke::Solid, |step| {
-        step.failed as f64
+        step.due_rate(step.failed)
     }),
 ];
 
 /// Asked, sent, completed and failed operations a second.
 pub fn throughput(data: &Data<'_>) -> Figure {
-    let rates = |step: &Step| RATES.map(|(_, _, _, of)| step.per_second(of(step)));
+    let rates = |step: &Step| RATES.map(|(_, _, _, of)| of(step));
     let load = &data.result.load;
-    let lines = RATES.map(|(name, ink, stroke, of)| {
-        data.line(name, ink, stroke, |step| Some(step.per_second(of(step))))
-    });
+    let lines = RATES.map(|(name, ink, stroke, of)| data.line(name, ink, stroke, of));
     let chart = Chart {
         id: "throughput",
         title: "Throughput".to_owned(),
@@ -34,14 +36,15 @@ pub fn throughput(data: &Data<'_>) -> Figure {
             count(load.completed)
         ),
         x: data.time(),
-        y: Axis::linear(data.steps.steps.iter().flat_map(rates)),
+        y: Axis::linear(data.steps.steps.iter().flat_map(rates).flatten()),
         bands: data.bands(),
         lines: lines.into(),
         rules: Vec::new(),
         marks: Vec::new(),
     };
     let rows = data.steps.steps.iter().map(|step| {
-        let rates = rates(step).map(|rate| significant(rate, 4));
+        let rates =
+            rates(step).map(|rate| rate.map_or("-".to_owned(), |rate| significant(rate, 4)));
         std::iter::once(significant(step.from, 6))
             .chain(rates)
             .collect()

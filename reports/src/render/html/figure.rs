@@ -46,7 +46,7 @@ fn data(table: &Table) -> Markup {
             @if table.rows.is_empty() {
                 p { "Nothing was recorded." }
             } @else {
-                div .scroll { table .data {
+                div .scroll tabindex="0" { table .data {
                     thead { tr { @for name in &table.head { th scope="col" .number { (name) } } } }
                     tbody { @for row in &table.rows { tr { @for cell in row { td .number { (cell) } } } } }
                 } }

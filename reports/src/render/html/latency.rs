@@ -12,7 +12,7 @@ pub fn times(result: &ResultDocument) -> Markup {
             h2 id="times" { "Times" }
             p .note { "Milliseconds, of the measured phases. Response counts from the time an operation was due, service from its \
                 first byte sent. A cell with > lies among misses and is not below that value." }
-            div .scroll { table .times {
+            div .scroll tabindex="0" { table .times {
                 thead { tr {
                     th scope="col" { "Operation" } th scope="col" { "Of" } th scope="col" .number { "n" } th scope="col" .number { "Misses" }
                     @for name in ["Mean", "p50", "p90", "p95", "p99", "p99.9", "Max"] { th scope="col" .number { (name) } }

@@ -54,10 +54,10 @@ pub fn outcomes(recording: &Recording, result: &ResultDocument) -> Markup {
             @if result.load.intended == 0 {
                 p { "No operation was due." }
             } @else {
-                div .scroll { table {
+                div .scroll tabindex="0" { table {
                     thead { tr {
                         th scope="col" { "Operation" } th scope="col" { "Outcome" } th scope="col" .number { "Count" }
-                        th scope="col" .number { "Share" } th scope="col" { "What it means" }
+                        th scope="col" .number { "Share" }
                     } }
                     @for (name, outcomes) in rows { (of_series(name, outcomes)) }
                     (total(result))
@@ -74,10 +74,12 @@ fn of_series(name: &str, outcomes: &BTreeMap<Outcome, u64>) -> Markup {
             @for (index, (outcome, number)) in outcomes.iter().enumerate() {
                 tr {
                     @if index == 0 { th scope="rowgroup" rowspan=(outcomes.len()) { (name) } }
-                    td { span class=(if outcome.is_ok() { "outcome" } else { "outcome bad" }) { (outcome) } }
+                    td {
+                        span class=(if outcome.is_ok() { "outcome" } else { "outcome bad" }) { (outcome) }
+                        div .small { (of_outcome(*outcome)) }
+                    }
                     td .number { (count(*number)) }
                     td .number { (share(*number as f64 / due.max(1) as f64)) }
-                    td .why { (of_outcome(*outcome)) }
                 }
             }
         }
@@ -87,8 +89,9 @@ fn of_series(name: &str, outcomes: &BTreeMap<Outcome, u64>) -> Markup {
 fn total(result: &ResultDocument) -> Markup {
     html! {
         tbody { tr .total {
-            th scope="row" { "all" } td { "due" } td .number { (count(result.load.intended)) } td .number { "100 %" }
-            td .why { "the sum of all outcomes: each operation that was due has exactly one" }
+            th scope="row" { "all" }
+            td { "due" div .small { "the sum of all outcomes: each operation that was due has exactly one" } }
+            td .number { (count(result.load.intended)) } td .number { "100 %" }
         } }
     }
 }
@@ -100,7 +103,7 @@ pub fn phases(recording: &Recording, result: &ResultDocument) -> Markup {
     html! {
         section aria-labelledby="phases" {
             h2 id="phases" { "Phases" }
-            div .scroll { table {
+            div .scroll tabindex="0" { table {
                 thead { tr {
                     th scope="col" { "Phase" } th scope="col" .number { "From" } th scope="col" .number { "To" }
                     th scope="col" { "Measured" } th scope="col" .number { "Due" } th scope="col" .number { "Ok" }

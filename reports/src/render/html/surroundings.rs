@@ -34,7 +34,7 @@ fn sessions(recording: &Recording) -> Markup {
             @match recording.totals() {
                 None => p { "The recording has no end, so that there are no sums." }
                 Some(totals) => {
-                    div .scroll { table {
+                    div .scroll tabindex="0" { table {
                         thead { tr { @for name in ["Sessions opened", "Could not open", "Lost", "Opened again", "Deleted", "Dropped", "Leaked"] {
                             th scope="col" .number { (name) }
                         } } }
@@ -86,7 +86,7 @@ fn probes(recording: &Recording) -> Markup {
         section aria-labelledby="probes" {
             h2 id="probes" { "Probes" }
             p .note { "What the target said of itself, over the whole run." }
-            div .scroll { table {
+            div .scroll tabindex="0" { table {
                 thead { tr {
                     th scope="col" { "Series" } th scope="col" .number { "Samples" } th scope="col" .number { "Lowest" }
                     th scope="col" .number { "Mean" } th scope="col" .number { "Highest" }
@@ -113,7 +113,7 @@ fn events(recording: &Recording) -> Markup {
         section aria-labelledby="events" {
             h2 id="events" { "Events" }
             p .note { "Times count from the timeline's start; what came before has a minus." }
-            div .scroll { table .data {
+            div .scroll tabindex="0" { table .data {
                 thead { tr { th scope="col" .number { "At" } th scope="col" { "What" } } }
                 tbody { @for (at, what) in told.iter().take(MOST) {
                     tr { td .number { (instant(*at, zero)) } td .why { (what) } }

@@ -71,7 +71,7 @@ pub fn checks(result: &ResultDocument) -> Markup {
                 p { "The scenario has no objective, so nothing was judged." }
             } @else {
                 @if result.run.strict { p .note { "Judged strictly: the point rule was not allowed to decide." } }
-                div .scroll { table .checks {
+                div .scroll tabindex="0" { table .checks {
                     thead { tr {
                         th scope="col" { "Verdict" } th scope="col" { "Check" } th scope="col" .number { "Measured" }
                         th scope="col" .number { "Target" } th scope="col" .number { "Bounds" }
