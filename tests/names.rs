@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread;
 
 use crate::fault_server::FaultServer;
-use crate::program::{Folder, Running, command};
+use crate::program::{Folder, start};
 
 /// A name server with one name, whose address can be changed. Answers live for a second.
 struct Names {
@@ -140,14 +140,7 @@ fn a_name_that_moves_is_followed_and_what_stays_behind_is_told() {
         names.address
     );
     let folder = Folder::new();
-    let path = folder.file("scenario.yaml", &scenario);
-    let out = folder.run();
-    let mut running = Running::start(command(&[
-        "run",
-        path.to_str().expect("a path"),
-        "--out",
-        out.to_str().expect("a path"),
-    ]));
+    let mut running = start(&folder, &scenario);
     running.wait_for("/s ok");
     assert_eq!(
         new.load(Ordering::Relaxed),

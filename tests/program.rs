@@ -108,6 +108,19 @@ pub struct Running {
     pub said: String,
 }
 
+/// Starts a scenario text into the folder's run.
+pub fn start(folder: &Folder, scenario: &str) -> Running {
+    let path = folder.file("scenario.yaml", scenario);
+    let out = folder.run();
+    let path = path.to_str().expect("a path");
+    Running::start(command(&[
+        "run",
+        path,
+        "--out",
+        out.to_str().expect("a path"),
+    ]))
+}
+
 impl Running {
     pub fn start(mut command: Command) -> Running {
         let mut child = command

@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt as _;
 
 use rustix::process::Signal;
 
-use crate::program::{Folder, Running, command, firedrill, is_alive, run, send, site_pids};
+use crate::program::{Folder, firedrill, is_alive, run, send, site_pids, start};
 
 /// A small site, a short load; `steady` is what is judged.
 fn scenario(rate: &str, steady: &str) -> String {
@@ -117,14 +117,7 @@ fn the_number_of_threads_changes_no_due_time() {
 #[test]
 fn an_interrupt_ends_early_with_a_report_and_a_second_one_does_not_skip_it() {
     let folder = Folder::new();
-    let path = folder.file("scenario.yaml", &scenario("200/s", "60s"));
-    let out = folder.run();
-    let mut running = Running::start(command(&[
-        "run",
-        path.to_str().expect("a path"),
-        "--out",
-        out.to_str().expect("a path"),
-    ]));
+    let mut running = start(&folder, &scenario("200/s", "60s"));
     running.wait_for("/s ok");
     running.signal(Signal::INT);
     running.wait_for("ending early");
@@ -142,14 +135,7 @@ fn an_interrupt_ends_early_with_a_report_and_a_second_one_does_not_skip_it() {
 #[test]
 fn no_child_survives_a_kill_of_the_program() {
     let folder = Folder::new();
-    let path = folder.file("scenario.yaml", &scenario("200/s", "60s"));
-    let out = folder.run();
-    let mut running = Running::start(command(&[
-        "run",
-        path.to_str().expect("a path"),
-        "--out",
-        out.to_str().expect("a path"),
-    ]));
+    let mut running = start(&folder, &scenario("200/s", "60s"));
     running.wait_for("/s ok");
     let pids = site_pids(&folder);
     assert!(
@@ -189,14 +175,7 @@ fn a_stalled_target_is_judged_and_a_stalled_generator_is_not() {
     // The sites are processes of the program, so that both can be stopped from outside.
     for (stop_target, expected) in [(true, [0, 1].as_slice()), (false, [4].as_slice())] {
         let folder = Folder::new();
-        let path = folder.file("scenario.yaml", &scenario("300/s", "12s"));
-        let out = folder.run();
-        let mut running = Running::start(command(&[
-            "run",
-            path.to_str().expect("a path"),
-            "--out",
-            out.to_str().expect("a path"),
-        ]));
+        let mut running = start(&folder, &scenario("300/s", "12s"));
         running.wait_for("/s ok");
         let front = folder
             .events()

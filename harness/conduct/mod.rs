@@ -9,7 +9,9 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use firedrill_reports::recording::{EarlyEnd, Event, Measure, Sample, Totals, series};
+use firedrill_reports::recording::{
+    EarlyEnd, Event, Measure, Sample, Totals, empty_histogram, series,
+};
 use firedrill_scenarios::Plan;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -19,7 +21,7 @@ use self::timeline::{Command, Happening, Timeline};
 use crate::clock::{Clock, Nanos};
 use crate::load::engine::{Engine, Progress, Second, describe_failures};
 use crate::load::report::{Openings, ThreadTotals};
-use crate::load::tally::{Layout, empty_histogram};
+use crate::load::tally::Layout;
 use crate::load::worker::Job;
 use crate::observe::machine::{self, Machine};
 use crate::observe::probes::{self, Source};

@@ -5,9 +5,7 @@
 
 use std::collections::VecDeque;
 
-use firedrill_reports::recording::{
-    Group, HISTOGRAM_DIGITS, HISTOGRAM_HIGHEST_NS, HISTOGRAM_LOWEST_NS, Measure, Tag,
-};
+use firedrill_reports::recording::{Group, Measure, Tag, empty_histogram};
 use firedrill_scenarios::Outcome;
 use hdrhistogram::Histogram;
 
@@ -178,13 +176,6 @@ impl Histograms {
 
 fn phase_number(phase: Option<usize>) -> usize {
     phase.map_or(0, |phase| phase + 1)
-}
-
-/// A histogram with the recording's bounds.
-pub fn empty_histogram() -> Histogram<u32> {
-    Histogram::new_with_bounds(HISTOGRAM_LOWEST_NS, HISTOGRAM_HIGHEST_NS, HISTOGRAM_DIGITS).expect(
-        "the bounds are constants that the crate accepts: 1 <= low, 2 * low <= high, digits <= 5",
-    )
 }
 
 /// Exact counts of one series in one bucket.

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 
-use firedrill_reports::recording::{Group, Measure};
+use firedrill_reports::recording::{Group, Measure, empty_histogram};
 use firedrill_scenarios::Outcome;
 use hdrhistogram::Histogram;
 
 use crate::clock::Nanos;
 use crate::load::engine::Second;
-use crate::load::tally::{Histograms, Layout, empty_histogram};
+use crate::load::tally::{Histograms, Layout};
 
 const SECOND: Nanos = 1_000_000_000;
 /// Seconds between lines where there is no terminal.
