@@ -63,7 +63,10 @@ impl Watch {
             Subject::Errors { operation, .. } | Subject::Throughput { operation, .. } => {
                 (operation, false)
             }
-            Subject::Metric { .. } => return Share::default(),
+            Subject::Metric { .. }
+            | Subject::Rto { .. }
+            | Subject::Rpo { .. }
+            | Subject::Data { .. } => return Share::default(),
         };
         let mut sum = Share::default();
         for (series, cell) in self.series.iter().zip(cells) {
@@ -97,7 +100,10 @@ impl Watch {
                 Some(ErrorClass::One(one)) => counted(&|outcome| outcome == *one),
             },
             Subject::Throughput { .. } => counted(&|outcome| !outcome.is_ok()),
-            Subject::Metric { .. } => 0,
+            Subject::Metric { .. }
+            | Subject::Rto { .. }
+            | Subject::Rpo { .. }
+            | Subject::Data { .. } => 0,
         };
         Share { bad, of }
     }
@@ -113,7 +119,10 @@ impl Watch {
             Subject::Throughput { at_least, .. } => {
                 return self.is_too_slow(objective, buckets, at_least.0);
             }
-            Subject::Metric { .. } => return false,
+            Subject::Metric { .. }
+            | Subject::Rto { .. }
+            | Subject::Rpo { .. }
+            | Subject::Data { .. } => return false,
         };
         match objective.over {
             Over::Window(length) => hopeless_window(buckets, self.plan.bucket, length, limit),

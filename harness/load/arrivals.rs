@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use firedrill_scenarios::outcome::NotSent;
 use firedrill_scenarios::plan::{Drive, Flow, Lifetime, Think};
-use firedrill_scenarios::template::Values;
+use firedrill_scenarios::template::{Values, WriteKey};
 use firedrill_scenarios::{Outcome, plan};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -238,6 +238,8 @@ impl Worker {
             cells,
             columns,
             saved: &operation.saved,
+            write: WriteKey::default(),
+            cursor: "",
         };
         template.render(
             &values,

@@ -119,6 +119,10 @@ impl Scope<'_> {
             Subject::Metric { series, below, of } => {
                 metric::check(self, series, *below, of.as_ref())
             }
+            Subject::Rto { .. } | Subject::Rpo { .. } | Subject::Data { .. } => Check {
+                reason: "nothing of this was recorded".to_owned(),
+                ..self.blank(String::new())
+            },
         }
     }
 

@@ -18,6 +18,7 @@
 //! - `manifest`: sealing a folder, and seeing what was changed since
 
 mod bucket;
+mod drill;
 mod event;
 mod latency;
 mod manifest;
@@ -27,6 +28,10 @@ mod tag;
 mod write;
 
 pub use bucket::Bucket;
+pub use drill::{
+    DataCounts, FaultStage, JournalEntry, JournalLine, LedgerLine, Mark, ReadBackStage,
+    RecoveryPoint, StepStage,
+};
 pub use event::{EarlyEnd, Environment, Event, Mode, SessionTotals, Started, Timed, Totals};
 pub use latency::{Interval, LatencyLog};
 pub use manifest::{Files, Folder, MANIFEST, Manifest, Memory};

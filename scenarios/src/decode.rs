@@ -26,7 +26,7 @@ pub(crate) mod timeline;
 use std::time::Duration;
 
 use crate::grammar::SCENARIO;
-use crate::plan::Plan;
+use crate::plan::{Drill, Plan};
 use crate::provenance::Notes;
 use crate::sources::Sources;
 use crate::text::diagnostic::Diagnostics;
@@ -121,6 +121,7 @@ pub(crate) fn scenario(reader: &Reader<'_>, tree: &Item) -> Option<Plan> {
         timeline,
         probes,
         objectives,
+        drill: Drill::default(),
         bucket,
         notes: Notes::default(),
     };

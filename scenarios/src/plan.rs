@@ -5,6 +5,7 @@
 //! Maps of the file are vectors here, in the order of the file. Durations are `std::time::Duration`,
 //! rates operations a second, shares between 0 and 1, sizes bytes.
 
+mod drill;
 mod expected;
 mod load;
 mod objective;
@@ -14,17 +15,25 @@ mod target;
 use std::time::Duration;
 
 use crate::provenance::Notes;
+pub use drill::{
+    Act, Action, BackupChoice, BackupPlace, BlastRadius, Blocked, Command, Corruption, Drill,
+    Fault, FaultKind, Ledger, Link, LinkShape, NodeChoice, Pick, Recovery, RecoveryStep, Start,
+    Victims, When,
+};
 pub use load::{
     Arrivals, Drive, Flow, Lifetime, Load, Rate, Rows, SessionEnd, Sessions, Shape, Spacing, Step,
     Think,
 };
 pub use objective::{
-    ErrorClass, MetricBase, Objective, Over, Probe, ProbeAt, ProbeFormat, Subject,
+    DataCounter, ErrorClass, MetricBase, Objective, Over, Probe, ProbeAt, ProbeFormat, Source,
+    Subject,
 };
-pub use operation::{Check, Comparison, Condition, Expectation, Operation, Pointer, Save};
+pub use operation::{
+    Check, Comparison, Condition, Expectation, LedgerUse, Operation, Pointer, Save,
+};
 pub use target::{
-    Behaviour, Embedded, Endpoint, HeaderValue, Profile, ProtocolVersion, Secret, ServiceTime,
-    Site, Target, TlsOptions, Url,
+    Backups, Behaviour, Director, Embedded, Endpoint, HeaderValue, Identity, Profile,
+    ProtocolVersion, Replication, Secret, ServiceTime, Site, Target, TlsOptions, Url,
 };
 
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +52,8 @@ pub struct Plan {
     pub timeline: Vec<Phase>,
     pub probes: Vec<Probe>,
     pub objectives: Vec<Objective>,
+    /// What is broken and repaired meanwhile; without actions for a benchmark.
+    pub drill: Drill,
     /// Width of a bucket of `buckets.csv`. Default 1 s.
     pub bucket: Duration,
     /// Where the values came from, and warnings. Takes no part in comparisons.
@@ -52,11 +63,23 @@ pub struct Plan {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Phase {
     pub name: String,
+    /// At most, where `until` is given.
     pub length: Duration,
+    /// What ends the phase before its length is over.
+    pub until: Option<Until>,
     /// False for warm-up and the like: counted and shown, never judged unless an objective names it.
     pub measured: bool,
     /// For each load, by index: the phase's own arrivals in place of the load's.
     pub arrivals: Vec<Option<Arrivals>>,
+}
+
+/// What a phase waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// A good window after every fault that was injected, with the phase's actions done.
+    Recovered,
+    /// The phase's actions have been done: steps finished, read-backs over, faults that are held healed.
+    Done,
 }
 
 /// One line of the outcome table: what is counted apart.
@@ -105,11 +128,17 @@ impl Plan {
             .iter()
             .filter_map(|objective| match &objective.subject {
                 Subject::Latency { below, .. } => Some(*below),
-                Subject::Errors { .. } | Subject::Throughput { .. } | Subject::Metric { .. } => {
-                    None
-                }
+                Subject::Errors { .. }
+                | Subject::Throughput { .. }
+                | Subject::Metric { .. }
+                | Subject::Rto { .. }
+                | Subject::Rpo { .. }
+                | Subject::Data { .. } => None,
             })
             .collect();
+        if !self.drill.actions.is_empty() {
+            limits.push(self.drill.recovery.below);
+        }
         limits.sort_unstable();
         limits.dedup();
         limits

@@ -113,7 +113,7 @@ fn flag(flag: bool) -> Yaml {
 fn target(target: &Target, own: &Profile) -> Yaml {
     let profile = profile(own);
     match target {
-        Target::Embedded(Embedded { sites, tls }) => {
+        Target::Embedded(Embedded { sites, tls, .. }) => {
             let sites = sites
                 .iter()
                 .map(|each| (each.name.clone(), site(each)))

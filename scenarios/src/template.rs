@@ -56,6 +56,14 @@ pub enum Source {
     Csv { column: usize },
     /// A value saved by an earlier step of the flow.
     Saved { slot: usize },
+    /// Who writes: the same for all writes of a stripe.
+    LedgerClient,
+    /// Number of this write among those of its client, from 1.
+    LedgerSequence,
+    /// [`ledger_value`] of the two.
+    LedgerValue,
+    /// Where a page of a scan begins.
+    Cursor,
 }
 
 /// What a check compares with.
@@ -91,6 +99,31 @@ pub struct Values<'a> {
     pub columns: usize,
     /// JSON texts saved by earlier steps; an empty one renders as `null`.
     pub saved: &'a [Vec<u8>],
+    /// Of an operation that writes to the ledger.
+    pub write: WriteKey<'a>,
+    /// Of a page of a scan.
+    pub cursor: &'a str,
+}
+
+/// The key of a write: new for each of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WriteKey<'a> {
+    pub client: &'a str,
+    pub sequence: u64,
+}
+
+/// What the write with this key holds, so that a value that was changed is seen without keeping what was sent:
+/// FNV-1a over the client's name, then the finaliser of SplitMix64 over its sum with the sequence.
+pub fn ledger_value(client: &str, sequence: u64) -> u64 {
+    let name = client
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+    let mut mixed = name.wrapping_add(sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 impl Template {
@@ -171,14 +204,30 @@ impl Source {
                     None => escape_bytes(json, out),
                 }
             }
+            Source::LedgerClient => escape(values.write.client, out),
+            Source::LedgerSequence => write_text(out, format_args!("{}", values.write.sequence)),
+            Source::LedgerValue => {
+                let value = ledger_value(values.write.client, values.write.sequence);
+                write_text(out, format_args!("{value:016x}"));
+            }
+            Source::Cursor => escape(values.cursor, out),
         }
     }
 
     /// The value as a whole JSON value.
     fn write_whole<R: Rng + ?Sized>(&self, values: &Values<'_>, random: &mut R, out: &mut Vec<u8>) {
         let bare = match self {
-            Source::Seq | Source::Session | Source::Int { .. } | Source::Zipf { .. } => true,
-            Source::Unique | Source::Pick(_) | Source::Pad(_) => false,
+            Source::Seq
+            | Source::Session
+            | Source::Int { .. }
+            | Source::Zipf { .. }
+            | Source::LedgerSequence => true,
+            Source::Unique
+            | Source::Pick(_)
+            | Source::Pad(_)
+            | Source::LedgerClient
+            | Source::LedgerValue => false,
+            Source::Cursor => is_json_number(values.cursor),
             Source::Csv { column } => is_json_number(values.cell(*column)),
             Source::Saved { slot } => {
                 out.extend_from_slice(values.saved_text(*slot));

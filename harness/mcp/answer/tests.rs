@@ -13,6 +13,7 @@ fn operation(expect: Expectation, checks: Vec<Check>) -> Operation {
         max_answer: 1 << 20,
         expect,
         checks,
+        ledger: None,
         saves: Vec::new(),
     }
 }

@@ -133,7 +133,11 @@ fn question<'a>(scope: &'a Scope<'_>) -> Option<Question<'a>> {
             which: operation.as_deref().map_or(Which::Every, Which::Operation),
             kind: Kind::Failed(class.as_ref()),
         }),
-        Subject::Throughput { .. } | Subject::Metric { .. } => None,
+        Subject::Throughput { .. }
+        | Subject::Metric { .. }
+        | Subject::Rto { .. }
+        | Subject::Rpo { .. }
+        | Subject::Data { .. } => None,
     }
 }
 

@@ -45,7 +45,11 @@ pub fn about(scope: &Scope<'_>, limit: Limit) -> String {
                 of(operation.as_deref())
             )
         }
-        Subject::Throughput { .. } | Subject::Metric { .. } => String::new(),
+        Subject::Throughput { .. }
+        | Subject::Metric { .. }
+        | Subject::Rto { .. }
+        | Subject::Rpo { .. }
+        | Subject::Data { .. } => String::new(),
     };
     placed(scope, &what)
 }
@@ -139,7 +143,10 @@ fn seen(scope: &Scope<'_>, finding: &Finding, window: Option<Span>) -> String {
         } => format!("ended in {}", class_name(class)),
         Subject::Errors { class: None, .. }
         | Subject::Throughput { .. }
-        | Subject::Metric { .. } => "did not end ok".to_owned(),
+        | Subject::Metric { .. }
+        | Subject::Rto { .. }
+        | Subject::Rpo { .. }
+        | Subject::Data { .. } => "did not end ok".to_owned(),
     };
     let place = window.map_or(String::new(), |window| format!(" {}", at(scope, window)));
     format!(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::drill::{FaultStage, Mark, ReadBackStage, StepStage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +65,48 @@ pub enum Event {
     /// Something that a reader of the report should know.
     Warning {
         text: String,
+    },
+    /// A fault of the plan. `id` is the action's, with `#2` and so on for its repetitions.
+    Fault {
+        id: String,
+        fault: String,
+        /// What it is done to, by name.
+        on: String,
+        #[serde(flatten)]
+        stage: FaultStage,
+    },
+    /// A recovery step of the plan.
+    Step {
+        id: String,
+        step: String,
+        on: String,
+        #[serde(flatten)]
+        stage: StepStage,
+    },
+    /// Its instant is when it happened, on the machine's monotonic clock, not when it was read.
+    Mark {
+        mark: Mark,
+        /// The fault that it is about.
+        fault: Option<String>,
+        /// Who says so: `director`, `store`, `clients`, `firedrill`.
+        source: String,
+        detail: String,
+    },
+    ReadBack {
+        id: String,
+        site: String,
+        #[serde(flatten)]
+        stage: ReadBackStage,
+    },
+    /// Whether the target was steady before the first fault; without it no fault is injected.
+    Steady {
+        held: bool,
+        reason: String,
+    },
+    /// The run misbehaves on purpose, and this is how it shows.
+    Sabotage {
+        name: String,
+        shown: String,
     },
     /// All operations of the timeline have outcomes. The phases that had begun are over.
     LoadEnded,

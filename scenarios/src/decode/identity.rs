@@ -1,7 +1,7 @@
 //! The names of checks.
 
 use super::reader::Reader;
-use crate::plan::{ErrorClass, Objective, Plan, Subject};
+use crate::plan::{ErrorClass, Objective, Plan, Source, Subject};
 use crate::text::tree::Item;
 use crate::text::unit;
 
@@ -89,6 +89,16 @@ fn default_id(subject: &Subject) -> String {
         }
         Subject::Throughput { operation, .. } => with("throughput".to_owned(), operation),
         Subject::Metric { series, .. } => format!("metric-{series}"),
+        Subject::Rto { source, .. } => format!("rto{}", suffix(*source)),
+        Subject::Rpo { source, .. } => format!("rpo{}", suffix(*source)),
+        Subject::Data { counter, .. } => counter.as_str().to_owned(),
+    }
+}
+
+fn suffix(source: Source) -> &'static str {
+    match source {
+        Source::Procedure => "",
+        Source::Budget => "-budget",
     }
 }
 

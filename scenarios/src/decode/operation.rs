@@ -94,6 +94,7 @@ pub(crate) fn operation(
         saves: fields
             .get("save")
             .map_or_else(Vec::new, |item| saves(reader, item, scope.saved)),
+        ledger: None,
     };
     Some(Read {
         operation,

@@ -66,6 +66,7 @@ impl Profile {
             path: "/mcp".to_owned(),
             protocol: ProtocolVersion::V2025_11_25,
             methods: None,
+            identity: None,
             session_lost: vec![404],
         }
     }

@@ -25,7 +25,11 @@ fn too_few(reader: &Reader<'_>, plan: &Plan, objective: &Objective, item: &Item)
         Subject::Errors {
             below, operation, ..
         } => (*below, operation),
-        Subject::Throughput { .. } | Subject::Metric { .. } => return,
+        Subject::Throughput { .. }
+        | Subject::Metric { .. }
+        | Subject::Rto { .. }
+        | Subject::Rpo { .. }
+        | Subject::Data { .. } => return,
     };
     let needed = enough(limit);
     for index in &objective.phases {

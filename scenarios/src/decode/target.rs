@@ -55,6 +55,9 @@ pub(crate) fn target(reader: &Reader<'_>, item: Option<&Item>) -> (Target, Profi
     let embedded = Embedded {
         sites,
         tls: tls.unwrap_or(false),
+        replication: None,
+        director: None,
+        backups: None,
     };
     (
         Target::Embedded(embedded),
@@ -66,6 +69,9 @@ fn embedded_default() -> Embedded {
     Embedded {
         sites: vec![default_site("primary".to_owned())],
         tls: false,
+        replication: None,
+        director: None,
+        backups: None,
     }
 }
 
@@ -74,6 +80,8 @@ fn default_site(name: String) -> Site {
         name,
         nodes: 1,
         pods: 2,
+        disruption_budget: 1,
+        restart_delay: Duration::from_millis(500),
         behaviour: Behaviour::default(),
     }
 }

@@ -58,6 +58,7 @@ fn phase(reader: &Reader<'_>, item: &Item, loads: &Loads) -> Option<Phase> {
         name: name?,
         // A length that could not be read has been noted; the phase's name can still be referred to.
         length: length.unwrap_or(Duration::ZERO),
+        until: None,
         measured,
         arrivals,
     })

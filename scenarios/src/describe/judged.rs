@@ -131,5 +131,8 @@ fn subject_text(subject: &Subject) -> String {
         } => {
             format!("{series} below {} of {base}", share(*below))
         }
+        Subject::Rto { below, .. } => format!("recovery time below {}", duration(*below)),
+        Subject::Rpo { below, .. } => format!("recovery point below {}", duration(*below)),
+        Subject::Data { counter, at_most } => format!("{} at most {at_most}", counter.as_str()),
     }
 }

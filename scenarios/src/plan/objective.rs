@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Pointer, Rate, Url};
 use crate::outcome::Outcome;
 
@@ -68,6 +70,77 @@ pub enum Subject {
         below: f64,
         of: Option<MetricBase>,
     },
+    /// From the fault until service is back; `None` is every fault of the plan, of which the worst is judged.
+    Rto {
+        fault: Option<usize>,
+        below: Duration,
+        source: Source,
+    },
+    /// How much acknowledged work is gone, as time.
+    Rpo {
+        fault: Option<usize>,
+        below: Duration,
+        source: Source,
+    },
+    /// A counter of the ledger, over the whole run.
+    Data { counter: DataCounter, at_most: u64 },
+}
+
+/// Where a limit comes from: on a stand-in the procedure's is only rehearsed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The operating procedure.
+    Procedure,
+    /// The scenario's own, from what the design of the target implies.
+    Budget,
+}
+
+/// What a read-back counts; see "Recovery point" in the reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataCounter {
+    Lost,
+    Unexpected,
+    Duplicated,
+    Stale,
+    Reordered,
+    Holes,
+    SplitBrain,
+    LostAfterStop,
+    /// Read back with another value than was written.
+    Corrupt,
+    Unread,
+}
+
+impl DataCounter {
+    pub const ALL: [DataCounter; 10] = [
+        DataCounter::Lost,
+        DataCounter::Unexpected,
+        DataCounter::Duplicated,
+        DataCounter::Stale,
+        DataCounter::Reordered,
+        DataCounter::Holes,
+        DataCounter::SplitBrain,
+        DataCounter::LostAfterStop,
+        DataCounter::Corrupt,
+        DataCounter::Unread,
+    ];
+
+    /// The word in scenarios and results.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DataCounter::Lost => "lost",
+            DataCounter::Unexpected => "unexpected",
+            DataCounter::Duplicated => "duplicated",
+            DataCounter::Stale => "stale",
+            DataCounter::Reordered => "reordered",
+            DataCounter::Holes => "holes",
+            DataCounter::SplitBrain => "split_brain",
+            DataCounter::LostAfterStop => "lost_after_stop",
+            DataCounter::Corrupt => "corrupt",
+            DataCounter::Unread => "unread",
+        }
+    }
 }
 
 /// A whole class (`connect`) or one outcome (`http.503`).

@@ -20,6 +20,16 @@ pub struct Operation {
     pub checks: Vec<Check>,
     /// Values that later steps of the flow use as `{{saved.NAME}}`: slot i of the flow's memory is `saves[i].slot`.
     pub saves: Vec<Save>,
+    /// What the operation means to the ledger, if anything.
+    pub ledger: Option<LedgerUse>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LedgerUse {
+    /// Writes a record whose key is new. An ok outcome is its acknowledgement.
+    Write,
+    /// Reads a record that this stripe had acknowledged.
+    Read,
 }
 
 /// What the answer has to be before the checks are looked at.

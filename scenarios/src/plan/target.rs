@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "a plan has one target")]
 pub enum Target {
     Embedded(Embedded),
     Endpoint(Endpoint),
@@ -18,6 +17,42 @@ pub struct Embedded {
     pub sites: Vec<Site>,
     /// Front doors speak TLS with a certificate made for the run.
     pub tls: bool,
+    pub replication: Option<Replication>,
+    /// Watches the serving site from outside all sites, and moves clients to another.
+    pub director: Option<Director>,
+    pub backups: Option<Backups>,
+}
+
+/// The log of one site's store is shipped to another's, behind the acknowledgements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replication {
+    pub from: usize,
+    pub to: usize,
+    /// A record is not shipped before this time has passed since its acknowledgement.
+    pub lag: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Director {
+    /// Between health checks of the serving site.
+    pub probe: Duration,
+    /// A check that takes longer is a miss.
+    pub timeout: Duration,
+    /// Misses in a row that mean that the site is lost.
+    pub misses: u32,
+    /// For how long clients may keep an answer about the route; whole seconds.
+    pub route_ttl: Duration,
+    /// Moves clients by itself. False: it only detects, and `fail-over` is a step of the scenario.
+    pub automatic: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backups {
+    pub every: Duration,
+    /// From a backup's end until its copy off the site is complete.
+    pub off_site_delay: Duration,
+    /// Older ones are deleted.
+    pub keep: u32,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +61,10 @@ pub struct Site {
     pub nodes: u32,
     /// Pods of the whole site, spread over its nodes in turn.
     pub pods: u32,
+    /// Pods that may be missing at once for reasons that can wait: an eviction beyond it is refused.
+    pub disruption_budget: u32,
+    /// From the end of a process that should run until it is started again.
+    pub restart_delay: Duration,
     pub behaviour: Behaviour,
 }
 
@@ -120,8 +159,17 @@ pub struct Profile {
     pub protocol: ProtocolVersion,
     /// Methods that exist; `None` for a target that may have any.
     pub methods: Option<Vec<String>>,
+    /// Response headers that say who answered.
+    pub identity: Option<Identity>,
     /// Statuses that mean "this session is gone" on a request that carried a session id. Default: 404.
     pub session_lost: Vec<u16>,
+}
+
+/// Names of headers, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub site: String,
+    pub epoch: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -103,6 +103,11 @@ fn subject(subject: &Subject) -> Yaml {
                 ("of", of),
             ])
         }
+        Subject::Rto { below, .. } => Yaml::map([("rto", Some(duration(*below)))]),
+        Subject::Rpo { below, .. } => Yaml::map([("rpo", Some(duration(*below)))]),
+        Subject::Data { counter, at_most } => {
+            Yaml::map([(counter.as_str(), Some(super::count(*at_most)))])
+        }
     }
 }
 

@@ -204,6 +204,10 @@ pub(crate) fn expression(source: &Source, columns: &[String], saved: &[String]) 
         Source::Pad(bytes) => format!("pad({bytes})"),
         Source::Csv { column } => format!("csv.{}", name(columns, *column)),
         Source::Saved { slot } => format!("saved.{}", name(saved, *slot)),
+        Source::LedgerClient => "ledger.client".to_owned(),
+        Source::LedgerSequence => "ledger.sequence".to_owned(),
+        Source::LedgerValue => "ledger.value".to_owned(),
+        Source::Cursor => "cursor".to_owned(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use firedrill_scenarios::template::{Template, Values};
+use firedrill_scenarios::template::{Template, Values, WriteKey};
 use firedrill_scenarios::{Given, Plan};
 use proptest::prelude::*;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -36,6 +36,8 @@ fn values<'a>(cells: &'a [String], columns: usize, saved: &'a [Vec<u8>]) -> Valu
         cells,
         columns,
         saved,
+        write: WriteKey::default(),
+        cursor: "",
     }
 }
 

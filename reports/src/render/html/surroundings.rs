@@ -181,6 +181,12 @@ fn told(event: &Event) -> Option<String> {
         ),
         Event::EndedEarly { detail, .. } => format!("the run ended early: {detail}"),
         Event::Warning { text } => format!("warning: {text}"),
+        Event::Fault { .. }
+        | Event::Step { .. }
+        | Event::Mark { .. }
+        | Event::ReadBack { .. }
+        | Event::Steady { .. }
+        | Event::Sabotage { .. } => return None,
         Event::LoadEnded => "every operation has its outcome".to_owned(),
         Event::Ended { .. } => "the recording ended".to_owned(),
     })
