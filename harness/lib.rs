@@ -5,6 +5,8 @@ pub mod clock;
 pub mod commands;
 pub mod conduct;
 pub mod exit;
+pub mod fault;
+pub mod ledger;
 pub mod load;
 pub mod mcp;
 pub mod observe;

@@ -166,6 +166,7 @@ fn drive(
         threads,
         clock,
         dialect: Arc::new(Dialect::new(plan, &ready.surface)),
+        desk: None,
     };
     Ok(conduct(&job, ready, recorder)?)
 }

@@ -3,6 +3,7 @@
 //! Completions are taken before anything else, then signals, then what is watched; time comes last.
 
 pub mod abort;
+pub mod script;
 pub mod timeline;
 
 use std::io;
@@ -157,6 +158,8 @@ impl Conductor {
                 Command::Begin { zero } => {
                     self.engine.begin(zero, &self.timeline.segments());
                 }
+                Command::Recut => self.engine.recut(&self.timeline.segments()),
+                Command::Border { .. } => {}
                 Command::Record { at, event } => self.event(at, *event)?,
                 Command::StopLoad => self.engine.stop(),
                 Command::Done => {}

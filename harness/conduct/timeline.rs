@@ -10,6 +10,9 @@ use crate::load::schedule::Segment;
 
 /// Between the last session's opening and the timeline's zero: time for the order to reach every thread.
 const LEAD: Nanos = 200_000_000;
+/// Between the decision that a phase ends and its end: time for the new division to reach every thread before it
+/// matters.
+const NOTICE: Nanos = 200_000_000;
 
 /// What the shell saw.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +21,8 @@ pub enum Happening {
     Opened,
     /// Time has passed.
     Tick,
+    /// What the phase that is under way waited for has come.
+    Waited { phase: usize },
     /// The run is to end before its time.
     EndEarly { reason: EarlyEnd, detail: String },
     /// Every operation has its outcome.
@@ -29,6 +34,14 @@ pub enum Happening {
 pub enum Command {
     /// Give the threads the start of the timeline.
     Begin { zero: Nanos },
+    /// Tell the threads of the new division of the time to come.
+    Recut,
+    /// A phase begins or ends.
+    Border {
+        phase: usize,
+        begins: bool,
+        at: Nanos,
+    },
     /// Write an event with its instant.
     Record { at: Nanos, event: Box<Event> },
     /// No more arrivals.
@@ -52,10 +65,14 @@ struct Span {
     name: String,
     start: Nanos,
     end: Nanos,
+    /// It may end before its length is over.
+    waits: bool,
 }
 
 pub struct Timeline {
     spans: Vec<Span>,
+    /// Width of a bucket: a phase that ends early ends with one.
+    bucket: Nanos,
     state: State,
     zero: Nanos,
     /// The first border that has not been told: 2i is the start of phase i, 2i + 1 its end.
@@ -75,6 +92,7 @@ impl Timeline {
                     name: phase.name.clone(),
                     start,
                     end,
+                    waits: phase.until.is_some(),
                 };
                 start = end;
                 span
@@ -82,6 +100,7 @@ impl Timeline {
             .collect();
         Timeline {
             spans,
+            bucket: plan.bucket.as_nanos() as Nanos,
             state: State::Opening,
             zero: 0,
             next_border: 0,
@@ -151,6 +170,10 @@ impl Timeline {
                 commands.push(Command::Begin { zero: self.zero });
             }
             (State::Running, Happening::Tick) => self.pass_borders(now, &mut commands),
+            (State::Running, Happening::Waited { phase }) => {
+                self.pass_borders(now, &mut commands);
+                self.shorten(phase, now, &mut commands);
+            }
             (State::Running, Happening::EndEarly { reason, detail }) => {
                 self.pass_borders(now, &mut commands);
                 commands.push(Command::Record {
@@ -181,9 +204,18 @@ impl Timeline {
                 self.state = State::Done;
             }
             // A second interruption changes nothing, and what comes too late is not missed.
-            (State::Opening, Happening::Tick | Happening::LoadFinished)
+            (
+                State::Opening,
+                Happening::Tick | Happening::LoadFinished | Happening::Waited { .. },
+            )
             | (State::Running, Happening::Opened)
-            | (State::Stopping, Happening::Opened | Happening::Tick | Happening::EndEarly { .. })
+            | (
+                State::Stopping,
+                Happening::Opened
+                | Happening::Tick
+                | Happening::EndEarly { .. }
+                | Happening::Waited { .. },
+            )
             | (State::Done, _) => {}
         }
         commands
@@ -205,11 +237,36 @@ impl Timeline {
             if at > now {
                 return;
             }
+            let (phase, begins) = (self.next_border / 2, self.next_border % 2 == 0);
             self.next_border += 1;
             commands.push(Command::Record {
                 at,
                 event: Box::new(event),
             });
+            commands.push(Command::Border { phase, begins, at });
+        }
+    }
+
+    /// Lets a phase that waited end with the bucket that is under way, and moves what follows.
+    fn shorten(&mut self, phase: usize, now: Nanos, commands: &mut Vec<Command>) {
+        let under_way = self.next_border == 2 * phase + 1;
+        let Some(span) = self
+            .spans
+            .get_mut(phase)
+            .filter(|span| span.waits && under_way)
+        else {
+            return;
+        };
+        span.waits = false;
+        let end = (now + NOTICE - self.zero).next_multiple_of(self.bucket.max(1));
+        let earlier = span.end.saturating_sub(end);
+        span.end -= earlier;
+        for later in &mut self.spans[phase + 1..] {
+            later.start -= earlier;
+            later.end -= earlier;
+        }
+        if earlier > 0 {
+            commands.push(Command::Recut);
         }
     }
 
@@ -235,9 +292,15 @@ mod tests {
             name: name.to_owned(),
             start,
             end,
+            waits: name == "steady",
         };
         Timeline {
-            spans: vec![span("warm-up", 0, 50), span("steady", 50, 150)],
+            spans: vec![
+                span("warm-up", 0, 50),
+                span("steady", 50, 3 * NOTICE),
+                span("after", 3 * NOTICE, 4 * NOTICE),
+            ],
+            bucket: 1_000,
             state: State::Opening,
             zero: 0,
             next_border: 0,
@@ -265,7 +328,8 @@ mod tests {
             },
             other => format!("{other:?}"),
         };
-        commands.iter().map(name).collect()
+        let told = |command: &&Command| !matches!(command, Command::Border { .. });
+        commands.iter().filter(told).map(name).collect()
     }
 
     #[test]
@@ -281,7 +345,35 @@ mod tests {
         ];
         assert_eq!(names(&commands), expected);
         assert_eq!(timeline.phase_at(zero + 60), Some("steady"));
-        assert_eq!(timeline.next_wake(), Some(zero + 150));
+        assert_eq!(timeline.next_wake(), Some(zero + 3 * NOTICE));
+    }
+
+    #[test]
+    fn a_phase_that_waited_ends_with_its_bucket_and_the_next_ones_move() {
+        let (mut timeline, zero) = begun();
+        timeline.step(zero + 60, Happening::Tick);
+        let other = timeline.step(zero + 60, Happening::Waited { phase: 0 });
+        assert!(other.is_empty(), "warm-up waits for nothing");
+        let commands = timeline.step(zero + 70, Happening::Waited { phase: 1 });
+        assert_eq!(commands, [Command::Recut]);
+        let end = NOTICE + 1_000;
+        let borders: Vec<_> = timeline
+            .segments()
+            .iter()
+            .map(|s| (s.start, s.end))
+            .collect();
+        assert_eq!(borders, [(0, 50), (50, end), (end, end + NOTICE)]);
+        assert!(
+            timeline
+                .step(zero + 80, Happening::Waited { phase: 1 })
+                .is_empty()
+        );
+        let commands = timeline.step(zero + end, Happening::Tick);
+        let expected = [
+            format!("-steady@{}", zero + end),
+            format!("+after@{}", zero + end),
+        ];
+        assert_eq!(names(&commands), expected);
     }
 
     #[test]

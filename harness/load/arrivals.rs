@@ -4,18 +4,21 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use firedrill_scenarios::outcome::NotSent;
-use firedrill_scenarios::plan::{Drive, Flow, Lifetime, Think};
+use firedrill_scenarios::plan::{Arrivals, Drive, Flow, LedgerUse, Lifetime, Think};
 use firedrill_scenarios::template::{Values, WriteKey};
 use firedrill_scenarios::{Outcome, plan};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::agenda::Task;
-use super::operation::Stage;
-use super::schedule::{Purpose, StripeKey, StripeSchedule, exponential, unit};
+use super::operation::{Stage, WriteNumber};
+use super::schedule::{Purpose, Segment, StripeKey, StripeSchedule, exponential, unit};
 use super::sessions::Slot;
 use super::tally::Settled;
 use super::worker::{Course, Worker};
 use crate::clock::Nanos;
+use crate::ledger::Clients;
+use crate::ledger::entry::{Attempt, Fate, NOBODY};
+use crate::ledger::pen::Pen;
 
 /// After a flow that the server did not answer, a closed load's session waits at least this long:
 /// a target that refuses must not be hammered as fast as it refuses.
@@ -93,17 +96,7 @@ impl Worker {
             let Drive::Open(arrivals) = &load.drive else {
                 continue;
             };
-            for segment in self.segments.iter().rev() {
-                let phase = &plan.timeline[segment.phase];
-                let own = phase.arrivals.get(stripe.key.load).and_then(Option::as_ref);
-                let mut segment = segment.clone();
-                if own.is_some() {
-                    segment.zero = segment.start;
-                    segment.length = segment.end - segment.start;
-                }
-                let schedule = StripeSchedule::new(stripe.key, segment, own.unwrap_or(arrivals));
-                stripe.schedules.push(schedule);
-            }
+            stripe.schedules = schedules(&plan, stripe.key, arrivals, &self.segments);
             self.stripes.refill(index, zero);
         }
         for slot in 0..self.slots.len() {
@@ -114,6 +107,45 @@ impl Worker {
                 self.agenda.add(zero, Task::Cycle { slot });
             }
         }
+    }
+
+    /// Follows a new division of the time to come. The segment that is under way may only become shorter, so that
+    /// what is due before its end stays as it was; everything after it is computed anew.
+    pub fn recut(&mut self, segments: Vec<Segment>, now: Nanos) {
+        let Course::Running { zero } = self.course else {
+            return;
+        };
+        let plan = self.plan.clone();
+        self.segments = segments;
+        let since = now.saturating_sub(zero);
+        let current = self.segments.partition_point(|own| own.end <= since);
+        let end = self.segments.get(current).map_or(since, |own| own.end);
+        let waiting = std::mem::take(&mut self.stripes.heap);
+        let mut kept = vec![false; self.stripes.all.len()];
+        for Reverse((due, index)) in waiting {
+            if due - zero < end {
+                kept[index] = true;
+                self.stripes.heap.push(Reverse((due, index)));
+            }
+        }
+        for (index, kept) in kept.into_iter().enumerate() {
+            let stripe = &mut self.stripes.all[index];
+            let Drive::Open(arrivals) = &plan.loads[stripe.key.load].drive else {
+                continue;
+            };
+            let under_way = stripe.schedules.pop();
+            let after = self.segments.get(current + 1..).unwrap_or_default();
+            stripe.schedules = schedules(&plan, stripe.key, arrivals, after);
+            let phase = self.segments.get(current).map(|own| own.phase);
+            if let Some(mut own) = under_way.filter(|own| Some(own.phase()) == phase) {
+                own.cut(end);
+                stripe.schedules.push(own);
+            }
+            if !kept {
+                self.stripes.refill(index, zero);
+            }
+        }
+        self.pacer.arm(now);
     }
 
     /// Starts a flow for every arrival that is due.
@@ -202,6 +234,11 @@ impl Worker {
         operation.sent = None;
         operation.head = None;
         operation.stage = Stage::Waiting;
+        operation.by = None;
+        operation.write = definition.ledger.and_then(|used| match used {
+            LedgerUse::Write => number_write(&mut self.pen, self.slots[operation.slot].key),
+            LedgerUse::Read => None,
+        });
         self.tally.buckets.expect(phase, operation.due);
         self.render(index, definition, load, flow);
         self.dispatch(index);
@@ -238,7 +275,13 @@ impl Worker {
             cells,
             columns,
             saved: &operation.saved,
-            write: WriteKey::default(),
+            write: match (&self.pen, operation.write) {
+                (Some(pen), Some(WriteNumber { client, sequence })) => WriteKey {
+                    client: pen.name(client),
+                    sequence,
+                },
+                _ => WriteKey::default(),
+            },
             cursor: "",
         };
         template.render(
@@ -255,7 +298,8 @@ impl Worker {
         operation.dispatched = now;
         let load = operation.load;
         self.in_flight[load] += 1;
-        if now >= operation.deadline {
+        let unnumbered = operation.write.is_some_and(|write| write.sequence == 0);
+        if now >= operation.deadline || unnumbered {
             self.settle(index, Outcome::NotSent(NotSent::Generator), now);
         } else if self.in_flight[load] > self.in_flight_limit[load] {
             self.settle(index, Outcome::NotSent(NotSent::InFlightLimit), now);
@@ -268,6 +312,7 @@ impl Worker {
     /// Counts the outcome, frees the operation, and goes on with its flow.
     pub fn settle(&mut self, index: u32, outcome: Outcome, end: Nanos) {
         self.wheel.remove(index);
+        self.note_write(index, outcome, end);
         let operation = &self.operations[index];
         self.tally.settle(&Settled {
             phase: operation.phase,
@@ -304,6 +349,28 @@ impl Worker {
                 self.look_soon();
             }
         }
+    }
+
+    /// Puts a write that was sent into the ledger. What was not sent was not attempted.
+    fn note_write(&mut self, index: u32, outcome: Outcome, end: Nanos) {
+        let operation = &self.operations[index];
+        let (Some(pen), Some(write), Some(sent)) = (&mut self.pen, operation.write, operation.sent)
+        else {
+            return;
+        };
+        pen.note(Attempt {
+            client: write.client,
+            sequence: write.sequence,
+            sent,
+            ended: end,
+            fate: if outcome.is_ok() {
+                Fate::Acknowledged
+            } else {
+                Fate::Unknown
+            },
+            site: operation.by.map_or(NOBODY, |by| by.site),
+            epoch: operation.by.map_or(0, |by| by.epoch),
+        });
     }
 
     /// Closed loads go on after the think time.
@@ -347,6 +414,33 @@ impl Worker {
             Lifetime::Run | Lifetime::Time(_) => false,
         }
     }
+}
+
+/// The schedules of a stripe in these segments, the first one last.
+fn schedules(
+    plan: &plan::Plan,
+    key: StripeKey,
+    arrivals: &Arrivals,
+    segments: &[Segment],
+) -> Vec<StripeSchedule> {
+    let schedule = |segment: &Segment| {
+        let phase = &plan.timeline[segment.phase];
+        let own = phase.arrivals.get(key.load).and_then(Option::as_ref);
+        let mut segment = segment.clone();
+        if own.is_some() {
+            segment.zero = segment.start;
+            segment.length = segment.end - segment.start;
+        }
+        StripeSchedule::new(key, segment, own.unwrap_or(arrivals))
+    };
+    segments.iter().rev().map(schedule).collect()
+}
+
+/// A number for the next write of the stripe.
+fn number_write(pen: &mut Option<Pen>, key: StripeKey) -> Option<WriteNumber> {
+    let client = Clients::number(key.load, key.stripe);
+    let sequence = pen.as_mut()?.take(client).unwrap_or(0);
+    Some(WriteNumber { client, sequence })
 }
 
 /// The flow at this place of the weights, `place` being uniform in `[0, 1)`.

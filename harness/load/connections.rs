@@ -88,7 +88,7 @@ impl Worker {
             session,
             link: None,
             purpose: Purpose::Connecting,
-            exchange: Exchange::default(),
+            exchange: Exchange::new(self.job.dialect.identity.clone()),
             found: Found::default(),
             used: false,
             serial: 0,

@@ -109,6 +109,14 @@ impl Engine {
         }
     }
 
+    /// Divides the time to come anew. Whatever a thread has not made due yet follows it.
+    pub fn recut(&self, segments: &[Segment]) {
+        for thread in &self.threads {
+            let segments = segments.to_vec();
+            let _ = thread.orders.send(Control::Recut { segments });
+        }
+    }
+
     /// No more arrivals. May be called more than once.
     pub fn stop(&self) {
         for thread in &self.threads {

@@ -7,6 +7,7 @@ use rand_xoshiro::rand_core::SeedableRng;
 
 use super::slab::Key;
 use crate::clock::Nanos;
+use crate::mcp::http::AnsweredBy;
 
 /// Reused from operation to operation together with its buffers, so that none is allocated twice.
 pub struct Operation {
@@ -34,6 +35,18 @@ pub struct Operation {
     pub random: Xoshiro256PlusPlus,
     /// Values saved for later steps, by slot.
     pub saved: Vec<Vec<u8>>,
+    /// The key of what it writes to the ledger.
+    pub write: Option<WriteNumber>,
+    /// Who answered, where the target says so.
+    pub by: Option<AnsweredBy>,
+}
+
+/// Client and number of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WriteNumber {
+    pub client: u32,
+    /// From 1; 0 when none could be given, and nothing may be sent.
+    pub sequence: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +78,8 @@ impl Operation {
             arrival: 0,
             random: Xoshiro256PlusPlus::seed_from_u64(0),
             saved: Vec::new(),
+            write: None,
+            by: None,
         }
     }
 }

@@ -155,7 +155,9 @@ impl Worker {
         };
         match connection.purpose {
             Purpose::Operation(index) => {
-                self.operations[index].head = Some(now);
+                let operation = &mut self.operations[index];
+                operation.head = Some(now);
+                operation.by = head.by;
                 connection.found.decided = decided;
             }
             Purpose::Initialize => connection.found.decided = decided,

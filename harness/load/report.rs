@@ -14,6 +14,8 @@ use crate::clock::Nanos;
 pub enum Control {
     /// The timeline starts at this instant of the clock, with these parts.
     Start { zero: Nanos, segments: Vec<Segment> },
+    /// The time to come is divided anew: a phase ends before its time.
+    Recut { segments: Vec<Segment> },
     /// No more arrivals.
     Stop,
     /// Histograms to use again.

@@ -133,6 +133,15 @@ impl StripeSchedule {
             course,
         }
     }
+
+    pub fn phase(&self) -> usize {
+        self.segment.phase
+    }
+
+    /// Ends the segment earlier than it was going to. What is due before stays as it was.
+    pub fn cut(&mut self, end: Nanos) {
+        self.segment.end = self.segment.end.min(end);
+    }
 }
 
 fn course(key: StripeKey, segment: &Segment, arrivals: &Arrivals) -> Course {

@@ -26,6 +26,7 @@ use super::slab::Slab;
 use super::tally::{Histograms, Layout, OpenBucket, Tally};
 use super::wheel::Wheel;
 use crate::clock::{Clock, Nanos};
+use crate::ledger::pen::{Desk, Pen};
 use crate::mcp::destination::Destination;
 use crate::mcp::session::Dialect;
 
@@ -46,6 +47,8 @@ pub struct Job {
     pub threads: u32,
     pub clock: Clock,
     pub dialect: Arc<Dialect>,
+    /// Where threads get the pens with which they write the ledger; none when the load writes nothing.
+    pub desk: Option<Desk>,
 }
 
 /// Where the timeline stands, as far as this thread knows.
@@ -105,6 +108,7 @@ pub struct Worker {
     pub agenda: Agenda,
     pub tally: Tally,
     pub totals: ThreadTotals,
+    pub pen: Option<Pen>,
     /// Where reading puts bytes, and where requests are put together.
     pub buffer: Vec<u8>,
     pub out: Vec<u8>,
@@ -150,6 +154,7 @@ impl Worker {
                 agenda: Agenda::default(),
                 tally: Tally::new(&job.layout),
                 totals: ThreadTotals::default(),
+                pen: job.desk.clone().map(Pen::new),
                 buffer: vec![0; 16 * 1024],
                 out: Vec::with_capacity(4096),
                 spare: Some(Histograms::new(&job.layout)),
@@ -273,6 +278,9 @@ impl Worker {
 
     /// Hands over everything counted until `at`.
     fn flush(&mut self, at: Nanos) {
+        if let Some(pen) = &mut self.pen {
+            pen.hand_over();
+        }
         let empty = self
             .spare
             .take()
@@ -333,6 +341,7 @@ impl Worker {
                 self.next_flush = zero;
                 self.start_stripes(zero);
             }
+            Control::Recut { segments } => self.recut(segments, now),
             Control::Stop => self.stop(now),
             Control::Recycle(mut histograms) => {
                 histograms.reset();

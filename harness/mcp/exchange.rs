@@ -5,10 +5,12 @@
 //!
 //! A JSON body that comes in one piece is looked at where it lies; anything else is gathered first.
 
+use std::sync::Arc;
+
 use firedrill_scenarios::Outcome;
 use firedrill_scenarios::outcome::{ProtocolFault, TransportFailure};
 
-use super::http::{Content, Decoder, Eof, Head, Step};
+use super::http::{Content, Decoder, Eof, Head, Identity, Step};
 use super::sse::{self, BadStream};
 
 /// An idle connection keeps no more memory than this for the next answer.
@@ -43,6 +45,14 @@ pub struct Exchange {
 }
 
 impl Exchange {
+    /// An exchange that looks for who answered.
+    pub fn new(identity: Option<Arc<Identity>>) -> Exchange {
+        Exchange {
+            decoder: Decoder::new(identity),
+            ..Exchange::default()
+        }
+    }
+
     /// Makes ready for an answer whose body has at most `limit` bytes.
     pub fn begin(&mut self, limit: u64, keep_session: bool) {
         self.decoder.begin(keep_session);

@@ -12,10 +12,12 @@
 mod chunk;
 mod head;
 
-pub use head::{Content, Head};
+use std::sync::Arc;
+
+pub use head::{AnsweredBy, Content, Head, Identity};
 
 use chunk::Framing;
-use head::{LARGEST_HEAD, MOST_HEADERS};
+use head::{LARGEST_HEAD, MOST_HEADERS, Wanted};
 
 /// A gathered head gives its memory back when it was larger than this.
 const KEPT: usize = 2048;
@@ -78,9 +80,18 @@ pub struct Decoder {
     /// The `mcp-session-id` of the head, where it is looked for.
     session: Vec<u8>,
     keeps_session: bool,
+    identity: Option<Arc<Identity>>,
 }
 
 impl Decoder {
+    /// A decoder that looks for who answered.
+    pub fn new(identity: Option<Arc<Identity>>) -> Decoder {
+        Decoder {
+            identity,
+            ..Decoder::default()
+        }
+    }
+
     /// Makes ready for the next answer. `keep_session` has the session id copied from its head.
     pub fn begin(&mut self, keep_session: bool) {
         self.state = State::Head;
@@ -140,7 +151,7 @@ impl Decoder {
     pub fn end_of_stream(&self) -> Eof {
         match self.state {
             State::Head if self.partial.is_empty() => Eof::BeforeAnswer,
-            State::Head if head::parse(&self.partial, None).is_err() => Eof::NotHttp,
+            State::Head if head::parse(&self.partial, Wanted::default()).is_err() => Eof::NotHttp,
             State::UntilClose | State::Done | State::Length(0) | State::Chunked(Framing::End) => {
                 Eof::Complete
             }
@@ -152,7 +163,11 @@ impl Decoder {
     fn head(&mut self, input: &mut &[u8]) -> Result<Option<Head>, BadHttp> {
         let gathered = self.partial.len();
         let parsed = if gathered == 0 {
-            head::parse(input, self.keeps_session.then_some(&mut self.session))?
+            let wanted = Wanted {
+                session: self.keeps_session.then_some(&mut self.session),
+                identity: self.identity.as_deref(),
+            };
+            head::parse(input, wanted)?
         } else {
             self.parse_gathered(input)?
         };
@@ -190,10 +205,11 @@ impl Decoder {
         if memchr::memchr(b'\n', &input[..room]).is_none() {
             return Ok(None);
         }
-        head::parse(
-            &self.partial,
-            self.keeps_session.then_some(&mut self.session),
-        )
+        let wanted = Wanted {
+            session: self.keeps_session.then_some(&mut self.session),
+            identity: self.identity.as_deref(),
+        };
+        head::parse(&self.partial, wanted)
     }
 }
 

@@ -4,8 +4,12 @@
 //! version agreed on. Sending an operation copies a head, patches the length of the body into it, and copies
 //! the body; nothing is formatted anew but two numbers.
 
+use std::sync::Arc;
+
 use firedrill_scenarios::Plan;
-use firedrill_scenarios::plan::ProtocolVersion;
+use firedrill_scenarios::plan::{ProtocolVersion, Target};
+
+use super::http::Identity;
 
 /// Answers to what is said beside operations are not larger than this.
 pub const SIDE_ANSWER_LIMIT: u64 = 1 << 20;
@@ -47,6 +51,8 @@ pub struct Dialect {
     /// First index of each load's flow in `operations`.
     starts: Vec<Vec<usize>>,
     pub session_lost: Vec<u16>,
+    /// Where answers say who they come from.
+    pub identity: Option<Arc<Identity>>,
 }
 
 /// The fixed text around an operation's id and parameters.
@@ -68,6 +74,24 @@ pub struct Surface {
     pub path: String,
     /// Further headers, secrets resolved. Names and values have been checked to be one line of text.
     pub headers: Vec<(String, String)>,
+}
+
+/// The headers that name the site, where the profile knows them and the plan has sites.
+fn identity(plan: &Plan) -> Option<Identity> {
+    let names = plan.profile.identity.as_ref()?;
+    let sites = match &plan.target {
+        Target::Embedded(embedded) => embedded
+            .sites
+            .iter()
+            .map(|site| site.name.clone())
+            .collect(),
+        Target::Endpoint(_) => return None,
+    };
+    Some(Identity {
+        site: names.site.clone(),
+        epoch: names.epoch.clone(),
+        sites,
+    })
 }
 
 impl Side {
@@ -116,6 +140,7 @@ impl Dialect {
             operations,
             starts,
             session_lost: plan.profile.session_lost.clone(),
+            identity: identity(plan).map(Arc::new),
         }
     }
 
@@ -185,14 +210,35 @@ impl Dialect {
 }
 
 impl OperationText {
+    /// Of a call that is no operation of a load.
+    pub fn of(method: &str) -> OperationText {
+        OperationText::with(0, 0, method, true, u64::MAX)
+    }
+
     fn new(
         load: usize,
         operation: usize,
         definition: &firedrill_scenarios::plan::Operation,
     ) -> OperationText {
-        // A JSON string of any text is text: this cannot fail.
-        let method = serde_json::Value::from(definition.method.as_str()).to_string();
         let has_params = definition.params.is_some();
+        OperationText::with(
+            load,
+            operation,
+            &definition.method,
+            has_params,
+            definition.max_answer,
+        )
+    }
+
+    fn with(
+        load: usize,
+        operation: usize,
+        method: &str,
+        has_params: bool,
+        max_answer: u64,
+    ) -> OperationText {
+        // A JSON string of any text is text: this cannot fail.
+        let method = serde_json::Value::from(method).to_string();
         let after_id = format!(
             ",\"method\":{method}{}",
             if has_params { ",\"params\":" } else { "" }
@@ -202,7 +248,7 @@ impl OperationText {
             operation,
             after_id: after_id.into_bytes(),
             has_params,
-            max_answer: definition.max_answer,
+            max_answer,
         }
     }
 

@@ -23,6 +23,34 @@ pub struct Head {
     pub content: Content,
     /// The connection can carry another exchange after this one.
     pub reusable: bool,
+    /// Who says that it answered, where that is looked for.
+    pub by: Option<AnsweredBy>,
+}
+
+/// Which site answered, and in which epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnsweredBy {
+    /// Index into [`Identity::sites`].
+    pub site: u16,
+    pub epoch: u64,
+}
+
+/// The headers in which a target says who answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Names of headers.
+    pub site: String,
+    pub epoch: Option<String>,
+    /// The values that the site's header can have.
+    pub sites: Vec<String>,
+}
+
+/// What is taken from a head beside what every exchange needs.
+#[derive(Default)]
+pub struct Wanted<'a> {
+    /// Where a session id is copied to.
+    pub session: Option<&'a mut Vec<u8>>,
+    pub identity: Option<&'a Identity>,
 }
 
 /// How the body is framed (RFC 9112, section 6.3).
@@ -40,8 +68,8 @@ pub struct Parsed {
     pub body: Body,
 }
 
-/// Reads the head at the front of `bytes`; `None` when it is not whole. A session id is copied to `session`.
-pub fn parse(bytes: &[u8], session: Option<&mut Vec<u8>>) -> Result<Option<Parsed>, BadHttp> {
+/// Reads the head at the front of `bytes`; `None` when it is not whole.
+pub fn parse(bytes: &[u8], wanted: Wanted<'_>) -> Result<Option<Parsed>, BadHttp> {
     let mut headers = [const { MaybeUninit::uninit() }; MOST_HEADERS];
     let mut answer = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
@@ -64,7 +92,8 @@ pub fn parse(bytes: &[u8], session: Option<&mut Vec<u8>>) -> Result<Option<Parse
     if status < 100 || status == 101 {
         return Err(BadHttp::Head);
     }
-    let facts = Facts::read(answer.headers, session)?;
+    let by = wanted.identity.and_then(|names| names.read(answer.headers));
+    let facts = Facts::read(answer.headers, wanted.session)?;
     let body = match facts {
         _ if matches!(status, 100..200 | 204 | 304) => Body::Length(0),
         Facts { chunked: true, .. } if version == 0 => return Err(BadHttp::Coding),
@@ -80,8 +109,27 @@ pub fn parse(bytes: &[u8], session: Option<&mut Vec<u8>>) -> Result<Option<Parse
         status,
         content: facts.content,
         reusable,
+        by,
     };
     Ok(Some(Parsed { length, head, body }))
+}
+
+impl Identity {
+    fn read(&self, headers: &[httparse::Header<'_>]) -> Option<AnsweredBy> {
+        let value = |name: &str| {
+            let found = headers
+                .iter()
+                .find(|header| header.name.eq_ignore_ascii_case(name));
+            found.map(|header| header.value.trim_ascii())
+        };
+        let said = value(&self.site)?;
+        let site = self.sites.iter().position(|site| site.as_bytes() == said)?;
+        let epoch = self.epoch.as_deref().and_then(value).and_then(digits);
+        Some(AnsweredBy {
+            site: u16::try_from(site).ok()?,
+            epoch: epoch.unwrap_or(0),
+        })
+    }
 }
 
 struct Facts {

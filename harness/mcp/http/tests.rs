@@ -83,6 +83,7 @@ fn a_body_of_known_length() {
         status: 200,
         content: Content::Json,
         reusable: true,
+        by: None,
     };
     assert_eq!(heard.head, Some(head));
     assert_eq!(heard.session.as_deref(), Some(b"a-1".as_slice()));
@@ -116,6 +117,7 @@ fn informational_heads_are_skipped() {
         status: 202,
         content: Content::Unnamed,
         reusable: true,
+        by: None,
     };
     assert_eq!((heard.head, heard.complete), (Some(head), true));
 }

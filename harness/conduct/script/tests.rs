@@ -1,0 +1,251 @@
+use std::time::Duration;
+
+use firedrill_scenarios::plan::{Fault, Pick, RecoveryStep, Victims};
+
+use super::*;
+
+const SECOND: Nanos = 1_000_000_000;
+
+fn action(id: &str, phase: usize, start: Start, act: Act) -> Action {
+    Action {
+        id: id.to_owned(),
+        phase,
+        start,
+        times: 1,
+        every: Duration::ZERO,
+        act,
+    }
+}
+
+fn fault(kind: FaultKind, hold: Option<u64>) -> Act {
+    Act::Fault(Fault {
+        kind,
+        hold: hold.map(Duration::from_secs),
+    })
+}
+
+fn kill() -> FaultKind {
+    FaultKind::PodKill(Victims {
+        site: 0,
+        pick: Pick::Random(1),
+    })
+}
+
+fn script(actions: Vec<Action>, until: Vec<Option<Until>>) -> Script {
+    let text = "scenario: t\nload: { rate: 100/s, operations: [{ tool: echo }] }\ntimeline: [{ phase: a, for: 10s }]\n\
+                objectives: [{ errors: 1 % }]\n";
+    let given = firedrill_scenarios::Given::named("t.yaml");
+    let mut plan = Plan::parse(text, &given).unwrap();
+    plan.drill.actions = actions;
+    let mut script = Script::new(&plan);
+    script.until = until;
+    script
+}
+
+fn take(action: usize, number: u32) -> Take {
+    Take { action, number }
+}
+
+fn at(seconds: u64) -> Start {
+    Start::At(Duration::from_secs(seconds))
+}
+
+#[test]
+fn repetitions_come_at_their_times_and_are_over_at_once() {
+    let mut repeated = action("kill", 0, at(2), fault(kill(), None));
+    repeated.times = 2;
+    repeated.every = Duration::from_secs(5);
+    let mut script = script(vec![repeated], vec![None]);
+    assert!(script.step(0, Seen::Begins { phase: 0, at: 0 }).is_empty());
+    assert_eq!(script.next_wake(), Some(2 * SECOND));
+    assert_eq!(
+        script.step(2 * SECOND, Seen::Tick),
+        [Order::Take(take(0, 0))]
+    );
+    let orders = script.step(
+        3 * SECOND,
+        Seen::Taken {
+            take: take(0, 0),
+            ok: true,
+        },
+    );
+    assert_eq!(orders, [Order::Undo(take(0, 0))]);
+    script.step(3 * SECOND, Seen::Undone(take(0, 0)));
+    assert_eq!(
+        script.step(7 * SECOND, Seen::Tick),
+        [Order::Take(take(0, 1))]
+    );
+}
+
+#[test]
+fn a_step_follows_the_fault_that_it_names_and_the_site_stays_down_until_the_end() {
+    let site = fault(FaultKind::SiteFailure { site: 0 }, None);
+    let after = Start::After {
+        action: 0,
+        delay: Duration::from_secs(1),
+    };
+    let step = Act::Step(RecoveryStep::Promote { site: 1 });
+    let actions = vec![action("down", 0, at(0), site), action("up", 0, after, step)];
+    let mut script = script(actions, vec![Some(Until::Recovered)]);
+    assert_eq!(
+        script.step(0, Seen::Begins { phase: 0, at: 0 }),
+        [Order::Take(take(0, 0))]
+    );
+    script.step(
+        SECOND,
+        Seen::Taken {
+            take: take(0, 0),
+            ok: true,
+        },
+    );
+    assert_eq!(script.waited(), None);
+    assert_eq!(
+        script.step(2 * SECOND, Seen::Tick),
+        [Order::Take(take(1, 0))]
+    );
+    script.step(
+        3 * SECOND,
+        Seen::Taken {
+            take: take(1, 0),
+            ok: true,
+        },
+    );
+    assert_eq!(script.waited(), None, "it has not recovered");
+    script.step(4 * SECOND, Seen::Holds(When::Recovered));
+    assert_eq!(script.waited(), Some(0));
+    assert!(
+        script
+            .step(
+                9 * SECOND,
+                Seen::Ends {
+                    phase: 0,
+                    at: 9 * SECOND
+                }
+            )
+            .is_empty()
+    );
+    assert!(!script.is_over());
+    assert_eq!(
+        script.step(10 * SECOND, Seen::LoadOver),
+        [Order::Undo(take(0, 0))]
+    );
+    script.step(11 * SECOND, Seen::Undone(take(0, 0)));
+    assert!(script.is_over());
+}
+
+#[test]
+fn the_end_before_its_time_undoes_the_newest_first_one_after_the_other_and_begins_nothing() {
+    let pause = || fault(FaultKind::ReplicationPause, None);
+    let actions = vec![
+        action("first", 0, at(0), pause()),
+        action("second", 0, at(1), pause()),
+        action("later", 0, at(5), pause()),
+    ];
+    let mut script = script(actions, vec![None]);
+    script.step(0, Seen::Begins { phase: 0, at: 0 });
+    script.step(
+        0,
+        Seen::Taken {
+            take: take(0, 0),
+            ok: true,
+        },
+    );
+    script.step(SECOND, Seen::Tick);
+    let ending = script.step(2 * SECOND, Seen::EndEarly);
+    assert!(ending.is_empty(), "the second is still being taken");
+    let orders = script.step(
+        3 * SECOND,
+        Seen::Taken {
+            take: take(1, 0),
+            ok: false,
+        },
+    );
+    assert_eq!(orders, [Order::Undo(take(1, 0))]);
+    assert_eq!(
+        script.step(6 * SECOND, Seen::Undone(take(1, 0))),
+        [Order::Undo(take(0, 0))]
+    );
+    assert!(!script.is_over());
+    script.step(7 * SECOND, Seen::Undone(take(0, 0)));
+    assert!(script.is_over());
+}
+
+#[test]
+fn a_read_back_after_the_load_is_made_before_the_faults_are_undone() {
+    let site = fault(FaultKind::SiteFailure { site: 0 }, None);
+    let actions = vec![
+        action("down", 0, at(0), site),
+        action("read", 0, at(10), Act::ReadBack { site: None }),
+    ];
+    let mut script = script(actions, vec![None]);
+    script.step(0, Seen::Begins { phase: 0, at: 0 });
+    script.step(
+        0,
+        Seen::Taken {
+            take: take(0, 0),
+            ok: true,
+        },
+    );
+    let orders = script.step(10 * SECOND, Seen::LoadOver);
+    assert_eq!(orders, [Order::Take(take(1, 0))]);
+    let orders = script.step(
+        11 * SECOND,
+        Seen::Taken {
+            take: take(1, 0),
+            ok: true,
+        },
+    );
+    assert_eq!(orders, [Order::Undo(take(0, 0))]);
+}
+
+#[test]
+fn a_step_whose_fault_failed_is_not_waited_for() {
+    let after = Start::After {
+        action: 0,
+        delay: Duration::ZERO,
+    };
+    let step = Act::Step(RecoveryStep::Promote { site: 1 });
+    let actions = vec![
+        action("down", 0, at(0), fault(kill(), None)),
+        action("up", 0, after, step),
+    ];
+    let mut script = script(actions, vec![None]);
+    script.step(0, Seen::Begins { phase: 0, at: 0 });
+    script.step(
+        1,
+        Seen::Taken {
+            take: take(0, 0),
+            ok: false,
+        },
+    );
+    script.step(2, Seen::Undone(take(0, 0)));
+    script.step(3, Seen::LoadOver);
+    assert!(script.is_over());
+}
+
+#[test]
+fn a_fault_of_a_phase_ends_with_it() {
+    let actions = vec![action(
+        "pause",
+        0,
+        at(0),
+        fault(FaultKind::ReplicationPause, Some(60)),
+    )];
+    let mut script = script(actions, vec![None, None]);
+    script.step(0, Seen::Begins { phase: 0, at: 0 });
+    script.step(
+        0,
+        Seen::Taken {
+            take: take(0, 0),
+            ok: true,
+        },
+    );
+    let orders = script.step(
+        5 * SECOND,
+        Seen::Ends {
+            phase: 0,
+            at: 5 * SECOND,
+        },
+    );
+    assert_eq!(orders, [Order::Undo(take(0, 0))]);
+}
