@@ -7,12 +7,14 @@
 //! - `limit`: a share against its limit, by blocks or by the point rule
 //! - `window`: sliding windows over buckets, and the worst of them
 //! - `hopeless`: whether a limit can still be met while the run goes on
+//! - `recovery`: when service was gone, and from when on it was back
 //! - `trust`: when the generator, and not the target, was measured
 
 mod binomial;
 mod hopeless;
 mod limit;
 mod quantile;
+pub mod recovery;
 mod trust;
 mod verdict;
 mod window;
