@@ -12,7 +12,8 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "spike",
     "ramp-to-limit",
     "session-churn",
-    "soak"
+    "soak",
+    "site-failure"
 ];
 
 /// Name and text of every shipped scenario, the shorter ones first.

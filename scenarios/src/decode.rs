@@ -4,15 +4,25 @@
 //! - `target`, `endpoint`, `profile`: what is driven
 //! - `load`, `arrivals`, `operation`, `check`, `flow`: what is sent, and when
 //! - `timeline`, `probe`, `objective`: phases, observations, limits
+//! - `action`, `fault`, `step`: what is broken, what brings it back, and when
+//! - `continuity`, `ledger`, `drill`, `drilled`: what survives a site, how it is read back, what counts as recovered
 //! - `identity`: the names of checks
-//! - `prospect`: will there be something to judge?
+//! - `prospect`, `feasible`, `recoverable`: will there be something to judge? can the target be broken like this,
+//!   and does something bring it back?
 
+pub(crate) mod action;
 pub(crate) mod arrivals;
 pub(crate) mod check;
+pub(crate) mod continuity;
+pub(crate) mod drill;
+pub(crate) mod drilled;
 pub(crate) mod endpoint;
+pub(crate) mod fault;
+pub(crate) mod feasible;
 pub(crate) mod fields;
 pub(crate) mod flow;
 pub(crate) mod identity;
+pub(crate) mod ledger;
 pub(crate) mod load;
 pub(crate) mod objective;
 pub(crate) mod operation;
@@ -20,23 +30,27 @@ pub(crate) mod probe;
 pub(crate) mod profile;
 pub(crate) mod prospect;
 pub(crate) mod reader;
+pub(crate) mod recoverable;
+pub(crate) mod step;
 pub(crate) mod target;
 pub(crate) mod timeline;
 
 use std::time::Duration;
 
 use crate::grammar::SCENARIO;
-use crate::plan::{Drill, Plan};
+use crate::plan::Plan;
 use crate::provenance::Notes;
 use crate::sources::Sources;
 use crate::text::diagnostic::Diagnostics;
 use crate::text::substitute::{Trouble, substitute_all};
 use crate::text::tree::{self, Item};
 use crate::text::{Texts, overrides};
+use action::Stage;
 use fields::Fields;
 use load::Loads;
 use objective::Known;
 use reader::{Names, Reader};
+use timeline::Timeline;
 
 impl Plan {
     /// Reads a scenario. The only door: everything that a plan promises is checked here.
@@ -97,8 +111,17 @@ pub(crate) fn scenario(reader: &Reader<'_>, tree: &Item) -> Option<Plan> {
     let covers = fields.get("covers").and_then(|item| reader.text(item));
     let (target, profile) = target::target(reader, fields.get("target"));
     let loads = load::loads(&fields, &profile);
-    let (timeline, phase_names) = timeline::timeline(&fields, &loads);
     let (probes, metrics) = probe::probes(&fields);
+    let sites = continuity::site_names(&target);
+    let stage = Stage {
+        sites: &sites,
+        metrics: &metrics,
+    };
+    let Timeline {
+        phases: timeline,
+        names: phase_names,
+        actions,
+    } = timeline::timeline(&fields, &loads, stage);
     let bucket = bucket(&fields);
     let (series, operations) = series(reader, &loads);
     let known = Known {
@@ -108,9 +131,13 @@ pub(crate) fn scenario(reader: &Reader<'_>, tree: &Item) -> Option<Plan> {
         operations: &operations,
         metrics: &metrics,
         bucket,
+        actions: &actions.all,
+        ids: &actions.names,
     };
-    let (objectives, items): (Vec<_>, Vec<_>) =
+    let (mut objectives, mut items): (Vec<_>, Vec<_>) =
         objective::objectives(&fields, &known).into_iter().unzip();
+    let drill = drill::drill(&fields, actions.all, &loads, &profile, bucket);
+    drilled::add_defaults(&fields, &drill, &mut objectives, &mut items);
     let mut plan = Plan {
         name: name.unwrap_or_default(),
         about,
@@ -121,7 +148,7 @@ pub(crate) fn scenario(reader: &Reader<'_>, tree: &Item) -> Option<Plan> {
         timeline,
         probes,
         objectives,
-        drill: Drill::default(),
+        drill,
         bucket,
         notes: Notes::default(),
     };
@@ -129,6 +156,10 @@ pub(crate) fn scenario(reader: &Reader<'_>, tree: &Item) -> Option<Plan> {
     // What follows would only repeat what is wrong already.
     if reader.is_clean() {
         prospect::idle_loads(reader, &plan, &loads.places);
+        feasible::faults(reader, &plan, &actions.places);
+        recoverable::actions(reader, &plan, &actions.places);
+        recoverable::phases(&fields, &plan);
+        recoverable::objectives(&fields, &plan, &items);
     }
     if reader.is_clean() {
         prospect::nothing_to_judge(reader, &plan, &items);
@@ -205,6 +236,7 @@ mod tests {
         for text in [
             include_str!("../tests/all/data/everything.yaml"),
             include_str!("../tests/all/data/endpoint.yaml"),
+            include_str!("../tests/all/data/drill.yaml"),
         ] {
             let texts = Texts::new("test.yaml", text, &[]);
             let tree = tree::parse(&texts, 0, 0).unwrap();

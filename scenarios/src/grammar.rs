@@ -3,14 +3,20 @@
 //! The decoder takes its lists of keys from here and the JSON Schema is made from it, so that the two
 //! cannot differ. What the keys mean is in their `doc`, which editors show.
 //!
-//! - `target`, `load`, `operation`, `judged`: the maps of these parts
+//! - `target`, `load`, `operation`, `timeline`, `judged`: the maps of these parts
+//! - `fault`, `recovery`: what a drill breaks, and what brings it back
+//! - `ledger`: how writes are read back
 
+pub(crate) mod fault;
 pub(crate) mod judged;
+pub(crate) mod ledger;
 pub(crate) mod load;
 pub(crate) mod operation;
+pub(crate) mod recovery;
 #[cfg(test)]
 mod reference;
 pub(crate) mod target;
+pub(crate) mod timeline;
 
 /// A map with a closed set of keys.
 pub(crate) struct Kind {
@@ -22,6 +28,8 @@ pub(crate) struct Kind {
     pub required: &'static [&'static str],
     /// Keys of which exactly one has to be there.
     pub one_of: &'static [&'static str],
+    /// Keys that may stand in place of those of `one_of`, or beside one of them.
+    pub instead: &'static [&'static str],
 }
 
 pub(crate) struct Key {
@@ -132,9 +140,37 @@ pub(crate) static SCENARIO: Kind = Kind {
         ),
         key(
             "timeline",
-            What::List(&What::Map(&load::PHASE)),
+            What::List(&What::OneOf(&[
+                What::Map(&timeline::PHASE),
+                What::Map(&timeline::READ_BACK),
+            ])),
             None,
-            "The phases of the run, one after the other.",
+            "The phases of the run, one after the other, and between them the read-backs of the ledger.",
+        ),
+        key(
+            "ledger",
+            What::Map(&ledger::LEDGER),
+            None,
+            "How the writes of `ledger: write` operations are read back. The stand-in's own ways are the default \
+             of the profiles `sop` and `erlmcp`.",
+        ),
+        key(
+            "recovery",
+            What::Map(&recovery::RECOVERY),
+            None,
+            "When service counts as back after a fault.",
+        ),
+        key(
+            "limits",
+            What::Map(&recovery::LIMITS),
+            None,
+            "How much may be broken at once.",
+        ),
+        key(
+            "incident_flag",
+            What::Text,
+            None,
+            "A file or URL whose presence says that somebody has a real incident: faults are undone, and the run ends.",
         ),
         key(
             "probes",
@@ -157,6 +193,7 @@ pub(crate) static SCENARIO: Kind = Kind {
         ),
     ],
     required: &["scenario", "timeline"],
+    instead: &[],
     one_of: &["load", "loads"],
 };
 

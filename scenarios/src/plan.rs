@@ -11,6 +11,7 @@ mod load;
 mod objective;
 mod operation;
 mod target;
+mod word;
 
 use std::time::Duration;
 

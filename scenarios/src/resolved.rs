@@ -7,9 +7,12 @@
 //! - `load`: loads and phases
 //! - `template`: templates and checks
 //! - `judged`: probes and objectives
+//! - `drill`, `safety`: faults and steps; what survives them, and what counts as recovered
 
+mod drill;
 mod judged;
 mod load;
+mod safety;
 mod template;
 mod yaml;
 
@@ -72,27 +75,26 @@ impl Plan {
                 ("loads", Yaml::Map(named.collect()))
             }
         };
-        let phases = self
-            .timeline
-            .iter()
-            .map(|phase| load::phase(phase, &self.loads));
         let probes = self
             .probes
             .iter()
             .map(|probe| (probe.name.clone(), judged::probe(probe)));
-        let objectives = self
-            .objectives
-            .iter()
-            .map(|objective| judged::objective(objective, &self.timeline));
         Yaml::map([
             ("scenario", Some(Yaml::text(&self.name))),
             ("about", Some(Yaml::text(&self.about))),
             ("covers", self.covers.as_ref().map(Yaml::text)),
             ("target", Some(target(&self.target, &self.profile))),
             (loads.0, Some(loads.1)),
-            ("timeline", Some(Yaml::List(phases.collect()))),
+            ("timeline", Some(Yaml::List(drill::timeline(self)))),
+            ("ledger", self.drill.ledger.as_ref().map(safety::ledger)),
+            ("recovery", safety::recovery(&self.drill)),
+            ("limits", safety::limits(&self.drill)),
+            (
+                "incident_flag",
+                self.drill.incident_flag.as_deref().map(path_text),
+            ),
             ("probes", Some(Yaml::Map(probes.collect()))),
-            ("objectives", Some(Yaml::List(objectives.collect()))),
+            ("objectives", Some(Yaml::List(judged::objectives(self)))),
             ("bucket", Some(duration(self.bucket))),
         ])
     }
@@ -113,13 +115,24 @@ fn flag(flag: bool) -> Yaml {
 fn target(target: &Target, own: &Profile) -> Yaml {
     let profile = profile(own);
     match target {
-        Target::Embedded(Embedded { sites, tls, .. }) => {
-            let sites = sites
-                .iter()
-                .map(|each| (each.name.clone(), site(each)))
-                .collect();
+        Target::Embedded(Embedded {
+            sites,
+            tls,
+            replication,
+            director,
+            backups,
+        }) => {
+            let each = sites.iter().map(|each| (each.name.clone(), site(each)));
             Yaml::map([
-                ("sites", Some(Yaml::Map(sites))),
+                ("sites", Some(Yaml::Map(each.collect()))),
+                (
+                    "replication",
+                    replication
+                        .as_ref()
+                        .map(|own| safety::replication(own, sites)),
+                ),
+                ("director", director.as_ref().map(safety::director)),
+                ("backups", backups.as_ref().map(safety::backups)),
                 ("tls", Some(flag(*tls))),
                 ("profile", Some(profile)),
             ])
@@ -215,6 +228,15 @@ fn profile(profile: &Profile) -> Yaml {
             "methods",
             methods.map(|all| Yaml::List(all.iter().map(Yaml::text).collect())),
         ),
+        (
+            "identity",
+            profile.identity.as_ref().map(|own| {
+                Yaml::map([
+                    ("site", Some(Yaml::text(&own.site))),
+                    ("epoch", own.epoch.as_ref().map(Yaml::text)),
+                ])
+            }),
+        ),
         ("session_lost", Some(Yaml::List(statuses.collect()))),
     ])
 }
@@ -232,6 +254,8 @@ fn site(site: &Site) -> Yaml {
     Yaml::map([
         ("nodes", Some(count(site.nodes))),
         ("pods", Some(count(site.pods))),
+        ("disruption_budget", Some(count(site.disruption_budget))),
+        ("restart_delay", Some(duration(site.restart_delay))),
         (
             "behaviour",
             Some(Yaml::map([

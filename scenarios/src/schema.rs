@@ -42,11 +42,13 @@ fn of_kind(kind: &Kind) -> Value {
         schema["required"] = json!(kind.required);
     }
     if !kind.one_of.is_empty() {
-        schema["oneOf"] = kind
-            .one_of
-            .iter()
-            .map(|key| json!({ "required": [key] }))
-            .collect();
+        let has = |key: &&str| json!({ "required": [key] });
+        let one_of: Vec<Value> = kind.one_of.iter().map(has).collect();
+        let mut choices = one_of.clone();
+        for key in kind.instead {
+            choices.push(json!({ "required": [key], "not": { "anyOf": one_of.clone() } }));
+        }
+        schema["oneOf"] = json!(choices);
     }
     schema
 }

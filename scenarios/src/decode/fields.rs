@@ -88,6 +88,7 @@ impl<'a> Fields<'a> {
         let group = self.kind.one_of;
         let there: Vec<&str> = group.iter().filter(has).copied().collect();
         match there.as_slice() {
+            [] if self.kind.instead.iter().any(|key| self.has(key)) => {}
             [] if !group.is_empty() && !self.has_slip(group) => {
                 self.reader.problem(
                     self.place,

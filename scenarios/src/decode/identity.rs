@@ -1,7 +1,7 @@
 //! The names of checks.
 
 use super::reader::Reader;
-use crate::plan::{ErrorClass, Objective, Plan, Source, Subject};
+use crate::plan::{Action, DataCounter, ErrorClass, Objective, Plan, Source, Subject};
 use crate::text::tree::Item;
 use crate::text::unit;
 
@@ -16,7 +16,8 @@ pub(crate) fn name_all(reader: &Reader<'_>, plan: &mut Plan, items: &[Item]) {
         .collect();
     let checks = |id: &str, objective: &Objective| -> Vec<String> {
         match objective.phases.as_slice() {
-            [] | [_] => vec![id.to_owned()],
+            [] => vec![id.to_owned(), budget_id(id)],
+            [_] => vec![id.to_owned()],
             several => several
                 .iter()
                 .map(|index| format!("{id}-{}", phases[*index]))
@@ -24,7 +25,7 @@ pub(crate) fn name_all(reader: &Reader<'_>, plan: &mut Plan, items: &[Item]) {
         }
     };
     for (objective, item) in plan.objectives.iter().zip(items) {
-        if objective.id.is_empty() {
+        if objective.id.is_empty() || is_budget(&objective.subject) {
             continue;
         }
         let own = checks(&objective.id, objective);
@@ -40,9 +41,9 @@ pub(crate) fn name_all(reader: &Reader<'_>, plan: &mut Plan, items: &[Item]) {
     for objective in plan
         .objectives
         .iter_mut()
-        .filter(|objective| objective.id.is_empty())
+        .filter(|objective| objective.id.is_empty() && !is_budget(&objective.subject))
     {
-        let base = default_id(&objective.subject);
+        let base = default_id(&objective.subject, &plan.drill.actions);
         let with_phase = objective
             .phases
             .first()
@@ -60,10 +61,36 @@ pub(crate) fn name_all(reader: &Reader<'_>, plan: &mut Plan, items: &[Item]) {
             }
         }
     }
+    // A budget stands behind the objective that it tightens.
+    for index in 1..plan.objectives.len() {
+        if is_budget(&plan.objectives[index].subject) {
+            plan.objectives[index].id = budget_id(&plan.objectives[index - 1].id);
+        }
+    }
+}
+
+fn budget_id(id: &str) -> String {
+    format!("{id}-budget")
+}
+
+/// The scenario's own limit beside that of the operating procedure.
+pub(crate) fn is_budget(subject: &Subject) -> bool {
+    match subject {
+        Subject::Rto { source, .. } | Subject::Rpo { source, .. } => *source == Source::Budget,
+        Subject::Latency { .. }
+        | Subject::Errors { .. }
+        | Subject::Throughput { .. }
+        | Subject::Metric { .. }
+        | Subject::Data { .. } => false,
+    }
 }
 
 /// `latency-p99`, `errors-http.503`, `throughput-echo`, `metric-site.queue`.
-fn default_id(subject: &Subject) -> String {
+fn default_id(subject: &Subject, actions: &[Action]) -> String {
+    let of_fault = |base: &str, fault: &Option<usize>| match fault {
+        Some(fault) => format!("{base}-{}", actions[*fault].id),
+        None => base.to_owned(),
+    };
     let with = |base: String, operation: &Option<String>| match operation {
         Some(operation) => format!("{base}-{operation}"),
         None => base,
@@ -89,16 +116,9 @@ fn default_id(subject: &Subject) -> String {
         }
         Subject::Throughput { operation, .. } => with("throughput".to_owned(), operation),
         Subject::Metric { series, .. } => format!("metric-{series}"),
-        Subject::Rto { source, .. } => format!("rto{}", suffix(*source)),
-        Subject::Rpo { source, .. } => format!("rpo{}", suffix(*source)),
+        Subject::Rto { fault, .. } => of_fault("rto", fault),
+        Subject::Rpo { fault, .. } => of_fault("rpo", fault),
         Subject::Data { counter, .. } => counter.as_str().to_owned(),
-    }
-}
-
-fn suffix(source: Source) -> &'static str {
-    match source {
-        Source::Procedure => "",
-        Source::Budget => "-budget",
     }
 }
 
@@ -127,6 +147,16 @@ pub(crate) fn written_id(item: &Item) -> Option<String> {
     }
     if text("throughput").is_some() {
         return Some(format!("throughput{operation}"));
+    }
+    let fault = text("fault").map_or_else(String::new, |fault| format!("-{fault}"));
+    for word in ["rto", "rpo"] {
+        if text(word).is_some() {
+            return Some(format!("{word}{fault}"));
+        }
+    }
+    let counted = DataCounter::ALL.map(DataCounter::as_str);
+    if let Some(word) = counted.into_iter().find(|word| text(word).is_some()) {
+        return Some(word.to_owned());
     }
     text("metric").map(|series| format!("metric-{series}"))
 }

@@ -258,6 +258,7 @@ fn operations(fields: &Fields<'_>, rows: Option<&Rows>, profile: &Profile) -> Op
     let scope = Scope {
         rows,
         saved: &found.saved,
+        ..Scope::default()
     };
     for item in items {
         let Some(read) = operation::operation(reader, item, profile, scope) else {

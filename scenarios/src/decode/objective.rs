@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use super::drilled;
 use super::fields::Fields;
 use super::reader::{Names, Reader};
 use crate::grammar::judged;
 use crate::outcome::Outcome;
-use crate::plan::{ErrorClass, MetricBase, Objective, Over, Phase, Subject};
+use crate::plan::{Action, ErrorClass, MetricBase, Objective, Over, Phase, Subject};
 use crate::text::nearest::choices;
 use crate::text::tree::{Item, Node};
 use crate::text::unit;
@@ -20,6 +21,9 @@ pub(crate) struct Known<'a> {
     pub operations: &'a [String],
     pub metrics: &'a Names,
     pub bucket: Duration,
+    /// What is done to the target, and the ids by which it is called.
+    pub actions: &'a [Action],
+    pub ids: &'a Names,
 }
 
 /// The objectives, without unique ids yet: `id` is empty where the scenario gives none.
@@ -31,14 +35,24 @@ pub(crate) fn objectives(fields: &Fields<'_>, known: &Known<'_>) -> Vec<(Objecti
     let items = reader
         .list(item, "a list of objectives")
         .unwrap_or_default();
-    items
-        .iter()
-        .filter_map(|item| Some((objective(reader, item, known)?, item.clone())))
-        .collect()
+    let mut found = Vec::new();
+    for item in items {
+        let read = match drilled::subjects(reader, item, known) {
+            Some(several) => several,
+            None => objective(reader, item, known).into_iter().collect(),
+        };
+        found.extend(read.into_iter().map(|own| (own, item.clone())));
+    }
+    found
 }
 
 fn objective(reader: &Reader<'_>, item: &Item, known: &Known<'_>) -> Option<Objective> {
     let fields = Fields::open(reader, item, &judged::OBJECTIVE)?;
+    fields.refuse(
+        &["budget", "fault"],
+        "this kind of objective",
+        "it belongs to `rto` and `rpo`",
+    );
     let subject = subject(&fields, known);
     let phases = phases(&fields, known);
     let over = fields.get("over").map(|item| (item, reader.length(item)));
@@ -207,7 +221,7 @@ fn limit<'a>(fields: &Fields<'a>) -> Option<&'a Item> {
 }
 
 /// `p99`, `p99.9`, `p999`.
-fn quantile(reader: &Reader<'_>, item: &Item) -> Option<f64> {
+pub(super) fn quantile(reader: &Reader<'_>, item: &Item) -> Option<f64> {
     let text = reader.scalar(item, "a quantile")?;
     let digits = if text == "p999" {
         Some("99.9")

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::check;
 use super::fields::Fields;
+use super::ledger;
 use super::reader::Reader;
 use crate::grammar::operation as grammar;
-use crate::plan::{Expectation, Operation, Profile, Save};
+use crate::plan::{Expectation, LedgerUse, Operation, Profile, Save};
 use crate::template::Template;
 use crate::template::compile::{self, Compiler};
 use crate::template::hole::Scope;
@@ -42,6 +43,8 @@ struct Request<'a> {
 
 enum Params<'a> {
     None,
+    /// What the stand-in's tools for the ledger take.
+    Ledger(LedgerUse),
     /// All of them.
     Given(&'a Item),
     /// One that firedrill writes (`"name":"echo"`), and `arguments`.
@@ -72,7 +75,15 @@ pub(crate) fn operation(
     let expect = fields
         .get("expect")
         .and_then(|item| expectation(reader, item));
-    let request = request(&fields)?;
+    let ledger = match fields.get("ledger") {
+        Some(item) => Some(ledger::use_of(&fields, item)?),
+        None => None,
+    };
+    let scope = Scope {
+        key: ledger.is_some(),
+        ..scope
+    };
+    let request = request(&fields, ledger, profile)?;
     method_exists(&fields, &request.method, profile);
     let name = match fields.get("name") {
         Some(item) => reader.tag(item)?,
@@ -83,9 +94,13 @@ pub(crate) fn operation(
         Some(item) => check::checks(reader, item, &names),
         None => (Vec::new(), Vec::new()),
     };
+    let params = params(&fields, &request, scope, watched);
+    if let Some(of) = ledger {
+        ledger::names_its_key(&fields, of, params.as_ref());
+    }
     let operation = Operation {
         name,
-        params: params(&fields, &request, scope, watched),
+        params,
         method: request.method,
         timeout,
         max_answer,
@@ -94,7 +109,7 @@ pub(crate) fn operation(
         saves: fields
             .get("save")
             .map_or_else(Vec::new, |item| saves(reader, item, scope.saved)),
-        ledger: None,
+        ledger,
     };
     Some(Read {
         operation,
@@ -117,7 +132,7 @@ fn default_name(fields: &Fields<'_>, name: &str) -> Option<String> {
 
 /// Where the operation says what is sent.
 fn request_place(fields: &Fields<'_>) -> Place {
-    let keys = ["method", "tool", "resource", "prompt"];
+    let keys = ["method", "tool", "resource", "prompt", "ledger"];
     let item = keys.into_iter().find_map(|key| fields.get(key));
     item.map_or(fields.place, |item| item.place)
 }
@@ -132,7 +147,11 @@ pub(crate) fn weight(reader: &Reader<'_>, item: &Item) -> Option<f64> {
     Some(weight)
 }
 
-fn request<'a>(fields: &Fields<'a>) -> Option<Request<'a>> {
+fn request<'a>(
+    fields: &Fields<'a>,
+    ledger: Option<LedgerUse>,
+    profile: &Profile,
+) -> Option<Request<'a>> {
     let arguments = fields.get("arguments");
     let params = fields.get("params");
     let sugar = |key, method: &str, value, name: String, arguments| Request {
@@ -161,6 +180,9 @@ fn request<'a>(fields: &Fields<'a>) -> Option<Request<'a>> {
         let name = fields.reader.text(prompt)?;
         return Some(sugar("name", "prompts/get", prompt, name, arguments));
     }
+    if let (Some(of), false) = (ledger, fields.has("method")) {
+        return ledger_request(fields, of, profile);
+    }
     let method = fields.reader.tag(fields.get("method")?)?;
     fields.refuse(
         &["arguments"],
@@ -172,6 +194,32 @@ fn request<'a>(fields: &Fields<'a>) -> Option<Request<'a>> {
         name: method.clone(),
         method,
         params,
+    })
+}
+
+/// A use of the ledger that does not say how: by the stand-in's own tools.
+fn ledger_request<'a>(
+    fields: &Fields<'a>,
+    of: LedgerUse,
+    profile: &Profile,
+) -> Option<Request<'a>> {
+    fields.refuse(
+        &["arguments", "params"],
+        "`ledger` alone",
+        "add the `tool` or `method` that they are for, or take them out",
+    );
+    if !profile.is_erlmcp() {
+        fields.reader.problem(
+            fields.key_place("ledger"),
+            format!("the profile `{}` has no ledger of its own", profile.name),
+            "add the tool that writes, with {{ledger.client}}, {{ledger.sequence}} and {{ledger.value}} in its arguments",
+        );
+        return None;
+    }
+    Some(Request {
+        method: "tools/call".to_owned(),
+        name: ledger::tool(of).to_owned(),
+        params: Params::Ledger(of),
     })
 }
 
@@ -212,7 +260,7 @@ fn argument_names(params: &Params<'_>) -> Vec<String> {
         Node::Scalar(_) | Node::List(_) => Vec::new(),
     };
     match params {
-        Params::None => Vec::new(),
+        Params::None | Params::Ledger(_) => Vec::new(),
         Params::Given(item) => keys(item.get("arguments").unwrap_or(item)),
         Params::Sugar { key, arguments, .. } => match arguments {
             Some(item) => keys(item),
@@ -232,6 +280,7 @@ fn params(
     let mut compiler = Compiler::new(reader, scope);
     match &request.params {
         Params::None => required_params(fields, &request.method, &[]),
+        Params::Ledger(of) => ledger::arguments(&mut compiler, *of),
         Params::Given(item) => {
             let entries = reader.named(item, "a map of parameters")?;
             required_params(fields, &request.method, entries);
@@ -288,7 +337,7 @@ fn given(
     compiler.raw("}");
 }
 
-fn required_params(fields: &Fields<'_>, method: &str, entries: &[(Key, Item)]) {
+pub(super) fn required_params(fields: &Fields<'_>, method: &str, entries: &[(Key, Item)]) {
     let Some((_, required)) = REQUIRED.iter().find(|(known, _)| *known == method) else {
         return;
     };

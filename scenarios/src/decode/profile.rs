@@ -3,7 +3,7 @@
 use super::fields::Fields;
 use super::reader::Reader;
 use crate::grammar::target;
-use crate::plan::{Profile, ProtocolVersion};
+use crate::plan::{Identity, Profile, ProtocolVersion};
 use crate::text::tree::{Item, Node};
 
 /// Methods of the operating procedure's service; the stand-in has all of them.
@@ -44,6 +44,7 @@ impl Profile {
     pub fn sop() -> Profile {
         Profile {
             name: "sop".to_owned(),
+            identity: Some(Identity::erlmcp()),
             methods: Some(SOP.map(str::to_owned).to_vec()),
             ..Profile::mcp()
         }
@@ -54,9 +55,15 @@ impl Profile {
         let methods = SOP.iter().chain(&ERLMCP).map(|method| (*method).to_owned());
         Profile {
             name: "erlmcp".to_owned(),
+            identity: Some(Identity::erlmcp()),
             methods: Some(methods.collect()),
             ..Profile::mcp()
         }
+    }
+
+    /// Whether the target has the tools of the stand-in: it says who it is in the same way.
+    pub(crate) fn is_erlmcp(&self) -> bool {
+        self.identity == Some(Identity::erlmcp())
     }
 
     /// Any MCP server.
@@ -68,6 +75,15 @@ impl Profile {
             methods: None,
             identity: None,
             session_lost: vec![404],
+        }
+    }
+}
+
+impl Identity {
+    fn erlmcp() -> Identity {
+        Identity {
+            site: "x-erlmcp-site".to_owned(),
+            epoch: Some("x-erlmcp-epoch".to_owned()),
         }
     }
 }
@@ -119,6 +135,9 @@ pub(crate) fn profile(reader: &Reader<'_>, item: &Item) -> Option<Profile> {
         let methods = reader.list(item, "a list of methods").unwrap_or_default();
         profile.methods = Some(methods.iter().filter_map(|item| reader.tag(item)).collect());
     }
+    if let Some(item) = fields.get("identity") {
+        profile.identity = identity(reader, item);
+    }
     if let Some(item) = fields.get("session_lost") {
         let statuses = reader
             .list(item, "a list of HTTP statuses")
@@ -129,6 +148,22 @@ pub(crate) fn profile(reader: &Reader<'_>, item: &Item) -> Option<Profile> {
             .collect();
     }
     Some(profile)
+}
+
+fn identity(reader: &Reader<'_>, item: &Item) -> Option<Identity> {
+    let fields = Fields::open(reader, item, &target::IDENTITY)?;
+    let header = |item: &Item| {
+        let name = reader.name(item)?;
+        let fine = !name.contains('_');
+        if !fine {
+            let remedy = "write letters, digits and dashes: X-Site";
+            reader.problem(item.place, format!("`{name}` is no header"), remedy);
+        }
+        fine.then(|| name.to_ascii_lowercase())
+    };
+    let epoch = fields.get("epoch").and_then(header);
+    let site = fields.get("site").and_then(header)?;
+    Some(Identity { site, epoch })
 }
 
 fn status(reader: &Reader<'_>, item: &Item) -> Option<u16> {

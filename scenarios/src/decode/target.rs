@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::continuity;
 use super::endpoint::endpoint;
 use super::fields::Fields;
 use super::profile::profile;
@@ -22,7 +23,7 @@ pub(crate) fn target(reader: &Reader<'_>, item: Option<&Item>) -> (Target, Profi
     let own_profile = fields.get("profile").and_then(|item| profile(reader, item));
     if let Some(url) = fields.get("endpoint") {
         fields.refuse(
-            &["sites"],
+            &["sites", "replication", "director", "backups"],
             "`endpoint`",
             "a target is either sites or an endpoint: keep one of them",
         );
@@ -52,12 +53,14 @@ pub(crate) fn target(reader: &Reader<'_>, item: Option<&Item>) -> (Target, Profi
         }
         Node::Scalar(_) | Node::List(_) => reader.flag(item),
     });
+    let replication = continuity::replication(&fields, &sites);
+    let replicated = replication.is_some() || fields.has("replication");
     let embedded = Embedded {
         sites,
         tls: tls.unwrap_or(false),
-        replication: None,
-        director: None,
-        backups: None,
+        replication,
+        director: continuity::director(&fields, replicated),
+        backups: continuity::backups(&fields),
     };
     (
         Target::Embedded(embedded),
@@ -140,6 +143,12 @@ fn site(reader: &Reader<'_>, name: String, item: &Item) -> Site {
             format!("write pods: {} or more, or fewer nodes", site.nodes),
         );
     }
+    site.disruption_budget = fields
+        .count("disruption_budget", 0)
+        .unwrap_or(site.disruption_budget);
+    site.restart_delay = fields
+        .duration("restart_delay")
+        .unwrap_or(site.restart_delay);
     if let Some(item) = fields.get("behaviour") {
         site.behaviour = behaviour(reader, item);
     }

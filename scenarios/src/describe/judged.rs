@@ -2,7 +2,9 @@
 
 use super::Page;
 use super::number::{duration, rate, share};
-use crate::plan::{MetricBase, Objective, Over, Plan, ProbeAt, ProbeFormat, Subject};
+use crate::plan::{
+    DataCounter, MetricBase, Objective, Over, Plan, ProbeAt, ProbeFormat, Source, Subject,
+};
 use crate::text::unit;
 
 pub(super) fn describe(page: &mut Page, plan: &Plan) {
@@ -71,14 +73,26 @@ fn objective_text(objective: &Objective, plan: &Plan) -> String {
     } else {
         ""
     };
+    let within = if phases.is_empty() {
+        String::new()
+    } else {
+        format!(" in {}", phases.join(" and in "))
+    };
     format!(
-        "{} in {}{over}{abort}",
-        subject_text(&objective.subject),
-        phases.join(" and in ")
+        "{}{within}{over}{abort}",
+        subject_text(&objective.subject, plan)
     )
 }
 
-fn subject_text(subject: &Subject) -> String {
+fn subject_text(subject: &Subject, plan: &Plan) -> String {
+    let after = |fault: &Option<usize>| match fault {
+        Some(fault) => format!("after {}", plan.drill.actions[*fault].id),
+        None => "after every fault".to_owned(),
+    };
+    let whose = |source: &Source| match source {
+        Source::Procedure => "of the operating procedure",
+        Source::Budget => "of the scenario itself",
+    };
     let of = |operation: &Option<String>| match operation {
         Some(operation) => operation.clone(),
         None => "all operations".to_owned(),
@@ -131,8 +145,52 @@ fn subject_text(subject: &Subject) -> String {
         } => {
             format!("{series} below {} of {base}", share(*below))
         }
-        Subject::Rto { below, .. } => format!("recovery time below {}", duration(*below)),
-        Subject::Rpo { below, .. } => format!("recovery point below {}", duration(*below)),
-        Subject::Data { counter, at_most } => format!("{} at most {at_most}", counter.as_str()),
+        Subject::Rto {
+            fault,
+            below,
+            source,
+        } => format!(
+            "service is back {} in less than {}, a limit {}",
+            after(fault),
+            duration(*below),
+            whose(source)
+        ),
+        Subject::Rpo {
+            fault,
+            below,
+            source,
+        } => format!(
+            "less than {} of acknowledged work is lost {}, a limit {}",
+            duration(*below),
+            after(fault),
+            whose(source)
+        ),
+        Subject::Data {
+            counter,
+            at_most: 0,
+        } => format!("the ledger counts none: {}", counter_text(*counter)),
+        Subject::Data { counter, at_most } => format!(
+            "the ledger counts at most {at_most}: {}",
+            counter_text(*counter)
+        ),
+    }
+}
+
+fn counter_text(counter: DataCounter) -> &'static str {
+    match counter {
+        DataCounter::Lost => "acknowledged writes that are gone",
+        DataCounter::Unexpected => "records that nobody wrote",
+        DataCounter::Duplicated => "writes that are stored twice",
+        DataCounter::Stale => "records with the value of an older write",
+        DataCounter::Reordered => "records before one that was acknowledged earlier",
+        DataCounter::Holes => "lost writes that are older than a surviving one",
+        DataCounter::SplitBrain => {
+            "writes that the old site acknowledged after another was promoted"
+        }
+        DataCounter::LostAfterStop => {
+            "lost writes that were acknowledged after the failed site's last one"
+        }
+        DataCounter::Corrupt => "records with another value than was written",
+        DataCounter::Unread => "records that could not be read back",
     }
 }

@@ -34,6 +34,7 @@ pub(crate) static PROBE: Kind = Kind {
         ),
     ],
     required: &[],
+    instead: &[],
     one_of: &["prometheus", "json"],
 };
 
@@ -65,6 +66,93 @@ pub(crate) static OBJECTIVE: Kind = Kind {
             What::OperationName,
             None,
             "Each sample of a probe's series, PROBE.SERIES, is below `below`.",
+        ),
+        key(
+            "rto",
+            What::Duration,
+            None,
+            "Recovery time, as the operating procedure demands it: from the fault until service is back for good \
+             is below this. `budget` adds a tighter check.",
+        ),
+        key(
+            "rpo",
+            What::Duration,
+            None,
+            "Recovery point, as the operating procedure demands it: acknowledged work that is gone, as time, is below \
+             this. `budget` adds a tighter check.",
+        ),
+        key(
+            "budget",
+            What::Duration,
+            None,
+            "The scenario's own limit beside `rto` or `rpo`: what the design of the target implies. A check of its own, \
+             ID-budget.",
+        ),
+        key(
+            "fault",
+            What::OperationName,
+            None,
+            "Id of the fault that `rto` or `rpo` looks at. Default: every fault, of which the worst is judged.",
+        ),
+        key(
+            "lost",
+            What::Count(0),
+            None,
+            "At most so many acknowledged writes are gone.",
+        ),
+        key(
+            "unexpected",
+            What::Count(0),
+            None,
+            "At most so many records that nobody wrote.",
+        ),
+        key(
+            "duplicated",
+            What::Count(0),
+            None,
+            "At most so many writes that are stored twice.",
+        ),
+        key(
+            "stale",
+            What::Count(0),
+            None,
+            "At most so many records with the value of an older write.",
+        ),
+        key(
+            "reordered",
+            What::Count(0),
+            None,
+            "At most so many records that lie before one that was acknowledged earlier.",
+        ),
+        key(
+            "holes",
+            What::Count(0),
+            None,
+            "At most so many lost writes that are older than a surviving one.",
+        ),
+        key(
+            "split_brain",
+            What::Count(0),
+            None,
+            "At most so many writes that the old site acknowledged after another was promoted.",
+        ),
+        key(
+            "lost_after_stop",
+            What::Count(0),
+            None,
+            "At most so many lost writes that were acknowledged after the failed site's last one.",
+        ),
+        key(
+            "corrupt",
+            What::Count(0),
+            None,
+            "At most so many records with another value than was written.",
+        ),
+        key(
+            "unread",
+            What::Count(0),
+            None,
+            "At most so many records that could not be read back.",
         ),
         key(
             "below",
@@ -116,5 +204,23 @@ pub(crate) static OBJECTIVE: Kind = Kind {
         ),
     ],
     required: &[],
-    one_of: &["latency", "errors", "throughput", "metric"],
+    instead: &[],
+    one_of: &[
+        "latency",
+        "errors",
+        "throughput",
+        "metric",
+        "rto",
+        "rpo",
+        "lost",
+        "unexpected",
+        "duplicated",
+        "stale",
+        "reordered",
+        "holes",
+        "split_brain",
+        "lost_after_stop",
+        "corrupt",
+        "unread",
+    ],
 };

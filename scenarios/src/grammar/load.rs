@@ -1,4 +1,4 @@
-//! The maps below `load:` and `timeline:`.
+//! The maps below `load:`.
 
 use super::operation::OPERATION;
 use super::{Kind, What, key};
@@ -64,6 +64,7 @@ pub(crate) static LOAD: Kind = Kind {
         ),
     ],
     required: &["operations"],
+    instead: &[],
     one_of: &[],
 };
 
@@ -126,6 +127,7 @@ pub(crate) static ARRIVALS: Kind = Kind {
         ),
     ],
     required: &[],
+    instead: &[],
     one_of: &[
         "constant", "poisson", "uniform", "ramp", "steps", "spike", "burst", "sine", "trace",
     ],
@@ -150,6 +152,7 @@ pub(crate) static RAMP: Kind = Kind {
         ),
     ],
     required: &["from", "to"],
+    instead: &[],
     one_of: &[],
 };
 
@@ -166,6 +169,7 @@ pub(crate) static RATE_STEP: Kind = Kind {
         ),
     ],
     required: &["rate", "for"],
+    instead: &[],
     one_of: &[],
 };
 
@@ -179,6 +183,7 @@ pub(crate) static SPIKE: Kind = Kind {
         key("for", What::Duration, None, "How long it lasts."),
     ],
     required: &["base", "peak", "at", "for"],
+    instead: &[],
     one_of: &[],
 };
 
@@ -192,6 +197,7 @@ pub(crate) static BURST: Kind = Kind {
         key("for", What::Duration, None, "How long each peak lasts."),
     ],
     required: &["base", "peak", "every", "for"],
+    instead: &[],
     one_of: &[],
 };
 
@@ -214,6 +220,7 @@ pub(crate) static SINE: Kind = Kind {
         key("period", What::Duration, None, "Time of one wave."),
     ],
     required: &["mean", "amplitude", "period"],
+    instead: &[],
     one_of: &[],
 };
 
@@ -227,6 +234,7 @@ pub(crate) static CLOSED: Kind = Kind {
         "Pause of a session between its flows.",
     )],
     required: &[],
+    instead: &[],
     one_of: &[],
 };
 
@@ -250,6 +258,7 @@ pub(crate) static THINK: Kind = Kind {
         ),
     ],
     required: &[],
+    instead: &[],
     one_of: &["exponential", "uniform"],
 };
 
@@ -279,6 +288,7 @@ pub(crate) static SESSIONS: Kind = Kind {
         ),
     ],
     required: &[],
+    instead: &[],
     one_of: &[],
 };
 
@@ -303,6 +313,7 @@ pub(crate) static FLOW: Kind = Kind {
         ),
     ],
     required: &["name", "steps"],
+    instead: &[],
     one_of: &[],
 };
 
@@ -324,73 +335,6 @@ pub(crate) static FLOW_STEP: Kind = Kind {
         ),
     ],
     required: &["operation"],
+    instead: &[],
     one_of: &[],
-};
-
-pub(crate) static PHASE: Kind = Kind {
-    name: "phase",
-    about: "A named part of the timeline.",
-    keys: &[
-        key(
-            "phase",
-            What::Name,
-            None,
-            "The phase's name, unique in the timeline.",
-        ),
-        key("for", What::Duration, None, "How long it lasts."),
-        key(
-            "measured",
-            What::Flag,
-            Some("true"),
-            "False: counted and shown, but not judged (warm-up).",
-        ),
-        key(
-            "rate",
-            What::Rate,
-            None,
-            "The only load's rate in this phase, in place of its own.",
-        ),
-        key(
-            "spacing",
-            What::Words(&SPACINGS),
-            Some("even"),
-            "How arrivals lie around `rate`.",
-        ),
-        key(
-            "arrivals",
-            What::Map(&ARRIVALS),
-            None,
-            "The only load's arrivals in this phase, in place of its own.",
-        ),
-        key(
-            "loads",
-            What::Named(&What::Map(&PHASE_LOAD)),
-            None,
-            "The same for several loads, by name.",
-        ),
-    ],
-    required: &["phase", "for"],
-    one_of: &[],
-};
-
-pub(crate) static PHASE_LOAD: Kind = Kind {
-    name: "phase_load",
-    about: "A load's arrivals in one phase. Times count from the phase's start.",
-    keys: &[
-        key("rate", What::Rate, None, "A constant rate."),
-        key(
-            "spacing",
-            What::Words(&SPACINGS),
-            Some("even"),
-            "How arrivals lie around `rate`.",
-        ),
-        key(
-            "arrivals",
-            What::Map(&ARRIVALS),
-            None,
-            "Arrivals of any shape.",
-        ),
-    ],
-    required: &[],
-    one_of: &["rate", "arrivals"],
 };

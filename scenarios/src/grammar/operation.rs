@@ -21,6 +21,14 @@ pub(crate) static OPERATION: Kind = Kind {
             "Any other method, with its `params`.",
         ),
         key(
+            "ledger",
+            What::Words(&LEDGER_USES),
+            None,
+            "`write`: an ok answer acknowledges a record that has to be found again later; `read`: looks for one that \
+             was acknowledged. Alone it is `ledger_put` or `ledger_get` of erlmcp; beside a tool or method, whose \
+             arguments hold `{{ledger.client}}`, `{{ledger.sequence}}` and `{{ledger.value}}`, it is that of any target.",
+        ),
+        key(
             "name",
             What::OperationName,
             None,
@@ -77,8 +85,11 @@ pub(crate) static OPERATION: Kind = Kind {
         ),
     ],
     required: &[],
+    instead: &["ledger"],
     one_of: &["tool", "resource", "prompt", "method"],
 };
+
+pub(crate) static LEDGER_USES: [&str; 2] = ["write", "read"];
 
 pub(crate) static EXPECTATIONS: [&str; 2] = ["result", "tool_error"];
 
@@ -94,6 +105,7 @@ pub(crate) static EXPECT: Kind = Kind {
         "Code of the JSON-RPC error.",
     )],
     required: &["rpc_error"],
+    instead: &[],
     one_of: &[],
 };
 
@@ -125,6 +137,7 @@ pub(crate) static CONDITION: Kind = Kind {
         ),
     ],
     required: &[],
+    instead: &[],
     one_of: &[],
 };
 

@@ -14,6 +14,24 @@ pub(crate) static TARGET: Kind = Kind {
              Load goes to the first.",
         ),
         key(
+            "replication",
+            What::Map(&REPLICATION),
+            None,
+            "The log of one site's store is shipped to another's. Without it no site has a copy of another's data.",
+        ),
+        key(
+            "director",
+            What::Map(&DIRECTOR),
+            None,
+            "Watches the serving site from outside all sites, and moves clients to the replica when it is lost.",
+        ),
+        key(
+            "backups",
+            What::Map(&BACKUPS),
+            None,
+            "Full copies of the serving store, kept at its site and copied off it.",
+        ),
+        key(
             "endpoint",
             What::Pattern("^https?://\\S+$"),
             None,
@@ -59,6 +77,7 @@ pub(crate) static TARGET: Kind = Kind {
         ),
     ],
     required: &[],
+    instead: &[],
     one_of: &[],
 };
 
@@ -76,6 +95,18 @@ pub(crate) static SITE: Kind = Kind {
             "Pods of the whole site, spread over its nodes in turn.",
         ),
         key(
+            "disruption_budget",
+            What::Count(0),
+            Some("1"),
+            "Pods that may be missing at once for reasons that can wait: an eviction beyond it is refused.",
+        ),
+        key(
+            "restart_delay",
+            What::Duration,
+            Some("500ms"),
+            "From the end of a process that should run until it is started again.",
+        ),
+        key(
             "behaviour",
             What::Map(&BEHAVIOUR),
             None,
@@ -83,6 +114,99 @@ pub(crate) static SITE: Kind = Kind {
         ),
     ],
     required: &[],
+    instead: &[],
+    one_of: &[],
+};
+
+pub(crate) static REPLICATION: Kind = Kind {
+    name: "replication",
+    about: "Asynchronous: a write is acknowledged before it is shipped, so that a lost site takes the last ones along.",
+    keys: &[
+        key(
+            "from",
+            What::Name,
+            None,
+            "The site that serves at the start.",
+        ),
+        key("to", What::Name, None, "The site that follows."),
+        key(
+            "lag",
+            What::Duration,
+            Some("300ms"),
+            "A record is not shipped before this time has passed since its acknowledgement.",
+        ),
+    ],
+    required: &["from", "to"],
+    instead: &[],
+    one_of: &[],
+};
+
+pub(crate) static DIRECTOR: Kind = Kind {
+    name: "director",
+    about: "DNS and automation outside the sites: detects, decides, fences the old site, promotes the other, and \
+            switches the route.",
+    keys: &[
+        key(
+            "probe",
+            What::Duration,
+            Some("500ms"),
+            "Between health checks of the serving site.",
+        ),
+        key(
+            "timeout",
+            What::Duration,
+            Some("300ms"),
+            "A check that takes longer is a miss.",
+        ),
+        key(
+            "misses",
+            What::Count(1),
+            Some("3"),
+            "Misses in a row that mean that the site is lost.",
+        ),
+        key(
+            "route_ttl",
+            What::Duration,
+            Some("1s"),
+            "For how long clients may keep an answer about the route; whole seconds, since it is a TTL of DNS.",
+        ),
+        key(
+            "automatic",
+            What::Flag,
+            Some("true"),
+            "Fails over by itself. False: it only detects, and steps of the scenario do the rest.",
+        ),
+    ],
+    required: &[],
+    instead: &[],
+    one_of: &[],
+};
+
+pub(crate) static BACKUPS: Kind = Kind {
+    name: "backups",
+    about: "When the store is copied, and where the copies are.",
+    keys: &[
+        key(
+            "every",
+            What::Duration,
+            Some("5s"),
+            "Between the starts of two backups.",
+        ),
+        key(
+            "off_site_delay",
+            What::Duration,
+            Some("2s"),
+            "From a backup's end until its copy off the site is complete.",
+        ),
+        key(
+            "keep",
+            What::Count(1),
+            Some("5"),
+            "How many are kept; older ones are deleted.",
+        ),
+    ],
+    required: &[],
+    instead: &[],
     one_of: &[],
 };
 
@@ -134,6 +258,7 @@ pub(crate) static BEHAVIOUR: Kind = Kind {
         ),
     ],
     required: &[],
+    instead: &[],
     one_of: &[],
 };
 
@@ -162,6 +287,7 @@ pub(crate) static SERVICE_TIME: Kind = Kind {
         ),
     ],
     required: &[],
+    instead: &[],
     one_of: &["fixed", "exponential", "uniform", "lognormal"],
 };
 
@@ -183,6 +309,7 @@ pub(crate) static LOGNORMAL: Kind = Kind {
         ),
     ],
     required: &["median", "p99"],
+    instead: &[],
     one_of: &[],
 };
 
@@ -216,6 +343,7 @@ pub(crate) static TLS: Kind = Kind {
         ),
     ],
     required: &[],
+    instead: &[],
     one_of: &[],
 };
 
@@ -232,6 +360,7 @@ pub(crate) static SECRET: Kind = Kind {
         key("file", What::Text, None, "File that holds it."),
     ],
     required: &[],
+    instead: &[],
     one_of: &["env", "file"],
 };
 
@@ -265,6 +394,12 @@ pub(crate) static PROFILE: Kind = Kind {
             "Methods that exist; an operation with another one is an error of the scenario.",
         ),
         key(
+            "identity",
+            What::Map(&IDENTITY),
+            None,
+            "Headers of answers that say who answered; `sop` and `erlmcp` have those of the stand-in.",
+        ),
+        key(
             "session_lost",
             What::List(&What::Count(400)),
             Some("[404]"),
@@ -272,6 +407,29 @@ pub(crate) static PROFILE: Kind = Kind {
         ),
     ],
     required: &[],
+    instead: &[],
+    one_of: &[],
+};
+
+pub(crate) static IDENTITY: Kind = Kind {
+    name: "identity",
+    about: "Names of headers.",
+    keys: &[
+        key(
+            "site",
+            What::Pattern("^[A-Za-z0-9-]+$"),
+            None,
+            "Holds the name of the site that answered.",
+        ),
+        key(
+            "epoch",
+            What::Pattern("^[A-Za-z0-9-]+$"),
+            None,
+            "Holds the epoch in which the site serves: a number that grows with every promotion.",
+        ),
+    ],
+    required: &["site"],
+    instead: &[],
     one_of: &[],
 };
 

@@ -2,8 +2,9 @@
 
 use super::yaml::Yaml;
 use super::{duration, flag};
+use crate::decode::identity::is_budget;
 use crate::plan::{
-    ErrorClass, MetricBase, Objective, Over, Phase, Probe, ProbeAt, ProbeFormat, Subject,
+    ErrorClass, MetricBase, Objective, Over, Plan, Probe, ProbeAt, ProbeFormat, Subject,
 };
 use crate::text::unit;
 
@@ -35,14 +36,44 @@ pub(super) fn probe(probe: &Probe) -> Yaml {
     ])
 }
 
-pub(super) fn objective(objective: &Objective, timeline: &[Phase]) -> Yaml {
-    let Yaml::Map(mut entries) = subject(&objective.subject) else {
+/// A budget stands in one map with the objective that it tightens.
+pub(super) fn objectives(plan: &Plan) -> Vec<Yaml> {
+    let all = plan.objectives.iter().enumerate();
+    all.filter(|(_, own)| !is_budget(&own.subject))
+        .map(|(index, own)| {
+            let next = plan.objectives.get(index + 1);
+            let budget = next
+                .filter(|next| is_budget(&next.subject))
+                .and_then(|next| limit(&next.subject));
+            objective(plan, own, budget)
+        })
+        .collect()
+}
+
+fn limit(subject: &Subject) -> Option<Yaml> {
+    match subject {
+        Subject::Rto { below, .. } | Subject::Rpo { below, .. } => Some(duration(*below)),
+        Subject::Latency { .. }
+        | Subject::Errors { .. }
+        | Subject::Throughput { .. }
+        | Subject::Metric { .. }
+        | Subject::Data { .. } => None,
+    }
+}
+
+fn objective(plan: &Plan, objective: &Objective, budget: Option<Yaml>) -> Yaml {
+    let Yaml::Map(mut entries) = subject(plan, &objective.subject) else {
         return Yaml::Map(Vec::new());
     };
+    entries.extend(budget.map(|budget| ("budget".to_owned(), budget)));
+    if objective.phases.is_empty() {
+        entries.push(("id".to_owned(), Yaml::text(&objective.id)));
+        return Yaml::Map(entries);
+    }
     let phases = objective
         .phases
         .iter()
-        .map(|index| Yaml::text(&timeline[*index].name));
+        .map(|index| Yaml::text(&plan.timeline[*index].name));
     let over = match objective.over {
         Over::Phase => None,
         Over::Window(length) => Some(duration(length)),
@@ -54,7 +85,9 @@ pub(super) fn objective(objective: &Objective, timeline: &[Phase]) -> Yaml {
     Yaml::Map(entries)
 }
 
-fn subject(subject: &Subject) -> Yaml {
+fn subject(plan: &Plan, subject: &Subject) -> Yaml {
+    let of_fault =
+        |fault: &Option<usize>| fault.map(|index| Yaml::text(&plan.drill.actions[index].id));
     let named = |operation: &Option<String>| operation.as_ref().map(Yaml::text);
     match subject {
         Subject::Latency {
@@ -103,8 +136,12 @@ fn subject(subject: &Subject) -> Yaml {
                 ("of", of),
             ])
         }
-        Subject::Rto { below, .. } => Yaml::map([("rto", Some(duration(*below)))]),
-        Subject::Rpo { below, .. } => Yaml::map([("rpo", Some(duration(*below)))]),
+        Subject::Rto { below, fault, .. } => {
+            Yaml::map([("rto", Some(duration(*below))), ("fault", of_fault(fault))])
+        }
+        Subject::Rpo { below, fault, .. } => {
+            Yaml::map([("rpo", Some(duration(*below))), ("fault", of_fault(fault))])
+        }
         Subject::Data { counter, at_most } => {
             Yaml::map([(counter.as_str(), Some(super::count(*at_most)))])
         }

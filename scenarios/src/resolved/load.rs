@@ -1,10 +1,13 @@
 //! Loads and phases as they are written.
 
+use super::drill::word;
 use super::template::{Names, checks, json};
 use super::yaml::Yaml;
 use super::{count, duration, flag};
 use crate::decode::arrivals::SPACINGS;
+use crate::decode::ledger::USES;
 use crate::decode::load::SESSION_ENDS;
+use crate::decode::timeline::UNTIL;
 use crate::plan::{
     Arrivals, Drive, Expectation, Flow, Lifetime, Load, Operation, Phase, Plan, Rate, Rows,
     Sessions, Shape, Think,
@@ -217,6 +220,10 @@ fn operation(operation: &Operation, weight: Option<f64>, names: &Names) -> Yaml 
         ("name", Some(Yaml::text(&operation.name))),
         ("method", Some(Yaml::text(&operation.method))),
         (
+            "ledger",
+            operation.ledger.as_ref().and_then(|of| word(&USES, of)),
+        ),
+        (
             "params",
             operation
                 .params
@@ -232,7 +239,7 @@ fn operation(operation: &Operation, weight: Option<f64>, names: &Names) -> Yaml 
             "max_answer",
             Some(Yaml::Word(unit::size_text(operation.max_answer))),
         ),
-        ("expect", Some(expect)),
+        ("expect", operation.ledger.is_none().then_some(expect)),
         (
             "check",
             has(!operation.checks.is_empty(), Yaml::List(checks(operation))),
@@ -259,7 +266,12 @@ fn flow(flow: &Flow, load: &Load) -> Yaml {
     ])
 }
 
-pub(super) fn phase(phase: &Phase, loads: &[Load]) -> Yaml {
+pub(super) fn phase(
+    phase: &Phase,
+    loads: &[Load],
+    faults: Option<Yaml>,
+    steps: Option<Yaml>,
+) -> Yaml {
     let own = phase.arrivals.iter().zip(loads).filter_map(|(own, load)| {
         let entry = Yaml::map([("arrivals", Some(arrivals(own.as_ref()?)))]);
         Some((load.name.clone(), entry))
@@ -272,8 +284,21 @@ pub(super) fn phase(phase: &Phase, loads: &[Load]) -> Yaml {
     let several = (single.is_none() && !own.is_empty()).then_some(Yaml::Map(own));
     Yaml::map([
         ("phase", Some(Yaml::text(&phase.name))),
-        ("for", Some(duration(phase.length))),
+        (
+            "until",
+            phase.until.as_ref().and_then(|until| word(&UNTIL, until)),
+        ),
+        (
+            if phase.until.is_some() {
+                "within"
+            } else {
+                "for"
+            },
+            Some(duration(phase.length)),
+        ),
         ("measured", Some(flag(phase.measured))),
+        ("faults", faults),
+        ("steps", steps),
         ("arrivals", single),
         ("loads", several),
     ])

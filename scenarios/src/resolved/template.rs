@@ -16,6 +16,14 @@ pub(super) struct Names {
 }
 
 impl Names {
+    /// Outside of loads.
+    pub fn none() -> Names {
+        Names {
+            columns: Vec::new(),
+            saved: Vec::new(),
+        }
+    }
+
     pub fn of(load: &Load) -> Names {
         let mut saved = Vec::new();
         for save in load

@@ -86,6 +86,11 @@ impl<'a> Compiler<'a> {
         self.literal.extend_from_slice(json.as_bytes());
     }
 
+    /// A value that is one whole hole.
+    pub fn hole(&mut self, source: Source) {
+        self.piece(Piece::Whole(source));
+    }
+
     /// A JSON string without holes.
     fn string(&mut self, text: &str) {
         self.literal.push(b'"');

@@ -12,6 +12,10 @@ pub(crate) struct Scope<'a> {
     pub rows: Option<&'a Rows>,
     /// Names saved by any operation of the load; the index is the slot.
     pub saved: &'a [String],
+    /// The operation's key in the ledger.
+    pub key: bool,
+    /// Where a page of a scan begins.
+    pub cursor: bool,
 }
 
 /// As they are written, for messages.
@@ -36,6 +40,12 @@ pub(crate) fn source(expression: &str, scope: Scope<'_>) -> Result<Source, Wrong
     }
     if let Some(name) = expression.strip_prefix("saved.") {
         return saved(name, scope);
+    }
+    if let Some(name) = expression.strip_prefix("ledger.") {
+        return of_ledger(name, scope);
+    }
+    if expression == "cursor" {
+        return cursor(scope);
     }
     let (name, arguments) = match expression.split_once('(') {
         Some((name, rest)) => match rest.strip_suffix(')') {
@@ -180,6 +190,35 @@ fn saved(name: &str, scope: Scope<'_>) -> Result<Source, Wrong> {
             choices(name, "saved values", names),
         )
     })
+}
+
+fn of_ledger(name: &str, scope: Scope<'_>) -> Result<Source, Wrong> {
+    if !scope.key {
+        return Err(wrong(
+            format!("`ledger.{name}` has a meaning in operations of the ledger only"),
+            "add `ledger: write` to the operation",
+        ));
+    }
+    match name {
+        "client" => Ok(Source::LedgerClient),
+        "sequence" => Ok(Source::LedgerSequence),
+        "value" => Ok(Source::LedgerValue),
+        _ => Err(wrong(
+            format!("the ledger has no `{name}`"),
+            choices(name, "what it has", ["client", "sequence", "value"]),
+        )),
+    }
+}
+
+fn cursor(scope: Scope<'_>) -> Result<Source, Wrong> {
+    if scope.cursor {
+        Ok(Source::Cursor)
+    } else {
+        Err(wrong(
+            "`cursor` has a meaning below `ledger:` only",
+            "it says where a page of the ledger begins",
+        ))
+    }
 }
 
 /// The hole's inside, as [`source`] reads it back.

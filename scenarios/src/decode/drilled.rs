@@ -1,0 +1,144 @@
+//! Objectives of drills: recovery time, recovery point, and what the ledger counts.
+
+use super::fields::Fields;
+use super::objective::Known;
+use super::reader::Reader;
+use crate::grammar::judged;
+use crate::plan::{Act, DataCounter, Drill, Objective, Over, Source, Subject};
+use crate::text::tree::{Item, Node};
+
+/// What an item of the list says about a drill; `None` when it is an objective of another kind.
+pub(super) fn subjects(
+    reader: &Reader<'_>,
+    item: &Item,
+    known: &Known<'_>,
+) -> Option<Vec<Objective>> {
+    let is = |word: &str| item.get(word).is_some();
+    let counter = DataCounter::ALL
+        .into_iter()
+        .find(|counter| is(counter.as_str()));
+    if counter.is_none() && !is("rto") && !is("rpo") {
+        return None;
+    }
+    let fields = Fields::open(reader, item, &judged::OBJECTIVE)?;
+    fields.refuse(
+        &["below", "of", "class", "operation", "in", "over", "abort"],
+        "this kind of objective",
+        "it looks at the whole run, and its limit is its value",
+    );
+    let subjects = match counter {
+        Some(counter) => data(&fields, counter),
+        None => times(&fields, known),
+    };
+    // The id of a budget is made of the other's.
+    let id = fields.get("id").and_then(|item| reader.tag(item));
+    let own = |subject: Subject| Objective {
+        id: id.clone().unwrap_or_default(),
+        subject,
+        phases: Vec::new(),
+        over: Over::Phase,
+        abort: false,
+    };
+    Some(subjects.into_iter().map(own).collect())
+}
+
+fn data(fields: &Fields<'_>, counter: DataCounter) -> Vec<Subject> {
+    fields.refuse(
+        &["budget", "fault"],
+        "a counter of the ledger",
+        "its limit is its value, over the whole run",
+    );
+    let at_most = fields.count(counter.as_str(), 0);
+    at_most
+        .map(|at_most| Subject::Data {
+            counter,
+            at_most: u64::from(at_most),
+        })
+        .into_iter()
+        .collect()
+}
+
+/// The procedure's limit, and the scenario's own beside it.
+fn times(fields: &Fields<'_>, known: &Known<'_>) -> Vec<Subject> {
+    let reader = fields.reader;
+    let fault = match fields.get("fault") {
+        Some(item) => match reader.reference(item, "fault or step", known.ids) {
+            Some(index) => Some(index),
+            None => return Vec::new(),
+        },
+        None => None,
+    };
+    if let (Some(index), Some(item)) = (fault, fields.get("fault"))
+        && !matches!(known.actions[index].act, Act::Fault(_))
+    {
+        reader.problem(
+            item.place,
+            format!("`{}` is no fault", known.actions[index].id),
+            "name a fault, or leave it out: then the worst of all is judged",
+        );
+    }
+    let rto = fields.get("rto");
+    let below = rto
+        .or(fields.get("rpo"))
+        .and_then(|item| reader.length(item));
+    let budget = fields.length("budget");
+    if let (Some(below), Some(budget)) = (below, budget)
+        && budget > below
+    {
+        reader.problem(
+            fields.key_place("budget"),
+            "the budget is more than the procedure allows",
+            "write what the design of the target implies: it is tighter",
+        );
+    }
+    let subject = |below, source| match rto {
+        Some(_) => Subject::Rto {
+            fault,
+            below,
+            source,
+        },
+        None => Subject::Rpo {
+            fault,
+            below,
+            source,
+        },
+    };
+    let procedure = below.map(|below| subject(below, Source::Procedure));
+    let own = budget.map(|below| subject(below, Source::Budget));
+    procedure.into_iter().chain(own).collect()
+}
+
+/// With a ledger, nothing may be wrong with the data, whether the scenario says so or not. What may be lost is
+/// the matter of the recovery point.
+pub(super) fn add_defaults(
+    fields: &Fields<'_>,
+    drill: &Drill,
+    objectives: &mut Vec<Objective>,
+    items: &mut Vec<Item>,
+) {
+    if drill.ledger.is_none() {
+        return;
+    }
+    for counter in DataCounter::ALL {
+        let stated = objectives.iter().any(
+            |known| matches!(known.subject, Subject::Data { counter: own, .. } if own == counter),
+        );
+        if stated || counter == DataCounter::Lost {
+            continue;
+        }
+        objectives.push(Objective {
+            id: String::new(),
+            subject: Subject::Data {
+                counter,
+                at_most: 0,
+            },
+            phases: Vec::new(),
+            over: Over::Phase,
+            abort: false,
+        });
+        items.push(Item {
+            node: Node::Map(Vec::new()),
+            place: fields.key_place("timeline"),
+        });
+    }
+}

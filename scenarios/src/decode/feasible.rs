@@ -1,0 +1,246 @@
+//! Can the target be broken like this, and may it?
+
+use super::reader::Reader;
+use crate::plan::{
+    Act, Embedded, Fault, FaultKind, Link, NodeChoice, Pick, Plan, RecoveryStep, Site, Target,
+    Victims,
+};
+use crate::text::nearest::choices;
+use crate::text::{Place, unit};
+
+/// What an action needs of the target, and how much of it a fault takes.
+pub(crate) fn faults(reader: &Reader<'_>, plan: &Plan, places: &[Place]) {
+    let Target::Embedded(embedded) = &plan.target else {
+        return;
+    };
+    for (action, place) in plan.drill.actions.iter().zip(places) {
+        match &action.act {
+            Act::Fault(Fault { kind, .. }) => {
+                needs_of_fault(reader, embedded, kind, *place);
+                names(reader, embedded, kind, *place);
+                pods(reader, plan, embedded, kind, *place);
+            }
+            Act::Step(step) => needs_of_step(reader, embedded, step, *place),
+            Act::ReadBack { .. } => {}
+        }
+    }
+    sites(reader, plan, places);
+}
+
+fn needs_replication(reader: &Reader<'_>, embedded: &Embedded, word: &str, place: Place) {
+    if embedded.replication.is_none() {
+        reader.problem(
+            place,
+            format!("`{word}` needs a site that follows another, and nothing is replicated"),
+            "add replication: { from: SITE, to: SITE } to the target",
+        );
+    }
+}
+
+fn needs_backups(reader: &Reader<'_>, embedded: &Embedded, word: &str, place: Place) {
+    if embedded.backups.is_none() {
+        reader.problem(
+            place,
+            format!("`{word}` needs backups, and the target makes none"),
+            "add backups: { every: 5s } to the target",
+        );
+    }
+}
+
+fn needs_of_fault(reader: &Reader<'_>, embedded: &Embedded, kind: &FaultKind, place: Place) {
+    let word = kind.word();
+    match kind {
+        FaultKind::ReplicationPause => needs_replication(reader, embedded, word, place),
+        FaultKind::Network { link, .. } => match link {
+            Link::Replication => needs_replication(reader, embedded, word, place),
+            Link::Clients { .. } | Link::Store { .. } => {}
+        },
+        FaultKind::SystemFailure { .. }
+        | FaultKind::NaturalDisaster { .. }
+        | FaultKind::BackupLost { .. }
+        | FaultKind::BackupDamaged { .. } => needs_backups(reader, embedded, word, place),
+        FaultKind::PodKill(_)
+        | FaultKind::PodPause(_)
+        | FaultKind::PodTerminate(_)
+        | FaultKind::StoreCrash { .. }
+        | FaultKind::NodeDrain { .. }
+        | FaultKind::NodeLoss { .. }
+        | FaultKind::RollingRestart { .. }
+        | FaultKind::Scale { .. }
+        | FaultKind::SiteFailure { .. }
+        | FaultKind::DataCorruption { .. }
+        | FaultKind::Command(_) => {}
+    }
+}
+
+fn needs_of_step(reader: &Reader<'_>, embedded: &Embedded, step: &RecoveryStep, place: Place) {
+    match step {
+        RecoveryStep::Restore { .. } => needs_backups(reader, embedded, step.word(), place),
+        RecoveryStep::FailBack { .. } => needs_replication(reader, embedded, step.word(), place),
+        RecoveryStep::Fence { .. }
+        | RecoveryStep::Promote { .. }
+        | RecoveryStep::Rebuild { .. }
+        | RecoveryStep::Reroute { .. }
+        | RecoveryStep::Command(_) => {}
+    }
+}
+
+// ---- names of pods and nodes ----
+
+/// As the stand-in calls them: `primary-0`, and `primary-node-0`.
+fn pod_names(site: &Site) -> Vec<String> {
+    (0..site.pods)
+        .map(|number| format!("{}-{number}", site.name))
+        .collect()
+}
+
+fn node_names(site: &Site) -> Vec<String> {
+    (0..site.nodes)
+        .map(|number| format!("{}-node-{number}", site.name))
+        .collect()
+}
+
+fn names(reader: &Reader<'_>, embedded: &Embedded, kind: &FaultKind, place: Place) {
+    let known = |names: &[String], one: &str, name: &String| {
+        if !names.contains(name) {
+            reader.problem(
+                place,
+                format!("no {one} is called `{name}`"),
+                choices(name, &format!("{one}s"), names.iter().map(String::as_str)),
+            );
+        }
+    };
+    match kind {
+        FaultKind::PodKill(victims)
+        | FaultKind::PodPause(victims)
+        | FaultKind::PodTerminate(victims) => {
+            let site = &embedded.sites[victims.site];
+            match &victims.pick {
+                Pick::Named(pods) => pods
+                    .iter()
+                    .for_each(|pod| known(&pod_names(site), "pod", pod)),
+                Pick::OnNode(node) => known(&node_names(site), "node", node),
+                Pick::All | Pick::Random(_) => {}
+            }
+        }
+        FaultKind::NodeDrain { site, node } | FaultKind::NodeLoss { site, node } => match node {
+            NodeChoice::Named(node) => known(&node_names(&embedded.sites[*site]), "node", node),
+            NodeChoice::Random => {}
+        },
+        FaultKind::StoreCrash { .. }
+        | FaultKind::RollingRestart { .. }
+        | FaultKind::Scale { .. }
+        | FaultKind::SiteFailure { .. }
+        | FaultKind::DataCorruption { .. }
+        | FaultKind::SystemFailure { .. }
+        | FaultKind::NaturalDisaster { .. }
+        | FaultKind::BackupLost { .. }
+        | FaultKind::BackupDamaged { .. }
+        | FaultKind::ReplicationPause
+        | FaultKind::Network { .. }
+        | FaultKind::Command(_) => {}
+    }
+}
+
+// ---- the blast radius ----
+
+/// Pods that the fault takes at once, of the site's.
+fn taken(embedded: &Embedded, kind: &FaultKind) -> Option<(usize, u32)> {
+    let of_node = |site: usize| {
+        let own = &embedded.sites[site];
+        (site, own.pods.div_ceil(own.nodes.max(1)))
+    };
+    match kind {
+        FaultKind::PodKill(victims)
+        | FaultKind::PodPause(victims)
+        | FaultKind::PodTerminate(victims) => {
+            let Victims { site, pick } = victims;
+            Some(match pick {
+                Pick::All => (*site, embedded.sites[*site].pods),
+                Pick::Named(pods) => (*site, u32::try_from(pods.len()).unwrap_or(u32::MAX)),
+                Pick::OnNode(_) => of_node(*site),
+                Pick::Random(pods) => (*site, *pods),
+            })
+        }
+        FaultKind::NodeDrain { site, .. } | FaultKind::NodeLoss { site, .. } => {
+            Some(of_node(*site))
+        }
+        FaultKind::RollingRestart { site } => Some((*site, 1)),
+        FaultKind::Scale { site, pods } => {
+            Some((*site, embedded.sites[*site].pods.saturating_sub(*pods)))
+        }
+        FaultKind::StoreCrash { .. }
+        | FaultKind::SiteFailure { .. }
+        | FaultKind::DataCorruption { .. }
+        | FaultKind::SystemFailure { .. }
+        | FaultKind::NaturalDisaster { .. }
+        | FaultKind::BackupLost { .. }
+        | FaultKind::BackupDamaged { .. }
+        | FaultKind::ReplicationPause
+        | FaultKind::Network { .. }
+        | FaultKind::Command(_) => None,
+    }
+}
+
+fn pods(reader: &Reader<'_>, plan: &Plan, embedded: &Embedded, kind: &FaultKind, place: Place) {
+    let Some((site, taken)) = taken(embedded, kind) else {
+        return;
+    };
+    let own = &embedded.sites[site];
+    let limit = plan.drill.limits.pods;
+    if taken > own.pods {
+        reader.problem(
+            place,
+            format!("`{}` has {} pods, not {taken}", own.name, own.pods),
+            format!("write pods: {} or less, or pods: all", own.pods),
+        );
+    } else if f64::from(taken) > limit * f64::from(own.pods) + 1e-9 {
+        let allowed = unit::share_text(limit);
+        let wanted = (100 * taken).div_ceil(own.pods);
+        reader.problem(
+            place,
+            format!(
+                "{taken} of the {} pods of `{}` at once are more than the limit of {allowed}",
+                own.pods, own.name
+            ),
+            format!("take fewer, or write limits: {{ pods: {wanted} % }}"),
+        );
+    }
+}
+
+/// Sites that are down at once: those that faults of the same phase take.
+fn sites(reader: &Reader<'_>, plan: &Plan, places: &[Place]) {
+    let limit = plan.drill.limits.sites;
+    for phase in 0..plan.timeline.len() {
+        let mut down: Vec<usize> = Vec::new();
+        for (action, place) in plan.drill.actions.iter().zip(places) {
+            let site = match &action.act {
+                Act::Fault(fault) if fault.kind.takes_site() => fault.kind.site(),
+                Act::Fault(_) | Act::Step(_) | Act::ReadBack { .. } => None,
+            };
+            let Some(site) = site.filter(|site| action.phase == phase && !down.contains(site))
+            else {
+                continue;
+            };
+            down.push(site);
+            if down.len() > limit as usize {
+                reader.problem(
+                    *place,
+                    format!(
+                        "`{}` may take {} down at once, more than the limit of {limit}",
+                        plan.timeline[phase].name,
+                        if down.len() == 1 {
+                            "a whole site".to_owned()
+                        } else {
+                            format!("{} sites", down.len())
+                        }
+                    ),
+                    format!(
+                        "put them into phases of their own, or write limits: {{ sites: {} }}",
+                        down.len()
+                    ),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What survives a site, how the ledger is read back, what counts as recovered, and how much may be broken.
+
+use super::template::{self, json};
+use super::yaml::Yaml;
+use super::{count, duration, flag};
+use crate::plan::{Backups, BlastRadius, Director, Drill, Ledger, Recovery, Replication, Site};
+use crate::text::unit;
+
+pub(super) fn replication(own: &Replication, sites: &[Site]) -> Yaml {
+    Yaml::map([
+        ("from", Some(Yaml::text(&sites[own.from].name))),
+        ("to", Some(Yaml::text(&sites[own.to].name))),
+        ("lag", Some(duration(own.lag))),
+    ])
+}
+
+pub(super) fn director(own: &Director) -> Yaml {
+    Yaml::map([
+        ("probe", Some(duration(own.probe))),
+        ("timeout", Some(duration(own.timeout))),
+        ("misses", Some(count(own.misses))),
+        ("route_ttl", Some(duration(own.route_ttl))),
+        ("automatic", Some(flag(own.automatic))),
+    ])
+}
+
+pub(super) fn backups(own: &Backups) -> Yaml {
+    Yaml::map([
+        ("every", Some(duration(own.every))),
+        ("off_site_delay", Some(duration(own.off_site_delay))),
+        ("keep", Some(count(own.keep))),
+    ])
+}
+
+pub(super) fn ledger(own: &Ledger) -> Yaml {
+    let pointer = |pointer: &crate::plan::Pointer| Some(Yaml::Text(pointer.to_string()));
+    let params = json(&own.params, &template::Names::none());
+    Yaml::map([
+        ("method", Some(Yaml::text(&own.method))),
+        ("params", Some(Yaml::Json(params))),
+        ("first_cursor", Some(Yaml::text(&own.first_cursor))),
+        ("records", pointer(&own.records)),
+        ("next", pointer(&own.next)),
+        ("client", pointer(&own.client)),
+        ("sequence", pointer(&own.sequence)),
+        ("value", pointer(&own.value)),
+        ("epoch", own.epoch.as_ref().and_then(pointer)),
+        ("position", own.position.as_ref().and_then(pointer)),
+        ("pace", Some(Yaml::Word(unit::rate_text(own.pace.0)))),
+    ])
+}
+
+/// `None` for a benchmark, where it means nothing.
+pub(super) fn recovery(drill: &Drill) -> Option<Yaml> {
+    let own = &drill.recovery;
+    if drill.actions.is_empty() && *own == Recovery::default() {
+        return None;
+    }
+    let quantile = format!("p{}", unit::times_hundred(own.quantile));
+    Some(Yaml::map([
+        ("window", Some(duration(own.window))),
+        ("errors", Some(Yaml::Word(unit::share_text(own.errors)))),
+        ("latency", Some(Yaml::Word(quantile))),
+        ("below", Some(duration(own.below))),
+    ]))
+}
+
+pub(super) fn limits(drill: &Drill) -> Option<Yaml> {
+    let own = &drill.limits;
+    if drill.actions.is_empty() && *own == BlastRadius::default() {
+        return None;
+    }
+    Some(Yaml::map([
+        ("sites", Some(count(own.sites))),
+        ("pods", Some(Yaml::Word(unit::share_text(own.pods)))),
+    ]))
+}
