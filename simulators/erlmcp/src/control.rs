@@ -35,29 +35,47 @@ pub fn stall(control: SocketAddr, duration: Duration) -> Result<(), ControlError
 }
 
 fn post(address: SocketAddr, path: &'static str, body: &str) -> Result<(), ControlError> {
-    let answer = exchange(address, path, body)
+    let answer = exchange(address, path, "", body, TIMEOUT)
         .map_err(|source| ControlError::Unreachable { address, source })?;
-    let status = answer.split(' ').nth(1).unwrap_or_default();
-    if status == "200" {
-        return Ok(());
+    match answer.status {
+        200 => Ok(()),
+        _ => Err(ControlError::Refused {
+            address,
+            path,
+            answer: answer.body,
+        }),
     }
-    Err(ControlError::Refused {
-        address,
-        path,
-        answer,
-    })
 }
 
-fn exchange(address: SocketAddr, path: &str, body: &str) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
-    stream.set_write_timeout(Some(TIMEOUT))?;
+pub(crate) struct Answer {
+    pub status: u16,
+    pub body: String,
+}
+
+/// One POST on a connection of its own. `headers` are whole lines.
+pub(crate) fn exchange(
+    address: SocketAddr,
+    path: &str,
+    headers: &str,
+    body: &str,
+    timeout: Duration,
+) -> std::io::Result<Answer> {
+    let mut stream = TcpStream::connect_timeout(&address, timeout)?;
+    stream.set_read_timeout(Some(timeout))?;
+    stream.set_write_timeout(Some(timeout))?;
     let length = body.len();
     write!(
         stream,
-        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n{body}"
     )?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
+    let mut text = String::new();
+    stream.read_to_string(&mut text)?;
+    let (head, body) = text
+        .split_once("\r\n\r\n")
+        .ok_or(std::io::ErrorKind::UnexpectedEof)?;
+    let status = head.split(' ').nth(1).and_then(|word| word.parse().ok());
+    Ok(Answer {
+        status: status.unwrap_or_default(),
+        body: body.to_owned(),
+    })
 }

@@ -36,6 +36,8 @@ pub enum LaunchError {
         name: String,
         reason: String,
     },
+    #[error("the sites could not be started: {0}")]
+    World(String),
     #[error("site `{site}` has no process called `{name}`; there are {known}")]
     NoSuchProcess {
         site: String,

@@ -5,6 +5,7 @@
 //! launch   starts a site: store, pods, front door, each a process of its own, and ends it
 //! layout   which processes a site consists of; child: one of them, seen from its parent
 //! control  commands to a part that runs
+//! world/   several sites that can really be lost, and what lies between them
 //! role     the way into a child process: configuration on stdin, announcement on stdout
 //! certificates     for a front door with TLS
 //! pod/     serves MCP over Streamable HTTP, and its health
@@ -26,11 +27,13 @@ mod launch;
 mod layout;
 mod metrics;
 mod pod;
+mod proc;
 pub mod role;
 mod serve;
 mod site;
 mod store;
 mod upstream;
+pub mod world;
 
 pub use certificates::{Certificates, CertificatesError, make_certificates};
 pub use launch::{Exited, LaunchError, Process, RunningSite, launch};
@@ -38,3 +41,4 @@ pub use role::{Role, RoleError, run as run_role};
 pub use site::{
     Behaviour, HealthCheck, PODS_MAX, Profile, Reply, ServiceTime, SiteConfig, TlsFiles,
 };
+pub use world::{RunningWorld, World, WorldConfig, attach, launch_world};

@@ -21,6 +21,7 @@ use tokio::task::LocalSet;
 use crate::front::FrontConfig;
 use crate::pod::PodConfig;
 use crate::store::StoreConfig;
+use crate::world::WorldPart;
 
 /// How long requests in progress may take to end after SIGTERM.
 const GRACE: Duration = Duration::from_millis(500);
@@ -34,14 +35,32 @@ pub enum Role {
     Store,
     /// Where clients connect.
     Front,
+    /// The ground that sites stand on: starts every other process.
+    World,
+    /// Watches the serving site and says where clients go.
+    Director,
+    /// The network between the others, where it can be disturbed.
+    Network,
 }
 
 impl Role {
+    const ALL: [Role; 6] = [
+        Role::Pod,
+        Role::Store,
+        Role::Front,
+        Role::World,
+        Role::Director,
+        Role::Network,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Role::Pod => "pod",
             Role::Store => "store",
             Role::Front => "front",
+            Role::World => "world",
+            Role::Director => "director",
+            Role::Network => "network",
         }
     }
 }
@@ -50,7 +69,7 @@ impl FromStr for Role {
     type Err = RoleError;
 
     fn from_str(text: &str) -> Result<Role, RoleError> {
-        [Role::Pod, Role::Store, Role::Front]
+        Role::ALL
             .into_iter()
             .find(|role| role.as_str() == text)
             .ok_or_else(|| RoleError::Unknown(text.to_owned()))
@@ -60,7 +79,9 @@ impl FromStr for Role {
 /// Why a child could not do its part.
 #[derive(Debug, Error)]
 pub enum RoleError {
-    #[error("there is no part `{0}` of a stand-in site: say pod, store or front")]
+    #[error(
+        "there is no part `{0}` of a stand-in site: say pod, store, front, world, director or network"
+    )]
     Unknown(String),
     #[error(
         "the configuration on stdin cannot be read: {0}; `stand-in` is started by firedrill itself"
@@ -137,6 +158,8 @@ pub fn run(role: &str) -> Result<(), RoleError> {
         Role::Pod => start::<PodConfig>(&line),
         Role::Store => start::<StoreConfig>(&line),
         Role::Front => start::<FrontConfig>(&line),
+        Role::World => start::<WorldPart>(&line),
+        Role::Director | Role::Network => Err(RoleError::Configuration("not built yet".to_owned())),
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// A site to be launched with [`launch`](crate::launch).
-#[derive(Clone, Debug)]
+/// A site to be launched with [`launch`](crate::launch), or as part of a world.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SiteConfig {
     /// Letters, digits and dashes. Pods are called `<name>-<number>`.
     pub name: String,
@@ -33,6 +33,10 @@ pub struct SiteConfig {
     pub data: PathBuf,
     /// Epoch that the store stamps on what it writes.
     pub epoch: u64,
+    /// In a world: pods that may be missing at once for reasons that can wait.
+    pub disruption_budget: u32,
+    /// In a world: from the end of a process that should run until it is started again.
+    pub restart_delay: Duration,
 }
 
 /// More pods than the processes of one machine are good for.
@@ -58,6 +62,8 @@ impl SiteConfig {
             addresses: Ipv4Addr::new(127, 1, 0, 0),
             data: data.into(),
             epoch: 1,
+            disruption_budget: 1,
+            restart_delay: Duration::from_millis(500),
         }
     }
 
