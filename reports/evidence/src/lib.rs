@@ -8,10 +8,12 @@
 //! - `window`: sliding windows over buckets, and the worst of them
 //! - `hopeless`: whether a limit can still be met while the run goes on
 //! - `recovery`: when service was gone, and from when on it was back
+//! - `ledger`: what became of the writes, and how far back the surviving data reaches
 //! - `trust`: when the generator, and not the target, was measured
 
 mod binomial;
 mod hopeless;
+pub mod ledger;
 mod limit;
 mod quantile;
 pub mod recovery;
