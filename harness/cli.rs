@@ -32,6 +32,11 @@ pub enum Command {
     Judge(RecordingOptions),
     /// Write the report of a recording again.
     Report(RecordingOptions),
+    /// Undo what a run left broken: after a crash, on any later day.
+    Heal {
+        /// The run's folder.
+        run: PathBuf,
+    },
     /// Start a stand-in site and keep it until SIGINT.
     Serve(ServeOptions),
 }
@@ -49,7 +54,7 @@ pub struct RunOptions {
     /// Paths, or names of shipped scenarios (`firedrill list`).
     #[arg(required = true, value_name = "SCENARIO")]
     pub scenarios: Vec<String>,
-    /// Drive this instead of the scenario's target: `embedded` or a URL.
+    /// Drive this instead of the scenario's target: `embedded`, a URL, or the folder that `serve --state` keeps.
     #[arg(long, value_name = "TARGET")]
     pub target: Option<String>,
     /// Fixes every random choice. Printed first; without it one is drawn.
@@ -105,6 +110,9 @@ pub struct ServeOptions {
     pub scenario: String,
     #[command(flatten)]
     pub overrides: Overrides,
+    /// Keep the sites in this folder, where `run --target DIR` finds them.
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
     /// Fixes the random choices of the site.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,

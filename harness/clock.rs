@@ -27,6 +27,16 @@ impl Clock {
         monotonic().saturating_sub(self.origin)
     }
 
+    /// The instant on the machine's own monotonic clock, which other processes read as well.
+    pub fn absolute_ns(&self, at: Nanos) -> u64 {
+        self.origin.saturating_add(at)
+    }
+
+    /// An instant of the machine's monotonic clock, counted from the run's start.
+    pub fn since_start(&self, absolute_ns: u64) -> Nanos {
+        absolute_ns.saturating_sub(self.origin)
+    }
+
     /// The instant as the kernel's absolute timers want it.
     pub fn absolute(&self, at: Nanos) -> Timespec {
         let nanos = self.origin.saturating_add(at);

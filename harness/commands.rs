@@ -2,9 +2,11 @@
 //!
 //! - `run`: scenarios to verdicts
 //! - `folder`: `judge` and `report`, from a recording alone
-//! - `serve`: a stand-in site that stays
+//! - `heal`: what a run left broken, undone
+//! - `serve`: stand-in sites that stay
 
 mod folder;
+mod heal;
 mod run;
 mod serve;
 
@@ -23,6 +25,7 @@ use crate::scenario::{self, ScenarioError};
 use crate::target::TargetError;
 
 pub use folder::{judge, report};
+pub use heal::heal;
 pub use run::run;
 pub use serve::serve;
 

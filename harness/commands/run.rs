@@ -1,7 +1,7 @@
 //! Scenarios to verdicts: parsed, checked against machine and target, run, judged, reported.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -13,8 +13,16 @@ use super::folder::{conclude, say_verdict};
 use super::{exit_of, exit_of_verdict, say, warn_of};
 use crate::cli::RunOptions;
 use crate::clock::{self, Clock, Nanos, Utc};
-use crate::conduct::conduct;
+use crate::conduct::hands::Reading;
+use crate::conduct::{Beside, conduct};
 use crate::exit::Exit;
+use crate::fault::heal::Guard;
+use crate::fault::journal::{Checkpoint, Journal};
+use crate::fault::seen::Eyes;
+use crate::fault::whereabouts::Whereabouts;
+use crate::ledger::Clients;
+use crate::ledger::keeper::Keeper;
+use crate::ledger::pen::Desk;
 use crate::load::tally::Layout;
 use crate::load::worker::Job;
 use crate::mcp::session::Dialect;
@@ -22,6 +30,7 @@ use crate::observe::machine;
 use crate::preflight::{self, Room};
 use crate::record::Recorder;
 use crate::scenario;
+use crate::target::world::{self, Ground, processes};
 use crate::target::{Ready, embedded, endpoint};
 
 /// Runs every scenario that was named. All of them are checked before the first one starts.
@@ -64,8 +73,12 @@ fn overrides(options: &RunOptions) -> anyhow::Result<Vec<String>> {
                 serde_json::Value::from(url)
             ));
         }
+        // A folder holds the scenario's own sites: see `prepare`.
+        Some(folder) if Path::new(folder).is_dir() => {}
         Some(other) => {
-            anyhow::bail!("`{other}` is no target: write `embedded` or a URL (http://...)")
+            anyhow::bail!(
+                "`{other}` is no target: write `embedded`, a URL (http://...), or the folder of `serve --state`"
+            )
         }
     }
     overrides.extend(options.overrides.set.iter().cloned());
@@ -116,7 +129,9 @@ fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyhow::Result<E
     eprintln!("report: {}", folder.join("report.html").display());
     Ok(match early {
         Some(EarlyEnd::Interrupted) => Exit::Interrupted,
-        Some(EarlyEnd::Aborted | EarlyEnd::TargetLost) | None => exit_of_verdict(result.verdict),
+        Some(EarlyEnd::Aborted | EarlyEnd::TargetLost | EarlyEnd::NotSteady) | None => {
+            exit_of_verdict(result.verdict)
+        }
     })
 }
 
@@ -133,7 +148,7 @@ fn drive(
     preflight::check(plan, &layout, threads, Room::of_machine())?;
     let clock = Clock::start();
     let mut recorder = Recorder::create(folder, plan, &layout, identity.started)?;
-    let ready = prepare(plan, options, identity.seed)?;
+    let mut ready = prepare(plan, options, identity.seed)?;
     let started = Event::Started(Started {
         recording_version: RECORDING_VERSION,
         firedrill_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -168,11 +183,102 @@ fn drive(
         dialect: Arc::new(Dialect::new(plan, &ready.surface)),
         desk: None,
     };
-    Ok(conduct(&job, ready, recorder)?)
+    // Declared before the guard, so that what is to be healed is still there when it heals.
+    let ground = ready.ground.take();
+    let (beside, desk) = beside(plan, identity, folder, ground.as_ref(), &ready, &job)?;
+    let _guard = Guard {
+        run: folder.to_owned(),
+        journal: beside.journal.clone(),
+        eyes: beside.eyes.clone(),
+    };
+    let job = Job { desk, ..job };
+    let early = conduct(&job, ready, recorder, beside)?;
+    Ok(early)
+}
+
+/// What a run has beside load and target: a journal, a ledger, eyes.
+fn beside(
+    plan: &Plan,
+    identity: &Identity,
+    folder: &Path,
+    ground: Option<&Ground>,
+    ready: &Ready,
+    job: &Job,
+) -> anyhow::Result<(Beside, Option<Desk>)> {
+    let unwritten = "the run's folder cannot be written";
+    if !plan.drill.actions.is_empty() {
+        whereabouts(ground)?.write(folder).context(unwritten)?;
+    }
+    let (mut keeper, mut desk, mut reading) = (None, None, None);
+    if plan.drill.ledger.is_some() {
+        let tag = format!(
+            "{:x}",
+            identity.started.as_micros() as u64 ^ identity.seed << 40
+        );
+        let clients = Clients::new(tag, plan.loads.len());
+        let started = Keeper::start(folder, clients).context(unwritten)?;
+        reading = Some(Reading {
+            clients: started.1.clients.clone(),
+            route: ready.route.clone(),
+            dialect: job.dialect.clone(),
+        });
+        (keeper, desk) = (Some(started.0), Some(started.1));
+    }
+    let journal = Journal::open(folder, checkpoint()).context(unwritten)?;
+    let beside = Beside {
+        run_folder: folder.to_owned(),
+        journal: Arc::new(Mutex::new(journal)),
+        eyes: Eyes {
+            world: ground.map(|ground| ground.world().clone()),
+        },
+        reading,
+        keeper,
+    };
+    Ok((beside, desk))
+}
+
+fn whereabouts(ground: Option<&Ground>) -> anyhow::Result<Whereabouts> {
+    let Some(ground) = ground else {
+        return Ok(Whereabouts::Endpoint);
+    };
+    let (world, state) = (ground.world(), ground.world().state().to_owned());
+    if !ground.is_own() {
+        return Ok(Whereabouts::Attached { state });
+    }
+    let view = world
+        .view()
+        .context("the sites do not say how they stand")?;
+    Ok(Whereabouts::Embedded {
+        state,
+        processes: processes(world, &view),
+    })
+}
+
+/// Tests have the program killed at a position of its journal: `FIREDRILL_DIE_AT` names it.
+fn checkpoint() -> Checkpoint {
+    |position| {
+        let wanted = std::env::var("FIREDRILL_DIE_AT").ok();
+        if wanted.and_then(|text| text.parse().ok()) == Some(position) {
+            // As sudden as a power cut: nothing is cleaned up.
+            let _ = rustix::process::kill_process(
+                rustix::process::getpid(),
+                rustix::process::Signal::KILL,
+            );
+        }
+    }
 }
 
 fn prepare(plan: &Plan, options: &RunOptions, seed: u64) -> anyhow::Result<Ready> {
+    if let Some(state) = options
+        .target
+        .as_deref()
+        .map(Path::new)
+        .filter(|path| path.is_dir())
+    {
+        return Ok(world::take(plan, state)?);
+    }
     Ok(match &plan.target {
+        Target::Embedded(sites) if world::is_needed(plan) => world::start(plan, sites, seed)?,
         Target::Embedded(sites) => embedded::start(plan, sites, seed)?,
         Target::Endpoint(target) => endpoint::prepare(plan, target, &options.allow_host)?,
     })

@@ -3,11 +3,16 @@
 //! Completions are taken before anything else, then signals, then what is watched; time comes last.
 
 pub mod abort;
+mod beside;
+pub mod drill;
+pub mod hands;
 pub mod script;
 pub mod timeline;
 
 use std::io;
+use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use firedrill_reports::recording::{
@@ -18,8 +23,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use self::abort::Watch;
+use self::drill::Drill;
+use self::hands::{Hands, Reading, Told};
+use self::script::Seen;
 use self::timeline::{Command, Happening, Timeline};
 use crate::clock::{Clock, Nanos};
+use crate::fault::inject::Shared;
+use crate::fault::seen::Eyes;
+use crate::ledger::keeper::Keeper;
 use crate::load::engine::{Engine, Progress, Second, describe_failures};
 use crate::load::report::{Openings, ThreadTotals};
 use crate::load::tally::Layout;
@@ -41,6 +52,8 @@ pub enum RunError {
     Recording(#[source] io::Error),
     #[error("the load threads cannot be started: {0}")]
     Threads(#[source] io::Error),
+    #[error("the ledger of writes is not whole: {0}")]
+    Ledger(#[source] io::Error),
     #[error("the run broke off: {0}")]
     Broken(String),
 }
@@ -54,6 +67,13 @@ pub struct Conductor {
     engine: Engine,
     recorder: Recorder,
     sites: Option<Sites>,
+    drill: Option<Drill>,
+    /// What reading back needs; there is a ledger.
+    reading: Option<Reading>,
+    keeper: Option<Keeper>,
+    run_folder: PathBuf,
+    /// Every operation has its outcome; the drill may still be busy.
+    load_over: Option<ThreadTotals>,
     machine: Machine,
     progress: progress::Progress,
     connections_max: u64,
@@ -66,7 +86,12 @@ pub struct Conductor {
 ///
 /// # Errors
 /// When the recording cannot be written or a load thread breaks.
-pub fn conduct(job: &Job, ready: Ready, recorder: Recorder) -> Result<Option<EarlyEnd>, RunError> {
+pub fn conduct(
+    job: &Job,
+    ready: Ready,
+    recorder: Recorder,
+    beside: Beside,
+) -> Result<Option<EarlyEnd>, RunError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -77,6 +102,7 @@ pub fn conduct(job: &Job, ready: Ready, recorder: Recorder) -> Result<Option<Ear
         // Signals are caught before any thread has a session to lose.
         let signals = Signals::catch().map_err(RunError::Threads)?;
         let (samples, probed) = mpsc::unbounded_channel();
+        let (told, acted) = mpsc::unbounded_channel();
         for probe in &job.plan.probes {
             let source = Source::of(probe, &ready.route, &ready.surface);
             let watch = probes::watch(probe.clone(), source, job.clock, samples.clone());
@@ -91,6 +117,11 @@ pub fn conduct(job: &Job, ready: Ready, recorder: Recorder) -> Result<Option<Ear
             engine,
             recorder,
             sites: ready.sites,
+            drill: drill(job, &beside, told),
+            reading: beside.reading,
+            keeper: beside.keeper,
+            run_folder: beside.run_folder,
+            load_over: None,
             machine: Machine::default(),
             progress: progress::Progress::default(),
             connections_max: 0,
@@ -98,8 +129,36 @@ pub fn conduct(job: &Job, ready: Ready, recorder: Recorder) -> Result<Option<Ear
             early: None,
             watch: Watch::new(&job.plan),
         };
-        conductor.run(signals, probed).await
+        conductor.run(signals, probed, acted).await
     })
+}
+
+/// What a run has beside load and target.
+pub struct Beside {
+    /// The run's folder.
+    pub run_folder: PathBuf,
+    pub journal: Arc<Shared>,
+    pub eyes: Eyes,
+    pub reading: Option<Reading>,
+    pub keeper: Option<Keeper>,
+}
+
+/// The drill of the plan, when it has one.
+fn drill(job: &Job, beside: &Beside, told: mpsc::UnboundedSender<Told>) -> Option<Drill> {
+    if job.plan.drill.actions.is_empty() {
+        return None;
+    }
+    let hands = Hands {
+        plan: job.plan.clone(),
+        clock: job.clock,
+        seed: job.seed,
+        run: beside.run_folder.clone(),
+        journal: beside.journal.clone(),
+        eyes: beside.eyes.clone(),
+        told,
+        reading: beside.reading.clone(),
+    };
+    Some(Drill::new(job.plan.clone(), hands))
 }
 
 struct Signals {
@@ -129,22 +188,31 @@ impl Conductor {
         mut self,
         mut signals: Signals,
         mut probed: mpsc::UnboundedReceiver<Vec<Sample>>,
+        mut acted: mpsc::UnboundedReceiver<Told>,
     ) -> Result<Option<EarlyEnd>, RunError> {
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            if self.load_over.is_some() && self.drill.as_ref().is_none_or(Drill::is_over) {
+                return self.finish();
+            }
             tokio::select! {
                 biased;
-                progress = self.engine.next() => match progress {
-                    Progress::Finished(totals) => return self.finish(totals),
+                progress = self.engine.next(), if self.load_over.is_none() => match progress {
+                    Progress::Finished(totals) => {
+                        self.load_over = Some(totals);
+                        self.happen(Happening::LoadFinished)?;
+                    }
                     other => self.progressed(other)?,
                 },
                 name = signals.next() => self.interrupted(name)?,
+                Some(told) = acted.recv() => self.drill_told(told)?,
                 Some(samples) = probed.recv() => {
                     self.probed(&samples)?;
                 }
                 _ = look.tick() => {
                     self.happen(Happening::Tick)?;
+                    self.drill_ticks()?;
                     self.look_at_sites()?;
                 }
             }
@@ -159,10 +227,23 @@ impl Conductor {
                     self.engine.begin(zero, &self.timeline.segments());
                 }
                 Command::Recut => self.engine.recut(&self.timeline.segments()),
-                Command::Border { .. } => {}
+                Command::Border {
+                    phase,
+                    begins: true,
+                    at,
+                } => {
+                    self.drill_sees(Seen::Begins { phase, at })?;
+                }
+                Command::Border {
+                    phase,
+                    begins: false,
+                    at,
+                } => {
+                    self.drill_sees(Seen::Ends { phase, at })?;
+                }
                 Command::Record { at, event } => self.event(at, *event)?,
                 Command::StopLoad => self.engine.stop(),
-                Command::Done => {}
+                Command::Done => self.drill_sees(Seen::LoadOver)?,
             }
         }
         Ok(())
@@ -191,7 +272,8 @@ impl Conductor {
 
     fn end_early(&mut self, reason: EarlyEnd, detail: String) -> Result<(), RunError> {
         self.early.get_or_insert(reason);
-        self.happen(Happening::EndEarly { reason, detail })
+        self.happen(Happening::EndEarly { reason, detail })?;
+        self.drill_sees(Seen::EndEarly)
     }
 
     /// Processes of an embedded site that ended by themselves: worth a word, and the end if it was the front door.
@@ -291,6 +373,7 @@ impl Conductor {
             .samples(&samples)
             .map_err(RunError::Recording)?;
         self.sessions_of(&second)?;
+        self.drill_counts(&second)?;
         for (_, phase, cells) in &second.closed {
             let lost = self.watch.bucket(*phase, cells);
             self.abort_for(lost)?;
@@ -337,11 +420,14 @@ impl Conductor {
     }
 
     /// Every operation has its outcome: the sites are ended and the recording is sealed.
-    fn finish(mut self, totals: ThreadTotals) -> Result<Option<EarlyEnd>, RunError> {
-        self.happen(Happening::LoadFinished)?;
+    fn finish(mut self) -> Result<Option<EarlyEnd>, RunError> {
+        let totals = self.load_over.take().unwrap_or_default();
         self.progress.clear();
         let cpu_ns = machine::cpu_ns().saturating_sub(self.cpu_before);
         self.engine.join();
+        if let Some(keeper) = self.keeper.take() {
+            self.account(keeper)?;
+        }
         if let Some(sites) = self.sites {
             sites.stop();
         }

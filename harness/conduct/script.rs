@@ -75,26 +75,13 @@ pub enum Lasts {
 }
 
 pub fn lasts(kind: &FaultKind) -> Lasts {
-    match kind {
-        FaultKind::PodKill(_)
-        | FaultKind::PodTerminate(_)
-        | FaultKind::StoreCrash { .. }
-        | FaultKind::RollingRestart { .. } => Lasts::Instant,
-        FaultKind::PodPause(_)
-        | FaultKind::NodeDrain { .. }
-        | FaultKind::NodeLoss { .. }
-        | FaultKind::Scale { .. }
-        | FaultKind::ReplicationPause
-        | FaultKind::Network { .. }
-        | FaultKind::Command(_) => Lasts::Phase,
-        // Recovery goes on around the loss of a site or of data; undoing it would be the recovery.
-        FaultKind::SiteFailure { .. }
-        | FaultKind::DataCorruption { .. }
-        | FaultKind::SystemFailure { .. }
-        | FaultKind::NaturalDisaster { .. }
-        | FaultKind::BackupLost { .. }
-        | FaultKind::BackupDamaged { .. } => Lasts::Run,
-        _ => Lasts::Phase,
+    if kind.takes_data() {
+        // Recovery goes on around lost data; putting it back would be the recovery.
+        Lasts::Run
+    } else if kind.lasts() {
+        Lasts::Phase
+    } else {
+        Lasts::Instant
     }
 }
 

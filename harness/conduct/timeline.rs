@@ -143,6 +143,11 @@ impl Timeline {
         }
     }
 
+    /// The start of the timeline on the clock; 0 before it is known.
+    pub fn zero(&self) -> Nanos {
+        self.zero
+    }
+
     /// When to come back with a tick.
     pub fn next_wake(&self) -> Option<Nanos> {
         match self.state {

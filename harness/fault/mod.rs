@@ -1,2 +1,27 @@
-//! x
+//! Faults: what is done to a target, how that is seen, and how it is undone.
+//!
+//! ```text
+//! resolve   a fault of the plan and the target as it is now -> a pinned fault: whom it hits, step by step
+//! pinned    a pinned fault: messages that can be written down; each change beside what undoes it
+//! change    changes and undos carried out
+//! seen      effects and ends, seen from outside by somebody else than who made them
+//! process   a process by its identity
+//! damage    bytes of a file changed, and put back
+//! journal   what is in force, on disk before it acts
+//! inject    a pinned fault carried out, journalled step by step
+//! heal      what the journal holds undone, by this run or by another process on a later day
+//! step      recovery steps
+//! whereabouts  where the target was, for whoever heals it later
+//! ```
+
+pub mod change;
+pub mod damage;
+pub mod heal;
+pub mod inject;
 pub mod journal;
+pub mod pinned;
+pub mod process;
+pub mod resolve;
+pub mod seen;
+pub mod step;
+pub mod whereabouts;

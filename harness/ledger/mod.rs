@@ -10,6 +10,7 @@
 //! account   attempts against what was read, told as lines of `ledger.jsonl`
 //! ```
 
+pub mod account;
 pub mod entry;
 pub mod keeper;
 pub mod pen;

@@ -313,6 +313,7 @@ impl Worker {
     pub fn settle(&mut self, index: u32, outcome: Outcome, end: Nanos) {
         self.wheel.remove(index);
         self.note_write(index, outcome, end);
+        self.note_site(index, outcome, end);
         let operation = &self.operations[index];
         self.tally.settle(&Settled {
             phase: operation.phase,
@@ -348,6 +349,18 @@ impl Worker {
                 self.next_round(slot, outcome, end);
                 self.look_soon();
             }
+        }
+    }
+
+    /// Notes when another site begins to answer. Two that answer in turn are told of a few times.
+    fn note_site(&mut self, index: u32, outcome: Outcome, end: Nanos) {
+        const MOST: usize = 64;
+        let Some(by) = self.operations[index].by.filter(|_| outcome.is_ok()) else {
+            return;
+        };
+        if self.serving != Some(by.site) && self.answered.len() < MOST {
+            self.serving = Some(by.site);
+            self.answered.push((end, by.site));
         }
     }
 

@@ -43,6 +43,8 @@ pub struct Second {
     pub connections: u32,
     /// By load: sessions lost, opened again, not opened again.
     pub lost: BTreeMap<usize, [u64; 3]>,
+    /// When another site began to answer a thread, and which; in order.
+    pub answered: Vec<(Nanos, u16)>,
     /// Connections by an address that the target's name no longer has, and the addresses that it has.
     pub sticky: BTreeMap<String, u64>,
     pub addresses: BTreeSet<IpAddr>,
@@ -198,6 +200,7 @@ impl Engine {
             in_flight: 0,
             connections: 0,
             lost: BTreeMap::new(),
+            answered: Vec::new(),
             sticky: BTreeMap::new(),
             addresses: BTreeSet::new(),
         };
@@ -211,6 +214,7 @@ impl Engine {
                     *own += theirs;
                 }
             }
+            second.answered.append(&mut flush.answered);
             second.addresses.extend(flush.addresses);
             for (address, count) in flush.sticky {
                 *second.sticky.entry(address).or_default() += count;
@@ -218,6 +222,7 @@ impl Engine {
             let order = Control::Recycle(flush.histograms);
             let _ = self.threads[flush.thread as usize].orders.send(order);
         }
+        second.answered.sort_unstable();
         let complete = self.oldest_open.iter().copied().min().unwrap_or(0);
         while let Some(entry) = self.buckets.first_entry() {
             if entry.key().0 >= complete {
@@ -258,7 +263,7 @@ impl Engine {
     }
 
     /// Waits for the threads to end. They have been told to, or have finished.
-    pub fn join(mut self) {
+    pub fn join(&mut self) {
         for thread in &mut self.threads {
             // Dropping the sender ends a thread that would still wait for orders.
             let (closed, _) = mpsc::unbounded_channel();

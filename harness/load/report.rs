@@ -62,6 +62,8 @@ pub struct Flush {
     pub connections: u32,
     /// By load: sessions lost, opened again, and not opened again.
     pub lost: BTreeMap<usize, [u64; 3]>,
+    /// When another site began to answer, and which.
+    pub answered: Vec<(Nanos, u16)>,
     /// Connections by peer address that the target's name no longer has.
     pub sticky: BTreeMap<String, u64>,
     /// The addresses that the name has now.

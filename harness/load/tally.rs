@@ -214,6 +214,15 @@ impl Cell {
         self.outcomes.is_empty()
     }
 
+    pub fn due(&self) -> u64 {
+        self.outcomes.iter().map(|(_, count)| count).sum()
+    }
+
+    pub fn ok(&self) -> u64 {
+        let ok = self.outcomes.iter().filter(|(outcome, _)| outcome.is_ok());
+        ok.map(|(_, count)| count).sum()
+    }
+
     pub fn absorb(&mut self, other: &Cell) {
         for (outcome, count) in &other.outcomes {
             self.count(*outcome, *count);

@@ -115,6 +115,9 @@ pub struct Worker {
     /// Sessions whose first opening has not ended yet, and how the others went, by load.
     pub opening: usize,
     pub openings: Vec<Openings>,
+    /// The site of the newest ok answer, and when it changed since the last flush.
+    pub serving: Option<u16>,
+    pub answered: Vec<(Nanos, u16)>,
     spare: Option<Histograms>,
     next_flush: Nanos,
     expired: Vec<u32>,
@@ -157,6 +160,8 @@ impl Worker {
                 pen: job.desk.clone().map(Pen::new),
                 buffer: vec![0; 16 * 1024],
                 out: Vec::with_capacity(4096),
+                serving: None,
+                answered: Vec::new(),
                 spare: Some(Histograms::new(&job.layout)),
                 next_flush: Nanos::MAX,
                 expired: Vec::new(),
@@ -302,6 +307,7 @@ impl Worker {
             in_flight: self.in_flight.iter().sum(),
             connections: self.connections.len() as u32,
             lost: std::mem::take(&mut self.totals.lost_since_flush),
+            answered: std::mem::take(&mut self.answered),
             sticky: self.sticky_connections(),
             addresses: self.current_addresses(),
         };

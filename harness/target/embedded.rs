@@ -26,7 +26,20 @@ pub struct Sites {
 }
 
 /// A folder that goes with its value.
-struct Folder(PathBuf);
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// Where a run's stand-in keeps its data.
+    pub fn of_run(seed: u64) -> Result<Folder, TargetError> {
+        let path = std::env::temp_dir().join(format!("firedrill-{}-{seed}", std::process::id()));
+        make_folder(&path)?;
+        Ok(Folder(path))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
 
 impl Drop for Folder {
     fn drop(&mut self) {
@@ -81,9 +94,7 @@ impl Sites {
 /// When a process does not come up; those that did are ended.
 pub fn start(plan: &Plan, embedded: &Embedded, seed: u64) -> Result<Ready, TargetError> {
     let program = std::env::current_exe().map_err(TargetError::NoProgram)?;
-    let path = std::env::temp_dir().join(format!("firedrill-{}-{seed}", std::process::id()));
-    make_folder(&path)?;
-    let folder = Folder(path);
+    let folder = Folder::of_run(seed)?;
     let mut running = Vec::new();
     let mut tls = None;
     for (number, site) in embedded.sites.iter().enumerate() {
@@ -123,6 +134,7 @@ pub fn start(plan: &Plan, embedded: &Embedded, seed: u64) -> Result<Ready, Targe
         description: describe(embedded),
         events,
         sites: Some(sites),
+        ground: None,
     })
 }
 
@@ -133,7 +145,7 @@ fn make_folder(path: &Path) -> Result<(), TargetError> {
     })
 }
 
-fn describe(embedded: &Embedded) -> String {
+pub fn describe(embedded: &Embedded) -> String {
     let site =
         |site: &plan::Site| format!("{} ({} nodes, {} pods)", site.name, site.nodes, site.pods);
     let sites: Vec<String> = embedded.sites.iter().map(site).collect();
@@ -160,7 +172,7 @@ fn host_and_port(url: &str) -> (String, u16) {
     (host.to_owned(), port.parse().unwrap_or(80))
 }
 
-fn site_config(
+pub fn site_config(
     plan: &Plan,
     site: &plan::Site,
     number: usize,
@@ -179,6 +191,8 @@ fn site_config(
     config.seed = seed.wrapping_add(number as u64);
     config.nice = NICE;
     config.addresses = Ipv4Addr::new(127, 1, number as u8, 0);
+    config.disruption_budget = site.disruption_budget;
+    config.restart_delay = site.restart_delay;
     config.behaviour = firedrill_erlmcp::Behaviour {
         service_time: service_time(&own.service_time),
         error_rate: own.error_rate,

@@ -51,6 +51,7 @@ pub fn prepare(plan: &Plan, endpoint: &Endpoint, allowed: &[String]) -> Result<R
         description,
         events: Vec::new(),
         sites: None,
+        ground: None,
     })
 }
 

@@ -2,12 +2,14 @@
 //! what requests look like, and what has to be stopped afterwards.
 //!
 //! - `embedded`: stand-in sites that the run starts and stops
+//! - `world`: stand-in sites that can be lost, started by the run or by somebody else
 //! - `endpoint`: a URL
 //! - `trust`: TLS files to a client configuration
 
 pub mod embedded;
 pub mod endpoint;
 pub mod trust;
+pub mod world;
 
 use std::io;
 use std::path::PathBuf;
@@ -29,6 +31,8 @@ pub struct Ready {
     pub events: Vec<Event>,
     /// Stops what was started when it is dropped.
     pub sites: Option<embedded::Sites>,
+    /// Where faults act, when the target is a stand-in that can be broken.
+    pub ground: Option<world::Ground>,
 }
 
 /// Why a target cannot be used. Nothing has been sent to it.
@@ -57,6 +61,12 @@ pub enum TargetError {
     TlsFile { path: PathBuf, why: String },
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
+    #[error("{0}")]
+    NotAttached(String),
+    #[error("the sites of `{}` are not the scenario's: {why}; serve this scenario with `firedrill serve --state`", state.display())]
+    NotThese { state: PathBuf, why: String },
+    #[error("the sites do not say how they stand: {0}")]
+    NoView(#[source] firedrill_erlmcp::world::WorldError),
     #[error("{0}")]
     NotStarted(#[from] firedrill_erlmcp::LaunchError),
     #[error("the folder for the stand-in's data cannot be made at `{}`: {source}", path.display())]

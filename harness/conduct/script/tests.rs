@@ -79,7 +79,7 @@ fn repetitions_come_at_their_times_and_are_over_at_once() {
 
 #[test]
 fn a_step_follows_the_fault_that_it_names_and_the_site_stays_down_until_the_end() {
-    let site = fault(FaultKind::SiteFailure { site: 0 }, None);
+    let site = fault(FaultKind::SystemFailure { site: 0 }, None);
     let after = Start::After {
         action: 0,
         delay: Duration::from_secs(1),
@@ -172,7 +172,7 @@ fn the_end_before_its_time_undoes_the_newest_first_one_after_the_other_and_begin
 
 #[test]
 fn a_read_back_after_the_load_is_made_before_the_faults_are_undone() {
-    let site = fault(FaultKind::SiteFailure { site: 0 }, None);
+    let site = fault(FaultKind::SystemFailure { site: 0 }, None);
     let actions = vec![
         action("down", 0, at(0), site),
         action("read", 0, at(10), Act::ReadBack { site: None }),

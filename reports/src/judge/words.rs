@@ -217,6 +217,7 @@ pub fn early(reason: EarlyEnd, detail: &str) -> String {
         EarlyEnd::Interrupted => "interrupted",
         EarlyEnd::Aborted => "aborted",
         EarlyEnd::TargetLost => "the target was lost",
+        EarlyEnd::NotSteady => "the target was not steady before the first fault",
     };
     if detail.is_empty() {
         reason.to_owned()

@@ -168,6 +168,8 @@ pub enum EarlyEnd {
     Aborted,
     /// The target's processes ended by themselves.
     TargetLost,
+    /// The target was not steady before the first fault: nothing was broken.
+    NotSteady,
 }
 
 /// Sums over the whole run that no other file holds.

@@ -1,0 +1,71 @@
+//! `firedrill heal RUN`: undoes what a run left broken, on any later day.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context as _, bail};
+
+use super::say;
+use crate::exit::Exit;
+use crate::fault::heal::heal as heal_all;
+use crate::fault::journal::{Journal, open_changes};
+use crate::fault::pinned::Undo;
+use crate::fault::seen::Eyes;
+use crate::fault::whereabouts::{Again, Whereabouts};
+
+/// Heals the run in `folder`. Healing what is healed changes nothing.
+pub fn heal(folder: &Path) -> anyhow::Result<Exit> {
+    if !folder
+        .join(firedrill_reports::recording::file::PLAN)
+        .exists()
+    {
+        bail!(
+            "`{}` is no run's folder: name the folder of the run that was broken off",
+            folder.display()
+        );
+    }
+    let found = Whereabouts::read(folder).context("the run's target.json cannot be read")?;
+    let open = open_changes::<Undo>(folder).context("the run's journal cannot be read")?;
+    let world = match found.as_ref().map(Whereabouts::find) {
+        None if open.is_empty() => {
+            say("nothing was broken\n");
+            return Ok(Exit::Pass);
+        }
+        None => bail!("the run does not say what it broke: its target.json is missing"),
+        Some(Again::Ended { residue }) if residue.is_empty() => {
+            say("the sites ended with their run; nothing of them is left\n");
+            return Ok(Exit::Pass);
+        }
+        Some(Again::Ended { residue }) => {
+            residue
+                .iter()
+                .for_each(|what| say(&format!("LEFT     {what}\n")));
+            return Ok(Exit::Invalid);
+        }
+        Some(Again::Gone(why)) => {
+            bail!(crate::target::TargetError::NotAttached(why));
+        }
+        Some(Again::Here(world)) => world,
+    };
+    let journal = Journal::open(folder, |_| {}).context("the run's journal cannot be written")?;
+    let eyes = Eyes { world };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let journal = Arc::new(Mutex::new(journal));
+    let undone = runtime
+        .block_on(heal_all(folder, None, &journal, &eyes, None))
+        .context("the run's journal cannot be written")?;
+    for change in &undone {
+        say(&format!("{change}\n"));
+    }
+    let left = undone
+        .iter()
+        .filter(|undone| undone.leftover.is_some())
+        .count();
+    say(&format!(
+        "healed {}, left behind {left}\n",
+        undone.len() - left
+    ));
+    Ok(if left == 0 { Exit::Pass } else { Exit::Invalid })
+}

@@ -1,0 +1,376 @@
+//! The drill beside the load: feeds the script with what happens, has its orders carried out, and hears what came
+//! of them.
+
+use std::sync::Arc;
+
+use firedrill_erlmcp::world::{self, Reply, Request};
+use firedrill_evidence::ledger::{Promotion, Stop};
+use firedrill_evidence::recovery::{Limits, Live, Quality, Slot, judge_slots};
+use firedrill_reports::recording::{Event, Mark};
+use firedrill_scenarios::Plan;
+use firedrill_scenarios::plan::{Act, FaultKind, Target, When};
+
+use super::hands::{Hands, Told};
+use super::script::{Order, Script, Seen, Take};
+use crate::clock::Nanos;
+use crate::ledger::account::{Broken, Read};
+
+/// Buckets that a steady state is judged by.
+const STEADY: usize = 60;
+
+pub struct Drill {
+    plan: Arc<Plan>,
+    hands: Hands,
+    script: Script,
+    live: Live,
+    limits: Limits,
+    /// The newest closed buckets of measured phases, before the first fault.
+    before: Vec<Slot>,
+    /// When the newest fault was injected; none so far.
+    fault_began: Option<Nanos>,
+    newest_fault: Option<String>,
+    /// The steady state has been asked for, and this is the answer.
+    steady: Option<bool>,
+    /// Marks up to this instant of the machine's clock have been told.
+    marks_until: u64,
+    asking_marks: bool,
+    /// The first answer from another site than the one before the fault has been told.
+    answered: bool,
+    serving: Option<u16>,
+    leftover: bool,
+    reads: Vec<Read>,
+    promotions: Vec<Promotion>,
+    /// Marks since the newest fault that end what it may take back, with their kind.
+    stops: Vec<(Nanos, Mark)>,
+}
+
+/// What the conductor has to do about the drill.
+#[derive(Debug, PartialEq)]
+pub enum Word {
+    Event(Nanos, Box<Event>),
+    /// The phase that is under way has what it waited for.
+    Waited(usize),
+    /// The target is not steady: nothing may be broken, and the run is to end.
+    NotSteady(String),
+}
+
+impl Drill {
+    pub fn new(plan: Arc<Plan>, hands: Hands) -> Drill {
+        let recovery = plan.drill.recovery;
+        let limits = Limits {
+            errors: recovery.errors,
+            quantile: recovery.quantile,
+            below: recovery.below,
+            window: recovery.window,
+        };
+        Drill {
+            script: Script::new(&plan),
+            live: Live::new(limits),
+            marks_until: hands.clock.absolute_ns(0),
+            plan,
+            hands,
+            limits,
+            before: Vec::new(),
+            fault_began: None,
+            newest_fault: None,
+            steady: None,
+            asking_marks: false,
+            answered: false,
+            serving: None,
+            leftover: false,
+            reads: Vec::new(),
+            promotions: Vec::new(),
+            stops: Vec::new(),
+        }
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.script.is_over()
+    }
+
+    /// Something of a fault could not be undone.
+    pub fn has_leftover(&self) -> bool {
+        self.leftover
+    }
+
+    pub fn next_wake(&self) -> Option<Nanos> {
+        self.script.next_wake()
+    }
+
+    /// Something happened; what the conductor has to do about it.
+    pub fn see(&mut self, now: Nanos, seen: Seen) -> Vec<Word> {
+        let orders = self.script.step(now, seen);
+        let mut words = Vec::new();
+        for order in orders {
+            match order {
+                Order::Take(take) => self.take(now, take, &mut words),
+                Order::Undo(take) => self.hands.undo(take),
+            }
+        }
+        words.extend(self.script.waited().map(Word::Waited));
+        words
+    }
+
+    fn take(&mut self, now: Nanos, take: Take, words: &mut Vec<Word>) {
+        let is_fault = matches!(self.plan.drill.actions[take.action].act, Act::Fault(_));
+        if is_fault && self.steady.is_none() {
+            let reason = self.unsteady();
+            self.steady = Some(reason.is_none());
+            let event = Event::Steady {
+                held: reason.is_none(),
+                reason: reason.clone().unwrap_or_default(),
+            };
+            words.push(Word::Event(now, Box::new(event)));
+            words.extend(reason.map(Word::NotSteady));
+        }
+        if is_fault && self.steady == Some(false) {
+            let refused = Seen::Taken { take, ok: false };
+            words.extend(self.see(now, refused));
+            return;
+        }
+        self.hands.take(take, self.fault_began.unwrap_or(now));
+    }
+
+    /// Why the target cannot be called steady; `None` when it can.
+    fn unsteady(&self) -> Option<String> {
+        let qualities = judge_slots(&self.before, &self.limits);
+        let first = self.serving.filter(|site| *site != 0);
+        if let Some(site) = first {
+            let name = self.plan.site_name(usize::from(site));
+            return Some(format!("clients are served by {name} already"));
+        }
+        if qualities.contains(&Quality::Bad) {
+            return Some(
+                "failures or late answers were above the limits before the first fault".to_owned(),
+            );
+        }
+        if !qualities.contains(&Quality::Good) {
+            return Some(
+                "too few operations were measured before the first fault: let a measured phase come first, \
+                 longer or with a higher rate"
+                    .to_owned(),
+            );
+        }
+        None
+    }
+
+    /// A bucket of the open loads is complete.
+    pub fn bucket(&mut self, slot: Slot, measured: bool, now: Nanos) -> Vec<Word> {
+        self.live.push(slot);
+        if self.fault_began.is_none() && measured {
+            if self.before.len() == STEADY {
+                self.before.remove(0);
+            }
+            self.before.push(slot);
+        }
+        let recovered = self
+            .fault_began
+            .and_then(|began| self.live.recovered_since(began));
+        match recovered {
+            Some(_) => self.see(now, Seen::Holds(When::Recovered)),
+            None => Vec::new(),
+        }
+    }
+
+    /// What was told by an action that is being taken.
+    pub fn told(&mut self, now: Nanos, told: Told) -> Vec<Word> {
+        match told {
+            Told::Event { at, event } => {
+                if let Event::Fault { id, stage, .. } = &*event
+                    && *stage == firedrill_reports::recording::FaultStage::Injecting
+                {
+                    self.fault_began = Some(at);
+                    self.newest_fault = Some(id.clone());
+                    self.stops.clear();
+                    self.answered = false;
+                }
+                vec![Word::Event(at, event)]
+            }
+            Told::Taken { take, ok } => self.see(now, Seen::Taken { take, ok }),
+            Told::Marks(marks) => self.marked(now, marks),
+            Told::Read { id, site, passes } => {
+                let fault = self.broken();
+                self.reads.push(Read {
+                    id,
+                    site,
+                    passes,
+                    fault,
+                });
+                Vec::new()
+            }
+            Told::Undone { take, leftover } => {
+                self.leftover |= leftover;
+                self.see(now, Seen::Undone(take))
+            }
+        }
+    }
+
+    /// A site answered a client for the first time after another one did.
+    pub fn answered_by(&mut self, at: Nanos, site: u16) -> Vec<Word> {
+        let before = self.serving.replace(site);
+        let after_fault = self.fault_began.is_some_and(|began| at >= began);
+        if before.is_none() || before == Some(site) || !after_fault || self.answered {
+            return Vec::new();
+        }
+        self.answered = true;
+        let name = self.plan.site_name(usize::from(site));
+        vec![self.mark(
+            at,
+            Mark::FirstAnswer,
+            "clients",
+            format!("answers come from {name}"),
+        )]
+    }
+
+    /// The newest fault, as a read-back of now has to see it.
+    fn broken(&self) -> Option<Broken> {
+        let (id, t0) = (self.newest_fault.clone()?, self.fault_began?);
+        let word = id.split('#').next().unwrap_or_default();
+        let action = self
+            .plan
+            .drill
+            .actions
+            .iter()
+            .find(|action| action.id == word)?;
+        let Act::Fault(fault) = &action.act else {
+            return None;
+        };
+        let ends = |mark: Mark| match &fault.kind {
+            FaultKind::DataCorruption { .. } => {
+                matches!(mark, Mark::WritesStopped | Mark::Fenced | Mark::Restored)
+            }
+            _ => matches!(mark, Mark::Promoted | Mark::Restored),
+        };
+        let until = self
+            .stops
+            .iter()
+            .find(|(_, mark)| ends(*mark))
+            .map(|(at, _)| *at);
+        let named = self.plan.profile.identity.is_some();
+        let site = fault.kind.site().filter(|_| named);
+        Some(Broken {
+            id,
+            stop: Stop {
+                t0,
+                until,
+                site: site.and_then(|site| u16::try_from(site).ok()),
+            },
+        })
+    }
+
+    /// What was read back, and which sites were promoted when.
+    pub fn accounts(&self) -> (&[Read], &[Promotion]) {
+        (&self.reads, &self.promotions)
+    }
+
+    fn mark(&self, at: Nanos, mark: Mark, source: &str, detail: String) -> Word {
+        let event = Event::Mark {
+            mark,
+            fault: self.newest_fault.clone(),
+            source: source.to_owned(),
+            detail,
+        };
+        Word::Event(at, Box::new(event))
+    }
+
+    /// Asks the target for its marks, on a thread of its own; one question at a time.
+    pub fn ask_marks(&mut self) {
+        let Some(world) = self.hands.eyes.world.clone().filter(|_| !self.asking_marks) else {
+            return;
+        };
+        self.asking_marks = true;
+        let (since, answer) = (self.marks_until, self.hands.told.clone());
+        tokio::task::spawn_blocking(move || {
+            let marks = match world.ask(&Request::Marks { since }) {
+                Ok(Reply::Marks(marks)) => marks,
+                // A world that does not answer now is asked again.
+                Ok(_) | Err(_) => Vec::new(),
+            };
+            // Nobody listens any more when the run has broken off.
+            let _ = answer.send(Told::Marks(marks));
+        });
+    }
+
+    /// What the target says that happened.
+    fn marked(&mut self, now: Nanos, marks: Vec<world::Mark>) -> Vec<Word> {
+        self.asking_marks = false;
+        let mut words = Vec::new();
+        for own in marks {
+            self.marks_until = self.marks_until.max(own.at_ns);
+            let at = self.hands.clock.since_start(own.at_ns);
+            let Some(mark) = known(own.mark) else {
+                continue;
+            };
+            words.push(self.mark(at, mark, &own.source, in_words(&own.detail)));
+            if mark == Mark::Promoted {
+                self.promotions.extend(self.promotion(at, &own.detail));
+            }
+            if self.fault_began.is_none_or(|began| at < began) {
+                continue;
+            }
+            self.stops.push((at, mark));
+            let holds = match mark {
+                Mark::Detected => Some(When::Detected),
+                Mark::RouteSwitched => self.routed(&own.detail),
+                _ => None,
+            };
+            if let Some(condition) = holds {
+                words.extend(self.see(now, Seen::Holds(condition)));
+            }
+        }
+        words
+    }
+
+    fn routed(&self, detail: &serde_json::Value) -> Option<When> {
+        self.site_of(detail).map(When::RouteOn)
+    }
+
+    fn promotion(&self, at: Nanos, detail: &serde_json::Value) -> Option<Promotion> {
+        Some(Promotion {
+            at,
+            site: u16::try_from(self.site_of(detail)?).ok()?,
+            epoch: detail.get("epoch")?.as_u64()?,
+        })
+    }
+
+    fn site_of(&self, detail: &serde_json::Value) -> Option<usize> {
+        let name = detail.get("site")?.as_str()?;
+        match &self.plan.target {
+            Target::Embedded(embedded) => embedded.sites.iter().position(|site| site.name == name),
+            Target::Endpoint(_) => None,
+        }
+    }
+}
+
+/// The record's name of a mark; truths that only tests look at have none.
+fn known(mark: world::Instant) -> Option<Mark> {
+    Some(match mark {
+        world::Instant::Detected => Mark::Detected,
+        world::Instant::Decided => Mark::Decided,
+        world::Instant::Fenced => Mark::Fenced,
+        world::Instant::WritesStopped => Mark::WritesStopped,
+        world::Instant::FailoverBegun => Mark::FailoverBegun,
+        world::Instant::Promoted => Mark::Promoted,
+        world::Instant::RouteSwitched => Mark::RouteSwitched,
+        world::Instant::Restored => Mark::Restored,
+        world::Instant::CaughtUp => Mark::CaughtUp,
+        world::Instant::FailbackBegun => Mark::FailbackBegun,
+        world::Instant::Lost | world::Instant::ServingAgain => return None,
+    })
+}
+
+/// A mark's detail for readers: `site dr, epoch 2`.
+fn in_words(detail: &serde_json::Value) -> String {
+    match detail {
+        serde_json::Value::Object(fields) => {
+            let word = |(key, value): (&String, &serde_json::Value)| match value.as_str() {
+                Some(text) => format!("{key} {text}"),
+                None => format!("{key} {value}"),
+            };
+            fields.iter().map(word).collect::<Vec<_>>().join(", ")
+        }
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Null => String::new(),
+        other => other.to_string(),
+    }
+}

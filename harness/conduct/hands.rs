@@ -1,0 +1,369 @@
+//! Actions taken and faults undone, on threads of their own, since they wait for processes and disks. What they
+//! have to tell goes to the conductor as it happens.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use firedrill_erlmcp::world::Mark;
+use firedrill_evidence::ledger::Pass;
+use firedrill_reports::recording::{Event, FaultStage, ReadBackStage, StepStage};
+use firedrill_scenarios::Plan;
+use firedrill_scenarios::plan::{Act, FaultKind, RecoveryStep};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::SeedableRng as _;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::script::Take;
+use crate::clock::{Clock, Nanos};
+use crate::fault::heal::heal;
+use crate::fault::inject::{Shared, inject, see_effect};
+use crate::fault::pinned::Pinned;
+use crate::fault::resolve::{ResolveError, Scene, resolve};
+use crate::fault::seen::Eyes;
+use crate::fault::step;
+use crate::ledger::reader::scan;
+use crate::ledger::{Clients, FOLDER};
+use crate::mcp::caller::Caller;
+use crate::mcp::destination::{Destination, Route};
+use crate::mcp::session::Dialect;
+
+/// Each read-back reads everything so often: what is seen only later was stale.
+pub const PASSES: u32 = 2;
+/// Where data that faults took away is kept until it is healed, in the run's folder.
+pub const QUARANTINE: &str = "quarantine";
+
+/// What is told while an action is taken.
+#[derive(Debug)]
+pub enum Told {
+    Event {
+        at: Nanos,
+        event: Box<Event>,
+    },
+    Taken {
+        take: Take,
+        ok: bool,
+    },
+    Undone {
+        take: Take,
+        leftover: bool,
+    },
+    /// What the target says happened since it was asked last.
+    Marks(Vec<Mark>),
+    /// A read-back was made, when its passes began, and whether each was whole.
+    Read {
+        id: String,
+        site: String,
+        passes: [Pass; 2],
+    },
+}
+
+/// Everything that acting needs.
+#[derive(Clone)]
+pub struct Hands {
+    pub plan: Arc<Plan>,
+    pub clock: Clock,
+    pub seed: u64,
+    /// The run's folder.
+    pub run: PathBuf,
+    pub journal: Arc<Shared>,
+    pub eyes: Eyes,
+    pub told: UnboundedSender<Told>,
+    pub reading: Option<Reading>,
+}
+
+/// What reading records back needs.
+#[derive(Clone)]
+pub struct Reading {
+    pub clients: Arc<Clients>,
+    pub route: Route,
+    pub dialect: Arc<Dialect>,
+}
+
+impl Hands {
+    /// The action's name in the record: its id, with `#2` and so on for repetitions.
+    pub fn id(&self, take: Take) -> String {
+        let id = &self.plan.drill.actions[take.action].id;
+        match take.number {
+            0 => id.clone(),
+            number => format!("{id}#{}", number + 1),
+        }
+    }
+
+    /// Takes the action on a thread of its own. `fault_began` is when the newest fault was injected.
+    pub fn take(&self, take: Take, fault_began: Nanos) {
+        let hands = self.clone();
+        tokio::task::spawn_blocking(move || {
+            let ok = hands
+                .block_on(hands.act(take, fault_began))
+                .unwrap_or(false);
+            hands.tell(Told::Taken { take, ok });
+        });
+    }
+
+    /// Undoes the fault on a thread of its own.
+    pub fn undo(&self, take: Take) {
+        let hands = self.clone();
+        tokio::task::spawn_blocking(move || {
+            let whole = hands.block_on(hands.heal(take)).unwrap_or(false);
+            hands.tell(Told::Undone {
+                take,
+                leftover: !whole,
+            });
+        });
+    }
+
+    /// A runtime of its own for the action: what it waits for must not wait for the load's record.
+    fn block_on<T>(&self, action: impl Future<Output = T>) -> Option<T> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .ok()?;
+        Some(runtime.block_on(action))
+    }
+
+    fn tell(&self, told: Told) {
+        // The conductor is gone only when the run broke off; then the journal says what is open.
+        let _ = self.told.send(told);
+    }
+
+    fn event(&self, at: Nanos, event: Event) {
+        self.tell(Told::Event {
+            at,
+            event: Box::new(event),
+        });
+    }
+
+    async fn act(&self, take: Take, fault_began: Nanos) -> bool {
+        match &self.plan.drill.actions[take.action].act {
+            Act::Fault(fault) => self.inject(take, &fault.kind).await,
+            Act::Step(step) => self.recover(take, step, fault_began).await,
+            Act::ReadBack { site } => self.read_back(take, *site).await,
+        }
+    }
+
+    fn fault_event(&self, id: &str, fault: &str, on: &str, stage: FaultStage) {
+        let event = Event::Fault {
+            id: id.to_owned(),
+            fault: fault.to_owned(),
+            on: on.to_owned(),
+            stage,
+        };
+        self.event(self.clock.now(), event);
+    }
+
+    /// Pins the fault's victims as the target is now.
+    fn pin(&self, take: Take, kind: &FaultKind) -> Result<Pinned, String> {
+        let view = match &self.eyes.world {
+            Some(world) => Some(world.view().map_err(|error| error.to_string())?),
+            None => None,
+        };
+        let scene = Scene {
+            plan: &self.plan,
+            view: view.as_ref(),
+            quarantine: self.run.join(QUARANTINE),
+        };
+        let mut random = victims(self.seed, take);
+        resolve(&scene, &self.id(take), kind, &mut random)
+            .map_err(|error: ResolveError| error.to_string())
+    }
+
+    async fn inject(&self, take: Take, kind: &FaultKind) -> bool {
+        let pinned = match self.pin(take, kind) {
+            Ok(pinned) => pinned,
+            Err(reason) => {
+                let stage = FaultStage::EffectNotSeen { reason };
+                self.fault_event(&self.id(take), kind.word(), "", stage);
+                return false;
+            }
+        };
+        let tell = |stage| self.fault_event(&pinned.id, pinned.fault, &pinned.on, stage);
+        tell(FaultStage::Injecting);
+        if let Err(error) = inject(&pinned, &self.journal, &self.eyes, self.clock) {
+            tell(FaultStage::EffectNotSeen {
+                reason: error.to_string(),
+            });
+            return false;
+        }
+        tell(FaultStage::Injected);
+        match see_effect(&pinned, &self.eyes).await {
+            Ok(by) => {
+                tell(FaultStage::EffectSeen { by });
+                true
+            }
+            Err(error) => {
+                tell(FaultStage::EffectNotSeen {
+                    reason: error.to_string(),
+                });
+                false
+            }
+        }
+    }
+
+    /// True when nothing is left behind.
+    async fn heal(&self, take: Take) -> bool {
+        let id = self.id(take);
+        let Act::Fault(fault) = &self.plan.drill.actions[take.action].act else {
+            return true;
+        };
+        let tell = |stage| self.fault_event(&id, fault.kind.word(), "", stage);
+        tell(FaultStage::Healing);
+        let at = Some(self.clock.now());
+        let healed = heal(&self.run, Some(&id), &self.journal, &self.eyes, at).await;
+        let leftovers: Vec<String> = match healed {
+            Ok(undone) => undone
+                .into_iter()
+                .filter_map(|undone| Some(format!("{}: {}", undone.what, undone.leftover?)))
+                .collect(),
+            Err(error) => vec![format!("the journal: {error}")],
+        };
+        if leftovers.is_empty() {
+            tell(FaultStage::Healed {
+                by: "read back".to_owned(),
+            });
+            return true;
+        }
+        for what in leftovers {
+            tell(FaultStage::Leftover { what });
+        }
+        false
+    }
+
+    async fn recover(&self, take: Take, step: &RecoveryStep, fault_began: Nanos) -> bool {
+        let id = self.id(take);
+        let tell = |stage| {
+            let event = Event::Step {
+                id: id.clone(),
+                step: step.word().to_owned(),
+                on: self.site_of(step),
+                stage,
+            };
+            self.event(self.clock.now(), event);
+        };
+        tell(StepStage::Started);
+        let began = self.clock.absolute_ns(fault_began);
+        match step::perform(step, &self.plan, &self.eyes, began).await {
+            Ok(detail) => {
+                tell(StepStage::Done { detail });
+                true
+            }
+            Err(error) => {
+                tell(StepStage::Failed {
+                    reason: error.to_string(),
+                });
+                false
+            }
+        }
+    }
+
+    fn site_of(&self, step: &RecoveryStep) -> String {
+        step.site()
+            .map_or("", |site| self.plan.site_name(site))
+            .to_owned()
+    }
+
+    async fn read_back(&self, take: Take, site: Option<usize>) -> bool {
+        let id = self.id(take);
+        let name = self.serving(site);
+        let tell = |stage| {
+            let event = Event::ReadBack {
+                id: id.clone(),
+                site: name.clone(),
+                stage,
+            };
+            self.event(self.clock.now(), event);
+        };
+        tell(ReadBackStage::Started);
+        let mut unsound = Vec::new();
+        let mut passes = Vec::new();
+        for number in 1..=PASSES {
+            let began = self.clock.now();
+            match self.pass(&id, number, site).await {
+                Ok(pass) => {
+                    passes.push(Pass {
+                        began,
+                        complete: pass.unreadable == 0,
+                    });
+                    let records = pass.records;
+                    tell(ReadBackStage::Pass { number, records });
+                    if pass.corrupt + pass.unreadable > 0 {
+                        unsound.push(format!(
+                            "pass {number}: {} records hold another value than was written, {} cannot be read",
+                            pass.corrupt, pass.unreadable
+                        ));
+                    }
+                }
+                Err(reason) => {
+                    tell(ReadBackStage::Failed { reason });
+                    return false;
+                }
+            }
+        }
+        if let Ok(passes) = passes.try_into() {
+            self.tell(Told::Read {
+                id: id.clone(),
+                site: name.clone(),
+                passes,
+            });
+        }
+        tell(ReadBackStage::Done {
+            sound: unsound.is_empty(),
+            reason: unsound.join("; "),
+        });
+        true
+    }
+
+    async fn pass(
+        &self,
+        id: &str,
+        number: u32,
+        site: Option<usize>,
+    ) -> Result<crate::ledger::reader::Pass, String> {
+        let (Some(reading), Some(ledger)) = (&self.reading, &self.plan.drill.ledger) else {
+            return Err("the scenario writes nothing that could be read back".to_owned());
+        };
+        let route = self.route_to(reading, site)?;
+        let destination = Destination::along(&route).map_err(|error| error.to_string())?;
+        let mut caller = Caller::new(&destination, &reading.dialect);
+        let path = self.run.join(FOLDER).join(format!("{id}-{number}.bin"));
+        scan(&mut caller, ledger, &reading.clients, &path)
+            .await
+            .map_err(|error| error.to_string())
+    }
+
+    /// To the front door of this site, or to where clients are sent.
+    fn route_to(&self, reading: &Reading, site: Option<usize>) -> Result<Route, String> {
+        let mut route = reading.route.clone();
+        if let Some(name) = site.map(|site| self.plan.site_name(site)) {
+            let world = self
+                .eyes
+                .world
+                .as_ref()
+                .ok_or("the target has no controls")?;
+            let view = world.view().map_err(|error| error.to_string())?;
+            let front = view
+                .site(name)
+                .map(|site| site.front)
+                .ok_or_else(|| format!("the target has no site called `{name}`"))?;
+            route.host = front.ip().to_string();
+            route.port = front.port();
+        }
+        Ok(route)
+    }
+
+    /// The name of the site that is read: the one that was named, or the one that clients are sent to.
+    fn serving(&self, site: Option<usize>) -> String {
+        if let Some(name) = site.map(|site| self.plan.site_name(site)) {
+            return name.to_owned();
+        }
+        let view = self.eyes.world.as_ref().and_then(|world| world.view().ok());
+        let route = view.and_then(|view| view.director.map(|director| director.route));
+        route.unwrap_or_else(|| self.plan.site_name(0).to_owned())
+    }
+}
+
+/// The stream from which an action draws its victims: its own, so that other actions draw nothing from it.
+fn victims(seed: u64, take: Take) -> Xoshiro256PlusPlus {
+    let number = (take.action as u64) << 32 | u64::from(take.number);
+    let mixed = seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x7669_6374_696d_7300;
+    Xoshiro256PlusPlus::seed_from_u64(mixed)
+}

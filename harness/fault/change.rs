@@ -1,0 +1,181 @@
+//! Changes and their reversals, carried out. Each may be asked for twice: the second time changes nothing.
+
+use std::io;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use firedrill_erlmcp::world::{Request, World, WorldError};
+
+use super::pinned::{Change, Reversal, Words};
+
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    #[error("the target refused: {0}")]
+    World(#[from] WorldError),
+    #[error("the target has no controls: it is no stand-in")]
+    NoWorld,
+    #[error("{what}: {source}")]
+    System { what: String, source: io::Error },
+    #[error("`{words}` {how}")]
+    Command { words: String, how: String },
+}
+
+/// Does it.
+///
+/// # Errors
+/// When it could not be done. A process that is gone already is no error for SIGKILL and SIGTERM.
+pub fn make(change: &Change, world: Option<&World>) -> Result<(), ChangeError> {
+    match change {
+        Change::Ask(request) => ask(request, world),
+        Change::Kick { process, kick } => {
+            process
+                .kick(*kick)
+                .map(drop)
+                .map_err(|source| ChangeError::System {
+                    what: format!("{} cannot be signalled", process.name),
+                    source,
+                })
+        }
+        Change::Damage(damage) => damage.make().map_err(|source| ChangeError::System {
+            what: "the damage cannot be made".to_owned(),
+            source,
+        }),
+        Change::Run(words) => must_succeed(words),
+    }
+}
+
+/// Undoes it, or finds that there is nothing to undo.
+///
+/// # Errors
+/// When it could not be undone.
+pub fn reverse(reversal: &Reversal, world: Option<&World>) -> Result<(), ChangeError> {
+    match reversal {
+        Reversal::ByItself => Ok(()),
+        Reversal::Ask(request) => ask(request, world),
+        Reversal::Kick { process, kick } => {
+            process
+                .kick(*kick)
+                .map(drop)
+                .map_err(|source| ChangeError::System {
+                    what: format!("{} cannot be signalled", process.name),
+                    source,
+                })
+        }
+        Reversal::Repair(damage) => damage.repair().map_err(|source| ChangeError::System {
+            what: format!("{} cannot be repaired", damage.path.display()),
+            source,
+        }),
+        Reversal::Return { site, from } => {
+            let on = Request::Power {
+                site: site.clone(),
+                on: true,
+            };
+            if from.exists() {
+                let back = Request::Unwipe {
+                    site: site.clone(),
+                    from: from.clone(),
+                };
+                ask(&back, world)?;
+            }
+            ask(&on, world)
+        }
+        Reversal::Run(words) => must_succeed(words),
+    }
+}
+
+fn ask(request: &Request, world: Option<&World>) -> Result<(), ChangeError> {
+    let world = world.ok_or(ChangeError::NoWorld)?;
+    world.ask(request)?;
+    Ok(())
+}
+
+fn must_succeed(words: &Words) -> Result<(), ChangeError> {
+    let failed = |how: String| ChangeError::Command {
+        words: words.words.join(" "),
+        how,
+    };
+    match run(words) {
+        Ok(Some(0)) => Ok(()),
+        Ok(Some(code)) => Err(failed(format!("ended with {code}"))),
+        Ok(None) => Err(failed(format!("did not end within {:?}", words.timeout))),
+        Err(error) => Err(failed(format!("cannot be run: {error}"))),
+    }
+}
+
+/// Runs a program, with nothing to read; its exit code, or `None` when it had to be ended. A program that a signal
+/// ended has the code 128 and the signal's number, as in a shell.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn run(words: &Words) -> io::Result<Option<i32>> {
+    use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+    let (program, arguments) = words
+        .words
+        .split_first()
+        .ok_or_else(|| io::Error::other("there is no program"))?;
+    // A group of its own, so that what it starts can be ended with it.
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .process_group(0)
+        .spawn()?;
+    let ended = wait(&child, words.timeout)?;
+    if !ended {
+        if let Some(group) = i32::try_from(child.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw)
+        {
+            // It may have ended by itself meanwhile.
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+    }
+    let status = child.wait()?;
+    let code = status.code().or(status.signal().map(|signal| 128 + signal));
+    Ok(code.filter(|_| ended))
+}
+
+/// True when the child ends within the time.
+fn wait(child: &std::process::Child, limit: Duration) -> io::Result<bool> {
+    use rustix::event::{PollFd, PollFlags, Timespec};
+    use rustix::process::{Pid, PidfdFlags};
+    let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else {
+        return Ok(true);
+    };
+    let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
+    let left = Timespec {
+        tv_sec: limit.as_secs().cast_signed(),
+        tv_nsec: limit.subsec_nanos().into(),
+    };
+    let mut handles = [PollFd::new(&handle, PollFlags::IN)];
+    loop {
+        match rustix::event::poll(&mut handles, Some(&left)) {
+            Ok(ready) => return Ok(ready > 0),
+            // A signal for us: the time starts anew, which only lets a program live a little longer.
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(all: &[&str], timeout: u64) -> Words {
+        Words {
+            words: all.iter().map(|word| (*word).to_owned()).collect(),
+            timeout: Duration::from_millis(timeout),
+        }
+    }
+
+    #[test]
+    fn a_program_is_told_apart_by_how_it_ends() {
+        assert_eq!(run(&words(&["true"], 5_000)).unwrap(), Some(0));
+        assert_eq!(run(&words(&["false"], 5_000)).unwrap(), Some(1));
+        assert_eq!(run(&words(&["sleep", "60"], 50)).unwrap(), None);
+        assert!(run(&words(&["no-such-program-anywhere"], 50)).is_err());
+        let error = must_succeed(&words(&["sleep", "60"], 50)).unwrap_err();
+        assert_eq!(error.to_string(), "`sleep 60` did not end within 50ms");
+    }
+}

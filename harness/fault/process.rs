@@ -1,0 +1,135 @@
+//! A process by its identity: its number and the instant of its start, so that a number which the kernel gave away
+//! again is not mistaken for it.
+
+use std::fs;
+use std::io;
+
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    pub name: String,
+    pub pid: u32,
+    /// Clock ticks from the machine's start to the process's: field 22 of `/proc/PID/stat`.
+    pub started: u64,
+}
+
+/// What the kernel says about a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Running,
+    Stopped,
+    /// It has ended, or another one has its number.
+    Gone,
+}
+
+/// The signals that are sent on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kick {
+    Kill,
+    Stop,
+    Continue,
+    Terminate,
+}
+
+impl Kick {
+    fn signal(self) -> Signal {
+        match self {
+            Kick::Kill => Signal::KILL,
+            Kick::Stop => Signal::STOP,
+            Kick::Continue => Signal::CONT,
+            Kick::Terminate => Signal::TERM,
+        }
+    }
+}
+
+impl Process {
+    pub fn state(&self) -> State {
+        match read_stat(self.pid) {
+            Some((_, started)) if started != self.started => State::Gone,
+            Some(('Z' | 'X', _)) | None => State::Gone,
+            Some(('T' | 't', _)) => State::Stopped,
+            Some(_) => State::Running,
+        }
+    }
+
+    /// Sends the signal, to this process and no other: the handle is taken before the identity is looked at.
+    /// False when the process is gone.
+    ///
+    /// # Errors
+    /// When the system does not let us.
+    pub fn kick(&self, kick: Kick) -> io::Result<bool> {
+        let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else {
+            return Ok(false);
+        };
+        let handle = match pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(handle) => handle,
+            Err(rustix::io::Errno::SRCH) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        if self.state() == State::Gone {
+            return Ok(false);
+        }
+        match pidfd_send_signal(&handle, kick.signal()) {
+            Ok(()) => Ok(true),
+            Err(rustix::io::Errno::SRCH) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The process of this number as it is now; `None` when there is none.
+pub fn identify(name: &str, pid: u32) -> Option<Process> {
+    let (_, started) = read_stat(pid)?;
+    Some(Process {
+        name: name.to_owned(),
+        pid,
+        started,
+    })
+}
+
+/// State and start of a process, from `/proc/PID/stat`. Its second field may hold anything, brackets included.
+fn read_stat(pid: u32) -> Option<(char, u64)> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = text.rsplit_once(')')?;
+    let mut fields = rest.split_ascii_whitespace();
+    let state = fields.next()?.chars().next()?;
+    // The state is field 3, the start field 22.
+    let started = fields.nth(18)?.parse().ok()?;
+    Some((state, started))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn a_process_is_stopped_continued_and_killed_and_its_number_alone_is_not_it() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let process = identify("sleep", child.id()).unwrap();
+        assert_eq!(process.state(), State::Running);
+        let other = Process {
+            started: process.started + 1,
+            ..process.clone()
+        };
+        assert_eq!(other.state(), State::Gone);
+        assert!(!other.kick(Kick::Kill).unwrap());
+        assert!(process.kick(Kick::Stop).unwrap());
+        wait_for(&process, State::Stopped);
+        assert!(process.kick(Kick::Continue).unwrap());
+        wait_for(&process, State::Running);
+        assert!(process.kick(Kick::Kill).unwrap());
+        child.wait().unwrap();
+        assert_eq!(process.state(), State::Gone);
+        assert!(!process.kick(Kick::Kill).unwrap());
+    }
+
+    fn wait_for(process: &Process, state: State) {
+        while process.state() != state {
+            std::thread::yield_now();
+        }
+    }
+}

@@ -1,0 +1,717 @@
+//! From a fault of the plan and the target as it is now to a pinned fault. Victims are chosen here, once: by name,
+//! by node, or drawn from the seed.
+
+use std::path::PathBuf;
+
+use firedrill_erlmcp::Role;
+use firedrill_erlmcp::world::{
+    BackupView, LinkShape, NodeView, Place, ProcessView, Request, SiteView, View,
+};
+use firedrill_scenarios::Plan;
+use firedrill_scenarios::plan::{self, FaultKind, NodeChoice, Pick, Target, Victims};
+use rand::RngExt as _;
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use super::damage::Damage;
+use super::pinned::{Change, Pinned, Reversal, Sight, Step, Undo, Words};
+use super::process::{Kick, Process};
+use super::resolve::corrupt::corruptions;
+
+mod corrupt;
+
+/// Why a fault cannot be done to this target as it is now. Nothing has been broken.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError {
+    #[error("the target has no site called `{site}`; it has {known}")]
+    NoSite { site: String, known: String },
+    #[error("site `{site}` has no {what} called `{name}`; it has {known}")]
+    NoVictim {
+        site: String,
+        what: &'static str,
+        name: String,
+        known: String,
+    },
+    #[error("site `{site}` has {there} pods that run, and the fault is for {wanted}")]
+    TooFew {
+        site: String,
+        there: usize,
+        wanted: usize,
+    },
+    #[error(
+        "it would hit {hit} of {all} pods of site `{site}`, and `limits: {{ pods: }}` allows {allowed} %: \
+         lower the number, or raise the limit"
+    )]
+    TooMany {
+        site: String,
+        hit: usize,
+        all: usize,
+        allowed: u32,
+    },
+    #[error("site `{site}` has no store that runs")]
+    NoStore { site: String },
+    #[error("site `{site}` has no backup yet: let backups be made before the fault")]
+    NoBackup { site: String },
+    #[error("only a command can break a target that is no stand-in")]
+    NoWorld,
+    #[error("the store's log of site `{site}` cannot be read: {why}")]
+    Log { site: String, why: String },
+}
+
+/// What a fault is resolved against.
+pub struct Scene<'a> {
+    pub plan: &'a Plan,
+    /// `None` for a target without controls.
+    pub view: Option<&'a View>,
+    /// Where data that is taken away is kept until it is healed.
+    pub quarantine: PathBuf,
+}
+
+/// Pins the fault. `random` is the action's own stream, so that other actions draw nothing from it.
+///
+/// # Errors
+/// When the target has not what the plan names, or more would be hit than the plan allows.
+pub fn resolve(
+    scene: &Scene<'_>,
+    id: &str,
+    kind: &FaultKind,
+    random: &mut Xoshiro256PlusPlus,
+) -> Result<Pinned, ResolveError> {
+    if let FaultKind::Command(command) = kind {
+        return Ok(pin(id, kind, "what the command names", by_command(command)));
+    }
+    let (on, made) = match kind {
+        FaultKind::PodKill(victims) => {
+            let (site, pods) = scene.victims(victims, random)?;
+            (
+                names(&pods),
+                (kicks(&pods, Kick::Kill, comes_back(site)), gone(&pods)),
+            )
+        }
+        FaultKind::PodTerminate(victims) => {
+            let (site, pods) = scene.victims(victims, random)?;
+            (
+                names(&pods),
+                (kicks(&pods, Kick::Terminate, comes_back(site)), gone(&pods)),
+            )
+        }
+        FaultKind::PodPause(victims) => {
+            let (_, pods) = scene.victims(victims, random)?;
+            (names(&pods), pauses(&pods))
+        }
+        FaultKind::StoreCrash { site } => {
+            let site = scene.site(*site)?;
+            let store = vec![store_of(site)?];
+            (
+                names(&store),
+                (kicks(&store, Kick::Kill, comes_back(site)), gone(&store)),
+            )
+        }
+        FaultKind::NodeDrain { site, node } => {
+            let site = scene.site(*site)?;
+            let node = scene.node(site, node, random)?;
+            (format!("{} of {}", node.name, site.name), drain(site, node))
+        }
+        FaultKind::NodeLoss { site, node } => {
+            let site = scene.site(*site)?;
+            let node = scene.node(site, node, random)?;
+            (
+                format!("{} of {}", node.name, site.name),
+                node_loss(site, node),
+            )
+        }
+        FaultKind::RollingRestart { site } => {
+            let site = scene.site(*site)?;
+            (site.name.clone(), rolling_restart(site))
+        }
+        FaultKind::Scale { site, pods } => {
+            let site = scene.site(*site)?;
+            (site.name.clone(), scale(site, *pods))
+        }
+        FaultKind::SiteFailure { site } => {
+            let site = scene.site(*site)?;
+            (in_words(site), site_failure(site))
+        }
+        FaultKind::SystemFailure { site } => {
+            let site = scene.site(*site)?;
+            (in_words(site), loss(site, false, scene.quarantine.join(id)))
+        }
+        FaultKind::NaturalDisaster { site } => {
+            let site = scene.site(*site)?;
+            (in_words(site), loss(site, true, scene.quarantine.join(id)))
+        }
+        FaultKind::DataCorruption { site, records, how } => {
+            let site = scene.site(*site)?;
+            let damages = corruptions(site, *records, *how, random)?;
+            (
+                format!("{} records of {}'s store", damages.len(), site.name),
+                corruption(damages),
+            )
+        }
+        FaultKind::BackupLost { site } => {
+            let site = scene.site(*site)?;
+            backup(site, scene.quarantine.join(id), false)?
+        }
+        FaultKind::BackupDamaged { site } => {
+            let site = scene.site(*site)?;
+            backup(site, scene.quarantine.join(id), true)?
+        }
+        FaultKind::ReplicationPause => ("replication".to_owned(), replication_pause()),
+        FaultKind::Network { link, shape } => scene.network(*link, *shape)?,
+        FaultKind::Command(_) => return Err(ResolveError::NoWorld),
+        _ => return Err(ResolveError::NoWorld),
+    };
+    Ok(pin(id, kind, &on, made))
+}
+
+/// Steps, and what shows that they took effect.
+pub(super) type Made = (Vec<Step>, Vec<Sight>);
+
+fn pin(id: &str, kind: &FaultKind, on: &str, (steps, effects): Made) -> Pinned {
+    Pinned {
+        id: id.to_owned(),
+        fault: kind.word(),
+        on: on.to_owned(),
+        steps,
+        effects,
+    }
+}
+
+impl<'a> Scene<'a> {
+    fn site(&self, index: usize) -> Result<&'a SiteView, ResolveError> {
+        let view = self.view.ok_or(ResolveError::NoWorld)?;
+        let name = match &self.plan.target {
+            Target::Embedded(embedded) => &embedded.sites[index].name,
+            Target::Endpoint(_) => return Err(ResolveError::NoWorld),
+        };
+        let found = view.sites.iter().find(|site| site.name == *name);
+        found.ok_or_else(|| ResolveError::NoSite {
+            site: name.clone(),
+            known: listed(view.sites.iter().map(|site| site.name.as_str())),
+        })
+    }
+
+    fn victims(
+        &self,
+        victims: &Victims,
+        random: &mut Xoshiro256PlusPlus,
+    ) -> Result<(&'a SiteView, Vec<Process>), ResolveError> {
+        let site = self.site(victims.site)?;
+        let running: Vec<&ProcessView> = pods(site).collect();
+        let chosen: Vec<&ProcessView> = match &victims.pick {
+            Pick::All => running.clone(),
+            Pick::OnNode(node) => running
+                .iter()
+                .copied()
+                .filter(|pod| pod.node.as_deref() == Some(node.as_str()))
+                .collect(),
+            Pick::Named(wanted) => wanted
+                .iter()
+                .map(|name| named(site, &running, name))
+                .collect::<Result<_, _>>()?,
+            Pick::Random(count) => draw(site, &running, *count as usize, random)?,
+        };
+        self.within_limits(site, chosen.len())?;
+        Ok((site, chosen.into_iter().filter_map(process).collect()))
+    }
+
+    fn within_limits(&self, site: &SiteView, hit: usize) -> Result<(), ResolveError> {
+        let all = site.wanted_pods as usize;
+        let share = self.plan.drill.limits.pods;
+        if hit as f64 > share * all as f64 + 1e-9 {
+            return Err(ResolveError::TooMany {
+                site: site.name.clone(),
+                hit,
+                all,
+                allowed: (share * 100.0).round() as u32,
+            });
+        }
+        Ok(())
+    }
+
+    fn node(
+        &self,
+        site: &'a SiteView,
+        choice: &NodeChoice,
+        random: &mut Xoshiro256PlusPlus,
+    ) -> Result<&'a NodeView, ResolveError> {
+        let no_victim = |name: &str| ResolveError::NoVictim {
+            site: site.name.clone(),
+            what: "node",
+            name: name.to_owned(),
+            known: listed(site.nodes.iter().map(|node| node.name.as_str())),
+        };
+        let node = match choice {
+            NodeChoice::Named(name) => site.nodes.iter().find(|node| node.name == *name),
+            NodeChoice::Random => {
+                let count = site.nodes.len().max(1);
+                site.nodes.get(random.random_range(0..count))
+            }
+        };
+        let node = node.ok_or_else(|| match choice {
+            NodeChoice::Named(name) => no_victim(name),
+            NodeChoice::Random => no_victim("any"),
+        })?;
+        self.within_limits(site, on_node(site, node).len())?;
+        Ok(node)
+    }
+
+    fn network(
+        &self,
+        link: plan::Link,
+        shape: plan::LinkShape,
+    ) -> Result<(String, Made), ResolveError> {
+        let name = match link {
+            plan::Link::Clients { site } => format!("clients-{}", self.site(site)?.name),
+            plan::Link::Store { site } => format!("store-{}", self.site(site)?.name),
+            plan::Link::Replication => "replication".to_owned(),
+        };
+        let view = self.view.ok_or(ResolveError::NoWorld)?;
+        let found = view.links.iter().find(|link| link.name == name);
+        let link = found.ok_or_else(|| ResolveError::NoVictim {
+            site: "network".to_owned(),
+            what: "link",
+            name: name.clone(),
+            known: listed(view.links.iter().map(|link| link.name.as_str())),
+        })?;
+        let ask = |shape| Request::Link {
+            name: name.clone(),
+            shape,
+        };
+        let step = Step {
+            what: format!("disturb the link {name}"),
+            change: Change::Ask(ask(super::step::link_shape(shape))),
+            undo: Undo {
+                change: Reversal::Ask(ask(LinkShape::default())),
+                ends: vec![Sight::LinkShape {
+                    link: name.clone(),
+                    open: true,
+                }],
+            },
+        };
+        let disturbed = Sight::LinkShape {
+            link: name.clone(),
+            open: false,
+        };
+        let effect = match (shape.reset, shape.blocked) {
+            (true, _) => Sight::Silent(link.address),
+            (false, plan::Blocked::Both | plan::Blocked::ToServer) => Sight::Silent(link.address),
+            (false, plan::Blocked::FromServer | plan::Blocked::Nothing) => disturbed.clone(),
+        };
+        let effects = if shape.reset {
+            vec![disturbed]
+        } else {
+            vec![disturbed, effect]
+        };
+        Ok((name.clone(), (vec![step], effects)))
+    }
+}
+
+fn pods(site: &SiteView) -> impl Iterator<Item = &ProcessView> {
+    site.processes
+        .iter()
+        .filter(|process| process.role == Role::Pod && process.pid.is_some())
+}
+
+fn on_node(site: &SiteView, node: &NodeView) -> Vec<Process> {
+    let own = |pod: &&ProcessView| pod.node.as_deref() == Some(node.name.as_str());
+    pods(site).filter(own).filter_map(process).collect()
+}
+
+/// `None` while there is no such process.
+fn process(view: &ProcessView) -> Option<Process> {
+    Some(Process {
+        name: view.name.clone(),
+        pid: view.pid?,
+        started: view.started,
+    })
+}
+
+fn named<'a>(
+    site: &SiteView,
+    running: &[&'a ProcessView],
+    name: &str,
+) -> Result<&'a ProcessView, ResolveError> {
+    let found = running.iter().copied().find(|pod| pod.name == name);
+    found.ok_or_else(|| ResolveError::NoVictim {
+        site: site.name.clone(),
+        what: "pod",
+        name: name.to_owned(),
+        known: listed(running.iter().map(|pod| pod.name.as_str())),
+    })
+}
+
+/// `count` different ones: a partial shuffle (Fisher and Yates).
+fn draw<'a>(
+    site: &SiteView,
+    running: &[&'a ProcessView],
+    count: usize,
+    random: &mut Xoshiro256PlusPlus,
+) -> Result<Vec<&'a ProcessView>, ResolveError> {
+    if running.len() < count {
+        return Err(ResolveError::TooFew {
+            site: site.name.clone(),
+            there: running.len(),
+            wanted: count,
+        });
+    }
+    let mut pool = running.to_vec();
+    // The order of the view must not decide who is drawn.
+    pool.sort_by(|a, b| a.name.cmp(&b.name));
+    for place in 0..count {
+        let other = random.random_range(place..pool.len());
+        pool.swap(place, other);
+    }
+    pool.truncate(count);
+    Ok(pool)
+}
+
+fn store_of(site: &SiteView) -> Result<Process, ResolveError> {
+    let store = site
+        .processes
+        .iter()
+        .find(|process| process.role == Role::Store);
+    store
+        .and_then(process)
+        .ok_or_else(|| ResolveError::NoStore {
+            site: site.name.clone(),
+        })
+}
+
+fn all_of(site: &SiteView) -> Vec<Process> {
+    site.processes.iter().filter_map(process).collect()
+}
+
+fn names(processes: &[Process]) -> String {
+    listed(processes.iter().map(|process| process.name.as_str()))
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn in_words(site: &SiteView) -> String {
+    format!(
+        "{} ({} nodes, {} pods, {} processes)",
+        site.name,
+        site.nodes.len(),
+        pods(site).count(),
+        all_of(site).len()
+    )
+}
+
+fn gone(processes: &[Process]) -> Vec<Sight> {
+    vec![Sight::Gone(processes.to_vec())]
+}
+
+/// What was killed comes back by itself: the site is as it should be.
+fn comes_back(site: &SiteView) -> Undo {
+    Undo {
+        change: Reversal::ByItself,
+        ends: vec![Sight::SiteReady(site.name.clone())],
+    }
+}
+
+fn kicks(processes: &[Process], kick: Kick, undo: Undo) -> Vec<Step> {
+    let step = |process: &Process| Step {
+        what: format!("{} {} (pid {})", verb(kick), process.name, process.pid),
+        change: Change::Kick {
+            process: process.clone(),
+            kick,
+        },
+        undo: undo.clone(),
+    };
+    processes.iter().map(step).collect()
+}
+
+fn verb(kick: Kick) -> &'static str {
+    match kick {
+        Kick::Kill => "kill",
+        Kick::Stop => "stop",
+        Kick::Continue => "continue",
+        Kick::Terminate => "terminate",
+    }
+}
+
+fn pauses(processes: &[Process]) -> Made {
+    let step = |process: &Process| Step {
+        what: format!("stop {} (pid {})", process.name, process.pid),
+        change: Change::Kick {
+            process: process.clone(),
+            kick: Kick::Stop,
+        },
+        undo: Undo {
+            change: Reversal::Kick {
+                process: process.clone(),
+                kick: Kick::Continue,
+            },
+            // A paused pod may have been replaced meanwhile: that is its owner's business.
+            ends: Vec::new(),
+        },
+    };
+    (
+        processes.iter().map(step).collect(),
+        vec![Sight::Stopped(processes.to_vec())],
+    )
+}
+
+fn cordon(site: &SiteView, node: &NodeView, on: bool) -> Request {
+    Request::Cordon {
+        site: site.name.clone(),
+        node: node.name.clone(),
+        on,
+    }
+}
+
+fn drain(site: &SiteView, node: &NodeView) -> Made {
+    let cordoned = |on| Sight::Cordoned {
+        site: site.name.clone(),
+        node: node.name.clone(),
+        on,
+    };
+    let mut steps = vec![Step {
+        what: format!("cordon {} of {}", node.name, site.name),
+        change: Change::Ask(cordon(site, node, true)),
+        // A node that was cordoned before stays so.
+        undo: Undo {
+            change: Reversal::Ask(cordon(site, node, node.cordoned)),
+            ends: vec![cordoned(node.cordoned), Sight::SiteReady(site.name.clone())],
+        },
+    }];
+    let victims = on_node(site, node);
+    steps.extend(victims.iter().map(|pod| Step {
+        what: format!("evict {}", pod.name),
+        change: Change::Ask(Request::Evict {
+            site: site.name.clone(),
+            pod: pod.name.clone(),
+        }),
+        undo: comes_back(site),
+    }));
+    let empty = Sight::NodeEmpty {
+        site: site.name.clone(),
+        node: node.name.clone(),
+    };
+    (steps, vec![Sight::Gone(victims), cordoned(true), empty])
+}
+
+fn node_loss(site: &SiteView, node: &NodeView) -> Made {
+    let power = |on| Request::NodePower {
+        site: site.name.clone(),
+        node: node.name.clone(),
+        on,
+    };
+    let step = Step {
+        what: format!("cut the power of {} of {}", node.name, site.name),
+        change: Change::Ask(power(false)),
+        undo: Undo {
+            change: Reversal::Ask(power(true)),
+            ends: vec![
+                Sight::NodePower {
+                    site: site.name.clone(),
+                    node: node.name.clone(),
+                    on: true,
+                },
+                Sight::SiteReady(site.name.clone()),
+            ],
+        },
+    };
+    (vec![step], vec![Sight::Gone(on_node(site, node))])
+}
+
+fn rolling_restart(site: &SiteView) -> Made {
+    let victims: Vec<Process> = pods(site).filter_map(process).collect();
+    let step = |pod: &Process| Step {
+        what: format!("restart {}", pod.name),
+        change: Change::Ask(Request::RestartPod {
+            site: site.name.clone(),
+            pod: pod.name.clone(),
+        }),
+        undo: comes_back(site),
+    };
+    (
+        victims.iter().map(step).collect(),
+        vec![Sight::Gone(victims)],
+    )
+}
+
+fn scale(site: &SiteView, count: u32) -> Made {
+    let ask = |pods| Request::Scale {
+        site: site.name.clone(),
+        pods,
+    };
+    let has = |count| Sight::Pods {
+        site: site.name.clone(),
+        count,
+    };
+    let step = Step {
+        what: format!(
+            "scale {} from {} to {count} pods",
+            site.name, site.wanted_pods
+        ),
+        change: Change::Ask(ask(count)),
+        undo: Undo {
+            change: Reversal::Ask(ask(site.wanted_pods)),
+            ends: vec![has(site.wanted_pods), Sight::SiteReady(site.name.clone())],
+        },
+    };
+    (vec![step], vec![has(count)])
+}
+
+fn site_failure(site: &SiteView) -> Made {
+    let power = |on| Request::Power {
+        site: site.name.clone(),
+        on,
+    };
+    let step = Step {
+        what: format!("cut the power of site {}", site.name),
+        change: Change::Ask(power(false)),
+        undo: Undo {
+            change: Reversal::Ask(power(true)),
+            ends: vec![Sight::SiteReady(site.name.clone())],
+        },
+    };
+    let effects = vec![Sight::Gone(all_of(site)), Sight::Refused(site.front)];
+    (vec![step], effects)
+}
+
+fn loss(site: &SiteView, backups: bool, into: PathBuf) -> Made {
+    let what = if backups {
+        format!(
+            "take away site {}: processes, data and the backups kept there",
+            site.name
+        )
+    } else {
+        format!("take away site {}: processes and data", site.name)
+    };
+    let step = Step {
+        what,
+        change: Change::Ask(Request::Wipe {
+            site: site.name.clone(),
+            backups,
+            into: into.clone(),
+        }),
+        undo: Undo {
+            change: Reversal::Return {
+                site: site.name.clone(),
+                from: into,
+            },
+            ends: vec![Sight::SiteReady(site.name.clone())],
+        },
+    };
+    let mut effects = vec![Sight::Gone(all_of(site)), Sight::Refused(site.front)];
+    effects.push(Sight::Missing(site.data.clone()));
+    if backups {
+        effects.push(Sight::NoBackups(site.name.clone()));
+    }
+    (vec![step], effects)
+}
+
+fn corruption(damages: Vec<Damage>) -> Made {
+    let step = |damage: &Damage| Step {
+        what: format!(
+            "change {} bytes at {} of {}",
+            damage.was.len(),
+            damage.offset,
+            damage.path.display()
+        ),
+        change: Change::Damage(damage.clone()),
+        undo: Undo {
+            change: Reversal::Repair(damage.clone()),
+            ends: vec![Sight::Undamaged(damage.clone())],
+        },
+    };
+    let steps = damages.iter().map(step).collect();
+    (steps, damages.into_iter().map(Sight::Damaged).collect())
+}
+
+fn newest_backup(site: &SiteView) -> Result<&BackupView, ResolveError> {
+    let local = site
+        .backups
+        .iter()
+        .filter(|backup| backup.place == Place::Local);
+    local
+        .max_by_key(|backup| backup.ended_ns)
+        .ok_or_else(|| ResolveError::NoBackup {
+            site: site.name.clone(),
+        })
+}
+
+/// The newest backup kept at the site is taken away, or damaged.
+fn backup(site: &SiteView, into: PathBuf, damage: bool) -> Result<(String, Made), ResolveError> {
+    let BackupView { id, place, .. } = newest_backup(site)?.clone();
+    let (name, from) = (site.name.clone(), into.clone());
+    let seen = |sound| Sight::Backup {
+        site: site.name.clone(),
+        id: id.clone(),
+        sound,
+    };
+    let (what, request, effect) = if damage {
+        let (site, id) = (name.clone(), id.clone());
+        let request = Request::BackupDamage {
+            site,
+            place,
+            id,
+            into,
+        };
+        ("damage", request, seen(false))
+    } else {
+        let gone = Sight::NoBackup {
+            site: site.name.clone(),
+            id: id.clone(),
+        };
+        let (site, id) = (name.clone(), id.clone());
+        let request = Request::BackupRemove {
+            site,
+            place,
+            id,
+            into,
+        };
+        ("take away", request, gone)
+    };
+    let back = Request::BackupPut {
+        site: name.clone(),
+        place,
+        id: id.clone(),
+        from,
+    };
+    let step = Step {
+        what: format!("{what} backup {id} of {name}"),
+        change: Change::Ask(request),
+        undo: Undo {
+            change: Reversal::Ask(back),
+            ends: vec![seen(true)],
+        },
+    };
+    Ok((format!("backup {id} of {name}"), (vec![step], vec![effect])))
+}
+
+fn replication_pause() -> Made {
+    let step = Step {
+        what: "pause the shipping of records".to_owned(),
+        change: Change::Ask(Request::ReplicationPause(true)),
+        undo: Undo {
+            change: Reversal::Ask(Request::ReplicationPause(false)),
+            ends: vec![Sight::Shipping { paused: false }],
+        },
+    };
+    (vec![step], vec![Sight::Shipping { paused: true }])
+}
+
+fn by_command(command: &plan::Command) -> Made {
+    let words = |words: &[String]| Words {
+        words: words.to_vec(),
+        timeout: command.timeout,
+    };
+    let check = |code| Sight::Says {
+        words: words(&command.check),
+        code,
+    };
+    let step = Step {
+        what: format!("run `{}`", command.inject.join(" ")),
+        change: Change::Run(words(&command.inject)),
+        undo: Undo {
+            change: Reversal::Run(words(&command.heal)),
+            ends: vec![check(1)],
+        },
+    };
+    (vec![step], vec![check(0)])
+}

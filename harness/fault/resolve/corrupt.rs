@@ -1,0 +1,181 @@
+//! Which bytes of a store are changed: lines of its log, drawn from the seed.
+
+use std::fs;
+use std::path::Path;
+
+use firedrill_erlmcp::world::SiteView;
+use firedrill_scenarios::plan::Corruption;
+use rand::RngExt as _;
+use rand_xoshiro::Xoshiro256PlusPlus;
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::super::damage::Damage;
+use super::ResolveError;
+
+/// Where a stand-in's store keeps its records, one a line.
+const LOG: &str = "ledger.log";
+
+/// Draws `count` records of the site's store and says how each is changed.
+///
+/// # Errors
+/// When the log cannot be read, or holds fewer records.
+pub fn corruptions(
+    site: &SiteView,
+    count: u32,
+    how: Corruption,
+    random: &mut Xoshiro256PlusPlus,
+) -> Result<Vec<Damage>, ResolveError> {
+    let path = site.data.join(LOG);
+    damages(&path, count as usize, how, random).map_err(|why| ResolveError::Log {
+        site: site.name.clone(),
+        why,
+    })
+}
+
+fn damages(
+    path: &Path,
+    count: usize,
+    how: Corruption,
+    random: &mut Xoshiro256PlusPlus,
+) -> Result<Vec<Damage>, String> {
+    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    let mut lines = Vec::new();
+    let mut offset = 0;
+    for line in text.split_inclusive('\n') {
+        if let Some(whole) = line.strip_suffix('\n') {
+            lines.push((offset, whole));
+        }
+        offset += line.len() as u64;
+    }
+    if lines.len() < count {
+        return Err(format!(
+            "it has {} records, and {count} are to be changed",
+            lines.len()
+        ));
+    }
+    // A partial shuffle (Fisher and Yates).
+    for place in 0..count {
+        let other = random.random_range(place..lines.len());
+        lines.swap(place, other);
+    }
+    lines.truncate(count);
+    lines.sort_unstable();
+    lines
+        .into_iter()
+        .map(|(offset, line)| {
+            Ok(Damage {
+                path: path.to_owned(),
+                offset,
+                was: line.to_owned(),
+                becomes: changed(line, how)?,
+            })
+        })
+        .collect()
+}
+
+/// The line as it becomes, of the same length.
+fn changed(line: &str, how: Corruption) -> Result<String, String> {
+    if how == Corruption::Torn {
+        let kept = line.len() / 2;
+        let head = line.get(..kept).ok_or("a record is no plain text")?;
+        return Ok(format!("{head}{}", " ".repeat(line.len() - kept)));
+    }
+    let record: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let text = |key: &str| record.get(key).and_then(Value::as_str);
+    let value = text("value")
+        .filter(|value| !value.is_empty())
+        .ok_or("a record has no value")?;
+    let first = if value.starts_with('0') { '1' } else { '0' };
+    let other = format!(
+        "{first}{}",
+        &value[value.chars().next().map_or(0, char::len_utf8)..]
+    );
+    let replaced = line.replacen(
+        &format!("\"value\":\"{value}\""),
+        &format!("\"value\":\"{other}\""),
+        1,
+    );
+    let becomes = match how {
+        Corruption::Wrong | Corruption::Torn => replaced,
+        Corruption::Silent => {
+            let old = text("checksum").ok_or("a record has no checksum")?;
+            replaced.replacen(old, &checksum(&record, &other), 1)
+        }
+    };
+    if becomes.len() == line.len() && becomes != line {
+        Ok(becomes)
+    } else {
+        Err("a record is not written as expected".to_owned())
+    }
+}
+
+/// As the stand-in's store makes it: the first 16 hexadecimal digits of the SHA-256 of the fields, each with a zero
+/// byte behind it.
+fn checksum(record: &Value, value: &str) -> String {
+    let number = |key: &str| record.get(key).and_then(Value::as_u64).unwrap_or(0);
+    let client = record
+        .get("client")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let text = format!(
+        "{}\0{}\0{client}\0{}\0{value}\0",
+        number("position"),
+        number("epoch"),
+        number("sequence")
+    );
+    let digest = Sha256::digest(text.as_bytes());
+    digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand_xoshiro::rand_core::SeedableRng as _;
+
+    // The checksum of this record is proved in the stand-in's own tests.
+    const LINE: &str = r#"{"position":1,"epoch":1,"client":"a","sequence":1,"value":"v0","checksum":"4547189093b21c20"}"#;
+
+    #[test]
+    fn each_kind_of_corruption_changes_what_it_says_and_no_length() {
+        let wrong = changed(LINE, Corruption::Wrong).unwrap();
+        assert_eq!(wrong, LINE.replace("\"v0\"", "\"00\""));
+        let torn = changed(LINE, Corruption::Torn).unwrap();
+        assert!(torn.len() == LINE.len() && serde_json::from_str::<Value>(&torn).is_err());
+        let silent: Value =
+            serde_json::from_str(&changed(LINE, Corruption::Silent).unwrap()).unwrap();
+        assert_eq!(silent["value"], "00");
+        assert_eq!(silent["checksum"], checksum(&silent, "00"));
+        assert_ne!(silent["checksum"], "4547189093b21c20");
+    }
+
+    #[test]
+    fn the_checksum_is_the_stores() {
+        let record = serde_json::json!({"position": 1, "epoch": 1, "client": "a", "sequence": 1});
+        assert_eq!(checksum(&record, ""), "4547189093b21c20");
+    }
+
+    #[test]
+    fn the_seed_decides_which_records_are_hit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(LOG);
+        let line =
+            |number: u64| LINE.replace("\"sequence\":1", &format!("\"sequence\":{number}")) + "\n";
+        fs::write(&path, (0..50).map(line).collect::<String>()).unwrap();
+        let hit = |seed| {
+            let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+            let damages = damages(&path, 3, Corruption::Wrong, &mut random).unwrap();
+            damages
+                .iter()
+                .map(|damage| damage.offset)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(hit(1), hit(1));
+        assert_ne!(hit(1), hit(2));
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
+        assert!(damages(&path, 51, Corruption::Wrong, &mut random).is_err());
+    }
+}

@@ -1,0 +1,250 @@
+//! Effects and ends, seen by somebody else than who made them: the kernel's list of processes, a connection of our
+//! own, the file system, the target's view of itself.
+
+use std::cell::RefCell;
+use std::io::{self, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use firedrill_erlmcp::world::{BackupView, LinkShape, Place, ProcessView, SiteView, View, World};
+
+use super::change::run;
+use super::pinned::Sight;
+use super::process::{Process, State};
+
+/// A connection that is not there after this time is not coming.
+const CONNECT: Duration = Duration::from_millis(500);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Looks at a target. Without a world there is nothing to see but processes, addresses and files.
+#[derive(Clone, Debug, Default)]
+pub struct Eyes {
+    pub world: Option<World>,
+}
+
+impl Eyes {
+    /// Waits until all of it is seen, at most for `limit`; the error says what was not.
+    ///
+    /// # Errors
+    /// What was still missing at the end.
+    pub async fn wait_for(&self, sights: &[Sight], limit: Duration) -> Result<(), String> {
+        let missing = RefCell::new(String::new());
+        let watch = async {
+            while let Some(what) = self.first_missing(sights) {
+                missing.replace(what);
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::time::timeout(limit, watch)
+            .await
+            .map_err(|_| format!("{} (within {limit:?})", missing.take()))
+    }
+
+    /// What is not seen now; `None` when everything is.
+    pub fn first_missing(&self, sights: &[Sight]) -> Option<String> {
+        sights.iter().find_map(|sight| match self.sees(sight) {
+            Ok(true) => None,
+            Ok(false) => Some(unseen(sight)),
+            Err(reason) => Some(format!("{}: {reason}", unseen(sight))),
+        })
+    }
+
+    fn view(&self) -> Result<View, String> {
+        let world = self.world.as_ref().ok_or("the target has no controls")?;
+        world.view().map_err(|error| error.to_string())
+    }
+
+    fn sees(&self, sight: &Sight) -> Result<bool, String> {
+        let all_are = |processes: &[Process], state| {
+            Ok(processes.iter().all(|process| process.state() == state))
+        };
+        match sight {
+            Sight::Gone(processes) => all_are(processes, State::Gone),
+            Sight::Stopped(processes) => all_are(processes, State::Stopped),
+            Sight::Running(processes) => all_are(processes, State::Running),
+            Sight::Refused(address) => Ok(connect(*address).is_err()),
+            Sight::Accepts(address) => Ok(connect(*address).is_ok()),
+            Sight::Silent(address) => Ok(is_silent(*address)),
+            Sight::Missing(path) => Ok(!path.exists()),
+            Sight::Exists(path) => Ok(path.exists()),
+            Sight::Damaged(damage) => damage.is_there().map_err(|error| error.to_string()),
+            Sight::Undamaged(damage) => match damage.is_there() {
+                Ok(there) => Ok(!there),
+                Err(error) => Err(error.to_string()),
+            },
+            Sight::Says { words, code } => {
+                let ended = run(words).map_err(|error| error.to_string())?;
+                Ok(ended == Some(*code))
+            }
+            Sight::SiteReady(_)
+            | Sight::SitePower { .. }
+            | Sight::NodePower { .. }
+            | Sight::Cordoned { .. }
+            | Sight::NodeEmpty { .. }
+            | Sight::Pods { .. }
+            | Sight::Backup { .. }
+            | Sight::NoBackup { .. }
+            | Sight::NoBackups(_)
+            | Sight::Shipping { .. }
+            | Sight::LinkShape { .. } => Ok(in_view(sight, &self.view()?)),
+        }
+    }
+}
+
+/// What the target's own view says.
+fn in_view(sight: &Sight, view: &View) -> bool {
+    let site = |name: &str| view.sites.iter().find(|site| site.name == name);
+    let node = |site_name: &str, name: &str| {
+        site(site_name).and_then(|site| site.nodes.iter().find(|node| node.name == name))
+    };
+    match sight {
+        Sight::SiteReady(name) => {
+            site(name).is_some_and(|site| is_ready(site) && connect(site.front).is_ok())
+        }
+        Sight::SitePower { site: name, on } => site(name).is_some_and(|site| site.powered == *on),
+        Sight::NodePower {
+            site,
+            node: name,
+            on,
+        } => node(site, name).is_some_and(|node| node.powered == *on),
+        Sight::Cordoned {
+            site,
+            node: name,
+            on,
+        } => node(site, name).is_some_and(|node| node.cordoned == *on),
+        Sight::NodeEmpty { site: name, node } => site(name).is_some_and(|site| {
+            !pods(site).any(|pod| pod.pid.is_some() && pod.node.as_deref() == Some(node.as_str()))
+        }),
+        Sight::Pods { site: name, count } => {
+            site(name).is_some_and(|site| pods(site).count() as u32 == *count)
+        }
+        Sight::Backup {
+            site: name,
+            id,
+            sound,
+        } => site(name)
+            .is_some_and(|site| local(site).any(|own| own.id == *id && own.sound == *sound)),
+        Sight::NoBackup { site: name, id } => {
+            site(name).is_some_and(|site| !local(site).any(|own| own.id == *id))
+        }
+        Sight::NoBackups(name) => site(name).is_some_and(|site| local(site).next().is_none()),
+        Sight::Shipping { paused } => view
+            .replication
+            .as_ref()
+            .is_some_and(|replication| replication.paused == *paused),
+        Sight::LinkShape { link: name, open } => view
+            .links
+            .iter()
+            .any(|link| link.name == *name && (link.shape == LinkShape::default()) == *open),
+        Sight::Gone(_)
+        | Sight::Stopped(_)
+        | Sight::Running(_)
+        | Sight::Refused(_)
+        | Sight::Accepts(_)
+        | Sight::Silent(_)
+        | Sight::Missing(_)
+        | Sight::Exists(_)
+        | Sight::Damaged(_)
+        | Sight::Undamaged(_)
+        | Sight::Says { .. } => false,
+    }
+}
+
+fn local(site: &SiteView) -> impl Iterator<Item = &BackupView> {
+    let local = |backup: &&BackupView| backup.place == Place::Local;
+    site.backups.iter().filter(local)
+}
+
+fn pods(site: &SiteView) -> impl Iterator<Item = &ProcessView> {
+    site.processes
+        .iter()
+        .filter(|process| process.role == firedrill_erlmcp::Role::Pod)
+}
+
+fn is_ready(site: &SiteView) -> bool {
+    let ready = pods(site).filter(|pod| pod.ready).count();
+    site.powered && ready as u32 >= site.wanted_pods
+}
+
+fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+    TcpStream::connect_timeout(&address, CONNECT)
+}
+
+/// Connections are taken, and what is asked on them is not answered.
+fn is_silent(address: SocketAddr) -> bool {
+    let Ok(mut stream) = connect(address) else {
+        return false;
+    };
+    let asked = stream
+        .set_read_timeout(Some(CONNECT))
+        .and_then(|()| stream.write_all(b"GET /health HTTP/1.1\r\nhost: firedrill\r\n\r\n"));
+    let mut byte = [0];
+    asked.is_ok()
+        && matches!(
+            stream.read(&mut byte).map_err(|error| error.kind()),
+            Err(io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
+        )
+}
+
+/// What is said when it is not seen.
+fn unseen(sight: &Sight) -> String {
+    let names = |processes: &[Process]| {
+        let names: Vec<String> = processes
+            .iter()
+            .map(|process| format!("{} (pid {})", process.name, process.pid))
+            .collect();
+        names.join(", ")
+    };
+    let state = |on: bool| if on { "on" } else { "off" };
+    match sight {
+        Sight::Gone(processes) => format!("not all of these have ended: {}", names(processes)),
+        Sight::Stopped(processes) => format!("not all of these are stopped: {}", names(processes)),
+        Sight::Running(processes) => format!("not all of these run: {}", names(processes)),
+        Sight::Refused(address) => format!("{address} still accepts connections"),
+        Sight::Accepts(address) => format!("{address} accepts no connection"),
+        Sight::Silent(address) => format!("{address} still answers"),
+        Sight::Missing(path) => format!("{} is still there", path.display()),
+        Sight::Exists(path) => format!("{} is not there", path.display()),
+        Sight::Damaged(damage) => format!("{} is not damaged", damage.path.display()),
+        Sight::Undamaged(damage) => format!("{} is still damaged", damage.path.display()),
+        Sight::SiteReady(site) => format!("site {site} is not ready"),
+        Sight::SitePower { site, on } => format!("the power of site {site} is not {}", state(*on)),
+        Sight::NodePower { site, node, on } => {
+            format!("the power of node {node} of {site} is not {}", state(*on))
+        }
+        Sight::Cordoned {
+            site,
+            node,
+            on: true,
+        } => format!("node {node} of {site} takes pods"),
+        Sight::Cordoned {
+            site,
+            node,
+            on: false,
+        } => {
+            format!("node {node} of {site} is still cordoned")
+        }
+        Sight::NodeEmpty { site, node } => format!("node {node} of {site} still has pods"),
+        Sight::Pods { site, count } => format!("site {site} has not {count} pods"),
+        Sight::Backup {
+            site,
+            id,
+            sound: true,
+        } => format!("backup {id} of {site} is not sound"),
+        Sight::Backup {
+            site,
+            id,
+            sound: false,
+        } => format!("backup {id} of {site} is not damaged"),
+        Sight::NoBackup { site, id } => format!("backup {id} of {site} is still there"),
+        Sight::NoBackups(site) => format!("{site} still keeps backups"),
+        Sight::Shipping { paused: true } => "records are still shipped".to_owned(),
+        Sight::Shipping { paused: false } => "records are not shipped".to_owned(),
+        Sight::LinkShape { link, open: true } => format!("the link {link} is still disturbed"),
+        Sight::LinkShape { link, open: false } => format!("the link {link} is not disturbed"),
+        Sight::Says { words, code } => {
+            format!("`{}` does not end with {code}", words.words.join(" "))
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Recovery steps: what brings service back where firedrill does it and no director. Each is asked of the target
+//! and then seen.
+
+use std::time::Duration;
+
+use firedrill_erlmcp::world::{self, Reply, Request, World};
+use firedrill_scenarios::Plan;
+use firedrill_scenarios::plan::{self, BackupChoice, BackupPlace, Blocked, RecoveryStep, Target};
+
+use super::change::{self, ChangeError};
+use super::pinned::{Sight, Words};
+use super::seen::Eyes;
+
+/// How long what a step brings back may take to be seen.
+const BACK: Duration = Duration::from_secs(30);
+
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    #[error("the target refused: {0}")]
+    World(#[from] world::WorldError),
+    #[error("it was done, and not seen: {0}")]
+    NotSeen(String),
+    #[error("{0}")]
+    Unsound(String),
+    #[error("the target has no controls: only a command can be a step of its recovery")]
+    NoWorld,
+}
+
+/// Does the step; what there is to say about it.
+///
+/// # Errors
+/// When it could not be done, or did not do what it is for.
+pub async fn perform(
+    step: &RecoveryStep,
+    plan: &Plan,
+    eyes: &Eyes,
+    fault_began_ns: u64,
+) -> Result<String, StepError> {
+    if let RecoveryStep::Command(command) = step {
+        let words = Words {
+            words: command.inject.clone(),
+            timeout: command.timeout,
+        };
+        change::make(&super::pinned::Change::Run(words), None)?;
+        return Ok(format!("`{}` ended with 0", command.inject.join(" ")));
+    }
+    let world = eyes.world.as_ref().ok_or(StepError::NoWorld)?;
+    match step {
+        RecoveryStep::Fence { site } => {
+            let site = name(plan, *site);
+            let epoch = next_epoch(world)?;
+            world.ask(&Request::Fence {
+                site: site.clone(),
+                epoch,
+            })?;
+            Ok(format!("{site} refuses writes below epoch {epoch}"))
+        }
+        RecoveryStep::Promote { site } => {
+            let site = name(plan, *site);
+            let epoch = next_epoch(world)?;
+            world.ask(&Request::Promote {
+                site: site.clone(),
+                epoch,
+            })?;
+            ready(eyes, &site).await?;
+            Ok(format!("{site} takes writes in epoch {epoch}"))
+        }
+        RecoveryStep::Rebuild { site } => {
+            let site = name(plan, *site);
+            world.ask(&Request::Rebuild { site: site.clone() })?;
+            ready(eyes, &site).await?;
+            Ok(format!("{site} stands again, empty"))
+        }
+        RecoveryStep::Restore { site, from, backup } => {
+            restore(world, &name(plan, *site), *from, *backup, fault_began_ns)
+        }
+        RecoveryStep::Reroute { site } => {
+            let site = name(plan, *site);
+            world.ask(&Request::Route { site: site.clone() })?;
+            Ok(format!("clients are sent to {site}"))
+        }
+        RecoveryStep::FailBack { site } => {
+            let site = name(plan, *site);
+            world.ask(&Request::FailBack { to: site.clone() })?;
+            ready(eyes, &site).await?;
+            Ok(format!("{site} serves again"))
+        }
+        RecoveryStep::Command(_) => Err(StepError::NoWorld),
+        _ => Err(StepError::NoWorld),
+    }
+}
+
+fn restore(
+    world: &World,
+    site: &str,
+    from: BackupPlace,
+    backup: BackupChoice,
+    fault_began_ns: u64,
+) -> Result<String, StepError> {
+    let place = match from {
+        BackupPlace::Local => world::Place::Local,
+        BackupPlace::OffSite => world::Place::OffSite,
+    };
+    let which = match backup {
+        BackupChoice::NewestSound => world::BackupChoice::NewestSoundBefore(fault_began_ns),
+        BackupChoice::Newest => world::BackupChoice::Newest,
+    };
+    let reply = world.ask(&Request::Restore {
+        site: site.to_owned(),
+        from: place,
+        backup: which,
+    })?;
+    let Reply::Restored(restored) = reply else {
+        return Err(StepError::Unsound(format!(
+            "{site} did not say what was restored"
+        )));
+    };
+    if !restored.sound || restored.corrupt > 0 {
+        return Err(StepError::Unsound(format!(
+            "backup {} is not sound: {} of {} records do not fit their checksum",
+            restored.backup, restored.corrupt, restored.records
+        )));
+    }
+    Ok(format!(
+        "{} records from backup {} into an empty store, each checked",
+        restored.records, restored.backup
+    ))
+}
+
+async fn ready(eyes: &Eyes, site: &str) -> Result<(), StepError> {
+    eyes.wait_for(&[Sight::SiteReady(site.to_owned())], BACK)
+        .await
+        .map_err(StepError::NotSeen)
+}
+
+/// An epoch that no site has yet.
+fn next_epoch(world: &World) -> Result<u64, StepError> {
+    let view = world.view()?;
+    let stores = view.sites.iter().filter_map(|site| site.store.as_ref());
+    let stores = stores.map(|store| store.epoch).max().unwrap_or(0);
+    let routed = view.director.as_ref().map_or(0, |director| director.epoch);
+    Ok(stores.max(routed) + 1)
+}
+
+fn name(plan: &Plan, site: usize) -> String {
+    match &plan.target {
+        Target::Embedded(embedded) => embedded.sites[site].name.clone(),
+        Target::Endpoint(_) => String::new(),
+    }
+}
+
+/// The plan's shape of a link, as the stand-in wants it.
+pub fn link_shape(shape: plan::LinkShape) -> world::LinkShape {
+    world::LinkShape {
+        delay: shape.delay,
+        jitter: shape.jitter,
+        bandwidth: shape.bandwidth,
+        blocked: match shape.blocked {
+            Blocked::Nothing => world::Blocked::Nothing,
+            Blocked::ToServer => world::Blocked::ToServer,
+            Blocked::FromServer => world::Blocked::FromServer,
+            Blocked::Both => world::Blocked::Both,
+        },
+        reset: shape.reset,
+    }
+}

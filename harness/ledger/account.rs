@@ -1,0 +1,324 @@
+//! What became of the writes: attempts against what was read back, told as lines of `ledger.jsonl`. The
+//! definitions are `firedrill_evidence::ledger`'s; here the files are put in order and the lines written.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use firedrill_evidence::ledger::{
+    self, Anomaly, Counts, Found as Finding, Pass, Promotion, ReadBack, Row, Stop, Tally,
+};
+use firedrill_reports::recording::{DataCounts, LedgerLine, RecoveryPoint};
+use firedrill_scenarios::plan::DataCounter;
+
+use super::Clients;
+use super::entry::{Attempt, Fate, Found, NOBODY};
+use super::keeper::ATTEMPTS;
+use super::sorted::{Entries, Sorted};
+
+/// One read-back that was made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Read {
+    pub id: String,
+    /// The site that was read, by name.
+    pub site: String,
+    pub passes: [Pass; 2],
+    /// The newest fault before it.
+    pub fault: Option<Broken>,
+}
+
+/// The fault that a read-back is about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Broken {
+    pub id: String,
+    pub stop: Stop,
+}
+
+/// What all read-backs of a run share.
+pub struct Accounts<'a> {
+    /// The ledger's folder.
+    pub folder: &'a Path,
+    pub clients: &'a Clients,
+    /// Names of sites, as attempts count them.
+    pub sites: Vec<String>,
+    pub promotions: Vec<Promotion>,
+}
+
+impl Accounts<'_> {
+    /// Writes the lines of every read-back to `path`.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written.
+    pub fn write(&self, reads: &[Read], path: &Path) -> io::Result<()> {
+        let mut out = BufWriter::new(File::create(path)?);
+        for read in reads {
+            self.account(read, &mut out)?;
+        }
+        out.flush()?;
+        out.get_ref().sync_data()
+    }
+
+    fn account(&self, read: &Read, out: &mut impl Write) -> io::Result<()> {
+        let last = match &read.fault {
+            None => None,
+            Some(fault) => {
+                let attempts = Entries::<Attempt>::open(&self.attempts())?;
+                Some(ledger::last_acknowledgements(
+                    attempts.map(known),
+                    &fault.stop,
+                )?)
+            }
+        };
+        let read_back = ReadBack {
+            passes: read.passes,
+            promotions: self.promotions.clone(),
+            stop: last.map(|last| last.stop),
+        };
+        let mut written = Ok(());
+        let mut tell = |finding: Finding| {
+            if written.is_ok() {
+                written = self.line(read, finding, out);
+            }
+        };
+        let tally: Tally = ledger::tally(
+            self.sorted()?.map(known),
+            self.rows(read)?,
+            &read_back,
+            &mut tell,
+        )?;
+        let mut counts = counts(&tally.counts);
+        let mut point = None;
+        if let Some(last) = &last {
+            let attempts = self.sorted()?.map(known);
+            let rows = self.rows(read)?;
+            let found = ledger::point(attempts, rows, &read_back, &tally, last, &mut tell)?;
+            if let Some(found) = found {
+                counts.holes = found.holes;
+                point = Some(RecoveryPoint {
+                    t_stop: found.t_stop,
+                    recovered_to: found.recovered_to,
+                    oldest_lost: found.oldest_lost,
+                    rpo: found.rpo,
+                    rpo_lower: found.rpo_lower,
+                    resolution: found.resolution,
+                });
+            }
+        }
+        written?;
+        let line = LedgerLine::Data {
+            read_back: read.id.clone(),
+            fault: read.fault.as_ref().map(|fault| fault.id.clone()),
+            site: read.site.clone(),
+            counts: Box::new(counts),
+            point,
+        };
+        write_line(out, &line)
+    }
+
+    fn attempts(&self) -> PathBuf {
+        self.folder.join(ATTEMPTS)
+    }
+
+    fn sorted(&self) -> io::Result<Sorted<Attempt>> {
+        Sorted::of(&self.attempts())
+    }
+
+    /// The records of both passes.
+    fn rows(&self, read: &Read) -> io::Result<[impl Iterator<Item = io::Result<Row>> + use<>; 2]> {
+        let pass = |number| -> io::Result<_> {
+            let path = self.folder.join(format!("{}-{number}.bin", read.id));
+            Ok(Sorted::<Found>::of(&path)?.map(stored))
+        };
+        Ok([pass(1)?, pass(2)?])
+    }
+
+    fn line(&self, read: &Read, finding: Finding, out: &mut impl Write) -> io::Result<()> {
+        let attempt = finding.attempt;
+        let site = attempt.and_then(|attempt| self.sites.get(usize::from(attempt.site)));
+        let line = LedgerLine::Write {
+            read_back: read.id.clone(),
+            class: class(finding.anomaly),
+            client: self.clients.name(finding.client),
+            sequence: finding.sequence,
+            acknowledged: attempt.and_then(|attempt| attempt.acknowledged),
+            site: site.cloned(),
+            epoch: attempt
+                .map(|attempt| attempt.epoch)
+                .filter(|epoch| *epoch != 0),
+        };
+        write_line(out, &line)
+    }
+}
+
+fn write_line(out: &mut impl Write, line: &LedgerLine) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    out.write_all(b"\n")
+}
+
+fn known(attempt: io::Result<Attempt>) -> io::Result<ledger::Attempt> {
+    let attempt = attempt?;
+    Ok(ledger::Attempt {
+        client: attempt.client,
+        sequence: attempt.sequence,
+        sent: attempt.sent,
+        acknowledged: (attempt.fate == Fate::Acknowledged).then_some(attempt.ended),
+        // What was not sent is not in the file, and of what was sent nothing else is sure.
+        failed: false,
+        site: attempt.site,
+        epoch: attempt.epoch,
+    })
+}
+
+fn stored(found: io::Result<Found>) -> io::Result<Row> {
+    let found = found?;
+    Ok(Row {
+        client: found.client,
+        sequence: found.sequence,
+        position: (found.position != 0).then_some(found.position),
+        epoch: (found.epoch != 0).then_some(found.epoch),
+        value_fits: found.value_fits,
+        // The value says more than the checksum beside it: we know what it has to be.
+        checksum_fits: found.value_fits,
+    })
+}
+
+fn class(anomaly: Anomaly) -> DataCounter {
+    match anomaly {
+        Anomaly::Lost => DataCounter::Lost,
+        Anomaly::LostAfterStop => DataCounter::LostAfterStop,
+        Anomaly::Unexpected => DataCounter::Unexpected,
+        Anomaly::Duplicated => DataCounter::Duplicated,
+        Anomaly::Stale => DataCounter::Stale,
+        Anomaly::Reordered => DataCounter::Reordered,
+        Anomaly::Hole => DataCounter::Holes,
+        Anomaly::SplitBrain => DataCounter::SplitBrain,
+        Anomaly::Corrupt => DataCounter::Corrupt,
+        Anomaly::Unread => DataCounter::Unread,
+    }
+}
+
+fn counts(counts: &Counts) -> DataCounts {
+    DataCounts {
+        attempted: counts.attempted,
+        acknowledged: counts.acknowledged,
+        recovered: counts.recovered,
+        indeterminate: counts.indeterminate,
+        lost: counts.lost,
+        unexpected: counts.unexpected,
+        duplicated: counts.duplicated,
+        stale: counts.stale,
+        reordered: counts.reordered,
+        holes: counts.holes,
+        split_brain: counts.split_brain,
+        lost_after_stop: counts.lost_after_stop,
+        corrupt: counts.corrupt,
+        unread: counts.unread,
+    }
+}
+
+/// The site of an attempt that nobody put his name to is no site of the plan.
+const _: () = assert!(NOBODY as usize > firedrill_erlmcp::world::SITES_MAX);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn write_entries<E: super::super::entry::Entry>(path: &Path, entries: &[E]) {
+        let mut bytes = Vec::new();
+        entries.iter().for_each(|entry| entry.write(&mut bytes));
+        std::fs::write(path, bytes).unwrap();
+    }
+
+    /// Ten writes of one client, one each 10 ms; the last three are not there any more.
+    #[test]
+    fn what_was_lost_is_listed_and_the_recovery_point_is_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let attempts: Vec<Attempt> = (1..=10)
+            .map(|sequence| Attempt {
+                client: 4,
+                sequence,
+                sent: sequence * 10 * MS - MS,
+                ended: sequence * 10 * MS,
+                fate: Fate::Acknowledged,
+                site: 0,
+                epoch: 1,
+            })
+            .collect();
+        write_entries(&folder.path().join(ATTEMPTS), &attempts);
+        let found: Vec<Found> = (1..=7)
+            .map(|sequence| Found {
+                client: 4,
+                sequence,
+                position: sequence,
+                epoch: 1,
+                value_fits: true,
+            })
+            .collect();
+        for number in 1..=2 {
+            write_entries(&folder.path().join(format!("after-{number}.bin")), &found);
+        }
+        let clients = Clients::new("t", 1);
+        let accounts = Accounts {
+            folder: folder.path(),
+            clients: &clients,
+            sites: vec!["primary".to_owned(), "dr".to_owned()],
+            promotions: vec![Promotion {
+                at: 150 * MS,
+                site: 1,
+                epoch: 2,
+            }],
+        };
+        let pass = |began| Pass {
+            began,
+            complete: true,
+        };
+        let read = Read {
+            id: "after".to_owned(),
+            site: "dr".to_owned(),
+            passes: [pass(500 * MS), pass(510 * MS)],
+            fault: Some(Broken {
+                id: "down".to_owned(),
+                stop: Stop {
+                    t0: 95 * MS,
+                    until: Some(150 * MS),
+                    site: Some(0),
+                },
+            }),
+        };
+        let path = folder.path().join("ledger.jsonl");
+        accounts.write(&[read], &path).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<LedgerLine> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let lost: Vec<u64> = lines
+            .iter()
+            .filter_map(|line| match line {
+                LedgerLine::Write {
+                    class: DataCounter::Lost,
+                    sequence,
+                    ..
+                } => Some(*sequence),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(lost, [8, 9, 10]);
+        let Some(LedgerLine::Data {
+            counts,
+            point: Some(point),
+            ..
+        }) = lines.last()
+        else {
+            panic!("{text}");
+        };
+        assert_eq!((counts.attempted, counts.lost, counts.holes), (10, 3, 0));
+        assert_eq!(
+            (point.t_stop, point.recovered_to),
+            (100 * MS, Some(70 * MS))
+        );
+        assert_eq!((point.rpo, point.rpo_lower), (30 * MS, Some(20 * MS)));
+    }
+}

@@ -1,0 +1,281 @@
+//! Stand-in sites that can really be lost: a world of processes that the run starts, or one that `firedrill serve`
+//! keeps and that the run attaches to.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use firedrill_erlmcp::world::{
+    self, BackupsConfig, DirectorConfig, ReplicationConfig, RunningWorld, View, World, WorldConfig,
+    WorldError, attach, launch_world,
+};
+use firedrill_erlmcp::{TlsFiles, make_certificates};
+use firedrill_reports::recording::{Event, Mode};
+use firedrill_scenarios::Plan;
+use firedrill_scenarios::plan::{Act, Embedded, FaultKind, Target, TlsOptions, Url};
+
+use super::embedded::{Folder, describe, site_config};
+use super::{Ready, TargetError, authority, trust};
+use crate::fault::process::Process;
+use crate::mcp::destination::{Route, Tls};
+use crate::mcp::session::Surface;
+use crate::stand_in;
+
+/// The name that clients ask for.
+const NAME: &str = "erlmcp.test";
+
+/// The ground that sites stand on.
+pub enum Ground {
+    /// Started by the run; ends with this value, and its folder with it.
+    Own { world: RunningWorld, folder: Folder },
+    /// Kept by another program.
+    Attached(World),
+}
+
+impl Ground {
+    pub fn world(&self) -> &World {
+        match self {
+            Ground::Own { world, .. } => world.world(),
+            Ground::Attached(world) => world,
+        }
+    }
+
+    /// The sites are ended with the run.
+    pub fn is_own(&self) -> bool {
+        matches!(self, Ground::Own { .. })
+    }
+}
+
+/// True for a plan whose sites have to be losable: faults, several sites, or somebody who moves clients.
+pub fn is_needed(plan: &Plan) -> bool {
+    match &plan.target {
+        Target::Embedded(embedded) => {
+            !plan.drill.actions.is_empty()
+                || embedded.sites.len() > 1
+                || embedded.director.is_some()
+                || embedded.backups.is_some()
+        }
+        Target::Endpoint(_) => false,
+    }
+}
+
+/// Starts the plan's sites in a world of their own. Must be called on the main thread: the processes end with the
+/// thread that made them.
+///
+/// # Errors
+/// When a process does not come up; those that did are ended.
+pub fn start(plan: &Plan, embedded: &Embedded, seed: u64) -> Result<Ready, TargetError> {
+    let program = std::env::current_exe().map_err(TargetError::NoProgram)?;
+    let folder = Folder::of_run(seed)?;
+    let (config, tls) = config(plan, embedded, seed, folder.path())?;
+    let world = launch_world(&program, &[stand_in::WORD], &config)?;
+    ready(plan, embedded, Ground::Own { world, folder }, tls)
+}
+
+/// Takes a world that runs already, when its sites are those of the plan.
+///
+/// # Errors
+/// When there is none, or another one.
+pub fn take(plan: &Plan, state: &Path) -> Result<Ready, TargetError> {
+    let Target::Embedded(embedded) = &plan.target else {
+        return Err(TargetError::NotThese {
+            state: state.to_owned(),
+            why: "the scenario drives a URL".to_owned(),
+        });
+    };
+    let world = attach(state).map_err(|error| TargetError::NotAttached(error.to_string()))?;
+    let view = world.view().map_err(TargetError::NoView)?;
+    let wanted: Vec<(&str, u32)> = embedded
+        .sites
+        .iter()
+        .map(|site| (site.name.as_str(), site.pods))
+        .collect();
+    let there: Vec<(&str, u32)> = view
+        .sites
+        .iter()
+        .map(|site| (site.name.as_str(), site.wanted_pods))
+        .collect();
+    if wanted != there {
+        return Err(TargetError::NotThese {
+            state: state.to_owned(),
+            why: format!(
+                "it has {}, and the scenario wants {}",
+                pairs(&there),
+                pairs(&wanted)
+            ),
+        });
+    }
+    ready(plan, embedded, Ground::Attached(world), None)
+}
+
+fn pairs(sites: &[(&str, u32)]) -> String {
+    let words = sites
+        .iter()
+        .map(|(name, pods)| format!("{name} ({pods} pods)"));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// What the world is told, and what clients need to trust it.
+pub fn config(
+    plan: &Plan,
+    embedded: &Embedded,
+    seed: u64,
+    state: &Path,
+) -> Result<(WorldConfig, Option<Tls>), TargetError> {
+    let mut sites: Vec<_> = embedded
+        .sites
+        .iter()
+        .enumerate()
+        .map(|(number, site)| site_config(plan, site, number, state, seed))
+        .collect();
+    let mut tls = None;
+    if embedded.tls {
+        let fronts: Vec<Ipv4Addr> = sites
+            .iter()
+            .map(firedrill_erlmcp::SiteConfig::front_ip)
+            .collect();
+        let (files, client) = certificates(state, &fronts)?;
+        for site in &mut sites {
+            site.tls = Some(files.clone());
+        }
+        tls = Some(client);
+    }
+    let mut config = WorldConfig::new(sites, state);
+    config.replication = embedded.replication.map(|own| ReplicationConfig {
+        from: own.from,
+        to: own.to,
+        lag: own.lag,
+    });
+    config.director = embedded.director.map(|own| DirectorConfig {
+        probe: own.probe,
+        timeout: own.timeout,
+        misses: own.misses,
+        route_ttl: own.route_ttl,
+        automatic: own.automatic,
+        name: NAME.to_owned(),
+    });
+    config.backups = embedded.backups.map(|own| BackupsConfig {
+        every: own.every,
+        off_site_delay: own.off_site_delay,
+        keep: own.keep,
+    });
+    config.links = plan.drill.actions.iter().any(|action| {
+        matches!(&action.act, Act::Fault(fault) if matches!(fault.kind, FaultKind::Network { .. }))
+    });
+    Ok((config, tls))
+}
+
+/// One certificate for the service's name and every front door.
+fn certificates(state: &Path, fronts: &[Ipv4Addr]) -> Result<(TlsFiles, Tls), TargetError> {
+    let mut names = vec![NAME.to_owned()];
+    names.extend(fronts.iter().map(Ipv4Addr::to_string));
+    let made = make_certificates(&names).map_err(|error| TargetError::Tls(error.to_string()))?;
+    let write = |name: &str, text: &str| {
+        let path = state.join(name);
+        std::fs::write(&path, text).map_err(|source| TargetError::Folder {
+            path: path.clone(),
+            source,
+        })?;
+        Ok::<_, TargetError>(path)
+    };
+    let options = TlsOptions {
+        ca: Some(write("ca.pem", &made.ca_pem)?),
+        ..TlsOptions::default()
+    };
+    let files = TlsFiles {
+        cert_pem: write("cert.pem", &made.cert_pem)?,
+        key_pem: write("key.pem", &made.key_pem)?,
+        client_ca_pem: None,
+    };
+    Ok((files, trust::client(&options, NAME)?))
+}
+
+fn ready(
+    plan: &Plan,
+    embedded: &Embedded,
+    ground: Ground,
+    tls: Option<Tls>,
+) -> Result<Ready, TargetError> {
+    let view = ground.world().view().map_err(TargetError::NoView)?;
+    let first = view.sites.first().ok_or_else(|| {
+        TargetError::NoView(WorldError::Garbled("a world without sites".to_owned()))
+    })?;
+    let port = first.front.port();
+    let (host, resolver) = match &view.director {
+        Some(director) => (NAME.to_owned(), Some(director.dns)),
+        None => (first.front.ip().to_string(), None),
+    };
+    let url = Url {
+        tls: tls.is_some(),
+        host: host.clone(),
+        port,
+        path: String::new(),
+    };
+    Ok(Ready {
+        route: Route {
+            host,
+            port,
+            tls,
+            resolver,
+        },
+        surface: Surface {
+            authority: authority(&url),
+            path: plan.profile.path.clone(),
+            headers: Vec::new(),
+        },
+        mode: Mode::Rehearsal,
+        description: match &ground {
+            Ground::Own { .. } => describe(embedded),
+            Ground::Attached(world) => {
+                format!(
+                    "attached {} in {}",
+                    describe(embedded),
+                    world.state().display()
+                )
+            }
+        },
+        events: started(&view),
+        sites: None,
+        ground: Some(ground),
+    })
+}
+
+fn started(view: &View) -> Vec<Event> {
+    let director = view
+        .director
+        .iter()
+        .map(|director| ("-", &director.process));
+    let sites = view.sites.iter().flat_map(|site| {
+        site.processes
+            .iter()
+            .map(move |process| (site.name.as_str(), process))
+    });
+    sites
+        .chain(director)
+        .filter_map(|(site, process)| {
+            Some(Event::ProcessStarted {
+                site: site.to_owned(),
+                role: process.role.as_str().to_owned(),
+                name: process.name.clone(),
+                pid: process.pid?,
+                address: process.address.to_string(),
+            })
+        })
+        .collect()
+}
+
+/// Every process of the world, by its identity.
+pub fn processes(world: &World, view: &View) -> Vec<Process> {
+    let own = crate::fault::process::identify("world", world.pid());
+    let known = |process: &world::ProcessView| {
+        Some(Process {
+            name: process.name.clone(),
+            pid: process.pid?,
+            started: process.started,
+        })
+    };
+    let sites = view.sites.iter().flat_map(|site| &site.processes);
+    let director = view.director.iter().map(|director| &director.process);
+    own.into_iter()
+        .chain(sites.chain(director).filter_map(known))
+        .collect()
+}
