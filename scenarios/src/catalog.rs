@@ -13,10 +13,23 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "ramp-to-limit",
     "session-churn",
     "soak",
-    "site-failure"
+    "site-failure",
+    "data-corruption",
+    "system-failure",
+    "natural-disaster",
+    "site-failback",
+    "pod-kill",
+    "store-crash",
+    "node-drain",
+    "node-loss",
+    "rolling-restart",
+    "partition",
+    "replication-lag",
+    "node-maintenance",
+    "scale-out-under-load"
 ];
 
-/// Name and text of every shipped scenario, the shorter ones first.
+/// Name and text of every shipped scenario: benchmarks, the shorter ones first, then disasters, then other drills.
 pub fn catalog() -> &'static [(&'static str, &'static str)] {
     SHIPPED
 }

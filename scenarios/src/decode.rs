@@ -137,7 +137,7 @@ pub(crate) fn scenario(reader: &Reader<'_>, tree: &Item) -> Option<Plan> {
     let (mut objectives, mut items): (Vec<_>, Vec<_>) =
         objective::objectives(&fields, &known).into_iter().unzip();
     let drill = drill::drill(&fields, actions.all, &loads, &profile, bucket);
-    drilled::add_defaults(&fields, &drill, &mut objectives, &mut items);
+    drilled::add_defaults(&fields, &drill, &profile, &mut objectives, &mut items);
     let mut plan = Plan {
         name: name.unwrap_or_default(),
         about,

@@ -1,9 +1,11 @@
 //! The plan in words, for `firedrill check`.
 //!
 //! - `operations`: what is sent and what has to come back
+//! - `drill`: what is broken, how it is undone, and what brings service back
 //! - `judged`: probes and objectives
 //! - `number`: quantities as people read them
 
+mod drill;
 mod judged;
 mod number;
 mod operations;
@@ -12,7 +14,7 @@ use std::fmt::Write;
 
 use crate::plan::{
     Arrivals, Drive, Embedded, Endpoint, Lifetime, Load, Plan, Secret, ServiceTime, SessionEnd,
-    Shape, Spacing, Target, Think,
+    Shape, Spacing, Target, Think, Until,
 };
 use number::{clock, duration, plural, rate, share, size, thousands};
 
@@ -55,6 +57,7 @@ impl Plan {
             operations::describe(&mut page, self, index);
         }
         self.describe_timeline(&mut page);
+        drill::describe(&mut page, self);
         judged::describe(&mut page, self);
         self.describe_origins(&mut page);
         page.text
@@ -63,7 +66,10 @@ impl Plan {
     fn describe_target(&self, page: &mut Page) {
         page.heading("target");
         match &self.target {
-            Target::Embedded(embedded) => describe_sites(page, embedded),
+            Target::Embedded(embedded) => {
+                describe_sites(page, embedded);
+                describe_continuity(page, embedded);
+            }
             Target::Endpoint(endpoint) => describe_endpoint(page, endpoint),
         }
         let profile = &self.profile;
@@ -104,6 +110,11 @@ impl Plan {
                     );
                 }
                 None => line.push_str("  as many operations as the closed load makes"),
+            }
+            match phase.until {
+                Some(Until::Recovered) => line.push_str(" at most; ends when service is back"),
+                Some(Until::Done) => line.push_str(" at most; ends when everything is done"),
+                None => {}
             }
             page.line(&line);
             for (load, arrivals) in self.loads.iter().zip(&phase.arrivals) {
@@ -170,6 +181,43 @@ fn describe_sites(page: &mut Page, embedded: &Embedded) {
             plural(own.connections.into(), "connection"),
             plural(own.sessions.into(), "session"),
             size(own.session_memory)
+        ));
+    }
+}
+
+/// What survives a site.
+fn describe_continuity(page: &mut Page, embedded: &Embedded) {
+    if let Some(own) = embedded.replication {
+        page.line(&format!(
+            "the log of {} is shipped to {}, {} behind",
+            embedded.sites[own.from].name,
+            embedded.sites[own.to].name,
+            duration(own.lag)
+        ));
+    }
+    if let Some(own) = embedded.director {
+        let does = if own.automatic {
+            "fails over by itself"
+        } else {
+            "only detects"
+        };
+        page.line(&format!(
+            "a director checks every {} for up to {}, {does} after {}, and answers for {}",
+            duration(own.probe),
+            duration(own.timeout),
+            match own.misses {
+                1 => "1 miss".to_owned(),
+                misses => format!("{misses} misses"),
+            },
+            duration(own.route_ttl)
+        ));
+    }
+    if let Some(own) = embedded.backups {
+        page.line(&format!(
+            "a backup every {}, copied elsewhere {} later, {} kept",
+            duration(own.every),
+            duration(own.off_site_delay),
+            own.keep
         ));
     }
 }

@@ -10,6 +10,7 @@
 //! - `decode`: from the tree to the plan
 //! - `schema`: the language as a JSON Schema
 //! - `catalog`: the scenarios that are shipped
+//! - `sabotage`: misbehaviour that has to turn a run red
 //! - `resolved`: the plan as a scenario again
 //! - `describe`: the plan in words
 //! - `provenance`: where each value came from
@@ -22,6 +23,7 @@ pub mod outcome;
 pub mod plan;
 pub mod provenance;
 mod resolved;
+mod sabotage;
 mod schema;
 mod shape;
 pub mod sources;
@@ -31,6 +33,7 @@ pub mod text;
 pub use catalog::{about, catalog};
 pub use outcome::Outcome;
 pub use plan::Plan;
+pub use sabotage::{Sabotage, UnknownSabotage};
 pub use schema::schema;
 pub use sources::{Given, Sources};
 pub use text::diagnostic::{Diagnostic, Diagnostics};

@@ -4,7 +4,7 @@ use super::fields::Fields;
 use super::objective::Known;
 use super::reader::Reader;
 use crate::grammar::judged;
-use crate::plan::{Act, DataCounter, Drill, Objective, Over, Source, Subject};
+use crate::plan::{Act, DataCounter, Drill, Ledger, Objective, Over, Profile, Source, Subject};
 use crate::text::tree::{Item, Node};
 
 /// What an item of the list says about a drill; `None` when it is an objective of another kind.
@@ -108,22 +108,39 @@ fn times(fields: &Fields<'_>, known: &Known<'_>) -> Vec<Subject> {
     procedure.into_iter().chain(own).collect()
 }
 
+/// Whether answers and records say what the counter needs.
+pub(super) fn can_count(counter: DataCounter, ledger: &Ledger, profile: &Profile) -> bool {
+    match counter {
+        DataCounter::SplitBrain => profile.identity.is_some(),
+        DataCounter::Reordered => ledger.position.is_some(),
+        DataCounter::Lost
+        | DataCounter::Unexpected
+        | DataCounter::Duplicated
+        | DataCounter::Stale
+        | DataCounter::Holes
+        | DataCounter::LostAfterStop
+        | DataCounter::Corrupt
+        | DataCounter::Unread => true,
+    }
+}
+
 /// With a ledger, nothing may be wrong with the data, whether the scenario says so or not. What may be lost is
 /// the matter of the recovery point.
 pub(super) fn add_defaults(
     fields: &Fields<'_>,
     drill: &Drill,
+    profile: &Profile,
     objectives: &mut Vec<Objective>,
     items: &mut Vec<Item>,
 ) {
-    if drill.ledger.is_none() {
+    let Some(ledger) = &drill.ledger else {
         return;
-    }
+    };
     for counter in DataCounter::ALL {
         let stated = objectives.iter().any(
             |known| matches!(known.subject, Subject::Data { counter: own, .. } if own == counter),
         );
-        if stated || counter == DataCounter::Lost {
+        if stated || counter == DataCounter::Lost || !can_count(counter, ledger, profile) {
             continue;
         }
         objectives.push(Objective {

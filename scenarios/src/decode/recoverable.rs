@@ -1,10 +1,11 @@
 //! Does something bring back what is broken, and can it be judged?
 
+use super::drilled::can_count;
 use super::fields::Fields;
 use super::reader::Reader;
 use crate::plan::{
-    Act, Action, Drive, FaultKind, LedgerUse, Plan, RecoveryStep, Start, Subject, Target, Until,
-    When,
+    Act, Action, BackupPlace, DataCounter, Drive, FaultKind, LedgerUse, Plan, RecoveryStep, Start,
+    Subject, Target, Until, When,
 };
 use crate::text::Place;
 use crate::text::tree::Item;
@@ -90,7 +91,7 @@ fn has_its_fault(
     step: &RecoveryStep,
     place: Place,
 ) {
-    let mut faults = faults_until(plan, phase);
+    let faults = || faults_until(plan, phase);
     let lost = |site: usize| {
         move |kind: &FaultKind| match kind {
             FaultKind::SystemFailure { site: own } | FaultKind::NaturalDisaster { site: own } => {
@@ -100,7 +101,7 @@ fn has_its_fault(
         }
     };
     match step {
-        RecoveryStep::Rebuild { site } if !faults.any(lost(*site)) => {
+        RecoveryStep::Rebuild { site } if !faults().any(lost(*site)) => {
             let name = plan.site_name(*site);
             reader.problem(
                 place,
@@ -109,7 +110,7 @@ fn has_its_fault(
             );
         }
         RecoveryStep::Restore { site, .. }
-            if !faults.any(|kind| kind.takes_data() && kind.site() == Some(*site)) =>
+            if !faults().any(|kind| kind.takes_data() && kind.site() == Some(*site)) =>
         {
             let name = plan.site_name(*site);
             reader.problem(
@@ -118,7 +119,19 @@ fn has_its_fault(
                 format!("add a fault that takes it: {{ data-corruption: {name} }}"),
             );
         }
-        RecoveryStep::Command(_) if faults.next().is_none() => reader.problem(
+        RecoveryStep::Restore {
+            site,
+            from: BackupPlace::Local,
+            ..
+        } if faults().any(|kind| *kind == FaultKind::NaturalDisaster { site: *site }) => {
+            let name = plan.site_name(*site);
+            reader.problem(
+                place,
+                format!("the backups that `{name}` kept are gone with it"),
+                "write from: off-site",
+            );
+        }
+        RecoveryStep::Command(_) if faults().next().is_none() => reader.problem(
             place,
             "there is no fault before it that it could bring back from",
             "add a fault, or take the step out",
@@ -319,18 +332,30 @@ pub(crate) fn objectives(fields: &Fields<'_>, plan: &Plan, items: &[Item]) {
                 );
             }
             Subject::Rpo { fault, .. } => rpo(reader, plan, *fault, item),
-            Subject::Data { .. } if plan.drill.ledger.is_none() => reader.problem(
-                item.place,
-                "nothing is written whose fate could be counted",
-                "add { ledger: write } to the operations, and { read-back: serving } to the timeline",
-            ),
+            Subject::Data { counter, .. } => countable(reader, plan, *counter, item),
             Subject::Rto { .. }
-            | Subject::Data { .. }
             | Subject::Latency { .. }
             | Subject::Errors { .. }
             | Subject::Throughput { .. }
             | Subject::Metric { .. } => {}
         }
+    }
+}
+
+fn countable(reader: &Reader<'_>, plan: &Plan, counter: DataCounter, item: &Item) {
+    let Some(ledger) = &plan.drill.ledger else {
+        return reader.problem(
+            item.place,
+            "nothing is written whose fate could be counted",
+            "add { ledger: write } to the operations, and { read-back: serving } to the timeline",
+        );
+    };
+    if !can_count(counter, ledger, &plan.profile) {
+        reader.problem(
+            item.place,
+            format!("the target does not say what `{}` needs", counter.as_str()),
+            "split_brain needs the profile's `identity`, reordered the ledger's `position`",
+        );
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::number::{duration, share, size};
 use super::{Page, think_text};
-use crate::plan::{Check, Comparison, Condition, Expectation, Flow, Load, Operation, Plan, Think};
+use crate::plan::{
+    Check, Comparison, Condition, Expectation, Flow, LedgerUse, Load, Operation, Plan, Think,
+};
 use crate::template::{Expected, TextPiece};
 
 /// What the arrivals of a load start, by their shares.
@@ -54,6 +56,13 @@ fn details(operation: &Operation) -> Vec<String> {
         duration(operation.timeout),
         size(operation.max_answer)
     )];
+    lines.extend(operation.ledger.map(|of| {
+        match of {
+            LedgerUse::Write => "an ok answer acknowledges a record of the ledger",
+            LedgerUse::Read => "looks for a record of the ledger that was acknowledged",
+        }
+        .to_owned()
+    }));
     let arguments: &[String] = operation
         .params
         .as_ref()

@@ -20,6 +20,27 @@ fn every_kind_of_thing_in_words() {
     insta::assert_snapshot!(words);
 }
 
+fn words(text: &str) -> String {
+    let text = common::parse(text).describe();
+    let (words, _) = text.split_once("\nvalues").unwrap();
+    words.to_owned()
+}
+
+/// What will be broken, how it is undone, and what brings service back.
+#[test]
+fn every_kind_of_fault_in_words() {
+    insta::assert_snapshot!(words(common::DRILL));
+}
+
+#[test]
+fn the_first_disaster_in_words() {
+    let (_, text) = catalog()
+        .iter()
+        .find(|(name, _)| *name == "site-failure")
+        .unwrap();
+    insta::assert_snapshot!(words(text));
+}
+
 #[test]
 fn an_endpoint_in_words() {
     insta::assert_snapshot!(common::parse(common::ENDPOINT).describe());

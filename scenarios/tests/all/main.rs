@@ -5,6 +5,7 @@ mod common;
 mod describe;
 mod errors;
 mod round_trip;
+mod sabotage;
 mod schema;
 mod set;
 mod shape;

@@ -1,0 +1,38 @@
+//! Each sabotage names the drills in which it can show.
+
+use crate::common;
+
+use firedrill_scenarios::{Sabotage, catalog};
+
+#[test]
+fn each_fits_the_drills_that_it_names_and_no_benchmark() {
+    for sabotage in Sabotage::ALL {
+        let fits: Vec<&str> = catalog()
+            .iter()
+            .filter(|(_, text)| sabotage.fits(&common::parse(text)).is_ok())
+            .map(|(name, _)| *name)
+            .collect();
+        for drill in sabotage.drills() {
+            assert!(fits.contains(drill), "{sabotage} does not fit {drill}");
+        }
+        assert!(!fits.contains(&"baseline"), "{sabotage}");
+    }
+}
+
+#[test]
+fn on_another_drill_it_says_where_it_belongs() {
+    let (_, text) = catalog()
+        .iter()
+        .find(|(name, _)| *name == "site-failure")
+        .unwrap();
+    let refused = Sabotage::AckBeforeFsync.fits(&common::parse(text));
+    insta::assert_snapshot!(refused.unwrap_err());
+}
+
+#[test]
+fn words_are_read_back_and_slips_are_met_with_the_list() {
+    for sabotage in Sabotage::ALL {
+        assert_eq!(sabotage.as_str().parse(), Ok(sabotage));
+    }
+    insta::assert_snapshot!("no-fencin".parse::<Sabotage>().unwrap_err());
+}
