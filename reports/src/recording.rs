@@ -8,12 +8,15 @@
 //! | `buckets.csv` | one [`Bucket`] a line: exact counts of the operations due in it | [`BucketsWriter`] |
 //! | `latency.hlog` | HdrHistogram V2 interval log by completion second, tags of [`Tag`] | [`LatencyLogWriter`] |
 //! | `series.csv` | `at_ns,series,value`: what was sampled, once a second | [`SamplesWriter`] |
+//! | `ledger.jsonl` | one [`LedgerLine`] a line: what each read-back found; only of runs that read back | [`LedgerWriter`] |
+//! | `journal.jsonl` | one [`JournalLine`] a line: what was broken and undone; only of runs that break something | [`JournalWriter`] |
 //! | `manifest.json` | SHA-256 of every file above | [`Manifest`] |
 //!
 //! All times are nanoseconds since the run's start (`Event::Started`), and the timeline starts at
 //! [`Event::TimelineStarted`]; seconds of buckets count from there.
 //!
-//! - `event`, `bucket`, `tag`, `sample`: what a line of each file holds
+//! - `event`, `bucket`, `tag`, `sample`, `drill`: what a line of each file holds
+//! - `ledger`: what read-backs found, as far as it is kept
 //! - `write`: the files' writers; `read`, `latency`: the files read back
 //! - `manifest`: sealing a folder, and seeing what was changed since
 
@@ -21,6 +24,7 @@ mod bucket;
 mod drill;
 mod event;
 mod latency;
+mod ledger;
 mod manifest;
 mod read;
 mod sample;
@@ -34,11 +38,15 @@ pub use drill::{
 };
 pub use event::{EarlyEnd, Environment, Event, Mode, SessionTotals, Started, Timed, Totals};
 pub use latency::{Interval, LatencyLog};
+pub use ledger::{Data, Ledger, MOST_WRITES, Write, counter_of};
 pub use manifest::{Files, Folder, MANIFEST, Manifest, Memory};
 pub use read::{Recording, RecordingError, read};
 pub use sample::{Sample, series};
 pub use tag::{Group, Measure, Tag, UnknownTag};
-pub use write::{BucketsWriter, EventsWriter, LatencyLogWriter, SamplesWriter, empty_histogram};
+pub use write::{
+    BucketsWriter, EventsWriter, JournalWriter, LatencyLogWriter, LedgerWriter, LinesWriter,
+    SamplesWriter, empty_histogram,
+};
 
 /// Version of the recording's layout. A reader refuses a newer one.
 pub const RECORDING_VERSION: u32 = 1;

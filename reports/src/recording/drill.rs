@@ -109,6 +109,9 @@ pub struct DataCounts {
     pub lost_after_stop: u64,
     pub corrupt: u64,
     pub unread: u64,
+    /// Records that other runs wrote. They are no part of this one.
+    #[serde(default)]
+    pub foreign: u64,
 }
 
 impl DataCounts {

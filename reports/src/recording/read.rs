@@ -7,10 +7,13 @@ use std::path::Path;
 
 use firedrill_scenarios::Plan;
 use firedrill_scenarios::sources::Given;
+use serde::de::DeserializeOwned;
 
 use super::bucket::Bucket;
+use super::drill::{JournalLine, LedgerLine};
 use super::event::{EarlyEnd, Event, Started, Timed, Totals};
 use super::latency::LatencyLog;
+use super::ledger::Ledger;
 use super::manifest::{self, Files, Folder};
 use super::sample::Sample;
 use super::{RECORDING_VERSION, file};
@@ -26,6 +29,10 @@ pub struct Recording {
     pub latency: LatencyLog,
     /// By the name of their series, in the order of time: nanoseconds since the run's start, and the value.
     pub samples: BTreeMap<String, Vec<(u64, f64)>>,
+    /// What was read back; empty when nothing was.
+    pub ledger: Ledger,
+    /// What was broken and undone, as it was noted before it was done; empty when nothing was.
+    pub journal: Vec<JournalLine>,
     /// Whether the folder has a manifest: it is written last.
     pub sealed: bool,
 }
@@ -74,6 +81,8 @@ impl Recording {
             buckets: source.buckets(&plan)?,
             latency: source.latency(&plan)?,
             samples: source.samples()?,
+            ledger: source.ledger()?,
+            journal: source.journal()?,
             plan,
             started,
             events,
@@ -207,6 +216,51 @@ impl Source<'_> {
             events.push(event);
         }
         Ok(events)
+    }
+
+    /// Only runs that read something back have one. It may be long, so that it is taken line by line.
+    fn ledger(&self) -> Result<Ledger, RecordingError> {
+        let mut ledger = Ledger::default();
+        self.optional_lines(file::LEDGER, |line: LedgerLine| ledger.take(line))?;
+        Ok(ledger)
+    }
+
+    fn journal(&self) -> Result<Vec<JournalLine>, RecordingError> {
+        let mut journal = Vec::new();
+        self.optional_lines(file::JOURNAL, |line| journal.push(line))?;
+        Ok(journal)
+    }
+
+    /// The lines of a file that need not be there. A line that a crash cut off is no line.
+    fn optional_lines<T: DeserializeOwned>(
+        &self,
+        name: &str,
+        mut take: impl FnMut(T),
+    ) -> Result<(), RecordingError> {
+        let reader = match self.open(name) {
+            Ok(reader) => reader,
+            Err(RecordingError::Missing { .. }) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        for (index, line) in reader.split(b'\n').enumerate() {
+            let line = line.map_err(|source| RecordingError::Unreadable {
+                file: name.to_owned(),
+                source,
+            })?;
+            match serde_json::from_slice(&line) {
+                Ok(line) => take(line),
+                Err(_) if line.is_empty() => {}
+                Err(error) if error.is_eof() && !self.sealed => {}
+                Err(error) => {
+                    return Err(RecordingError::Line {
+                        file: name.to_owned(),
+                        line: index as u64 + 1,
+                        problem: error.to_string(),
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 
     fn buckets(&self, plan: &Plan) -> Result<Vec<Bucket>, RecordingError> {

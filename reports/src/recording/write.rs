@@ -2,6 +2,7 @@
 //! and leaves flushing to the caller.
 
 use std::io::{self, Write};
+use std::marker::PhantomData;
 use std::time::{Duration, SystemTime};
 
 use hdrhistogram::serialization::V2DeflateSerializer;
@@ -9,8 +10,10 @@ use hdrhistogram::serialization::interval_log::{
     IntervalLogWriterBuilder, IntervalLogWriterError, Tag as LogTag,
 };
 use hdrhistogram::{Counter, Histogram};
+use serde::Serialize;
 
 use super::bucket::Bucket;
+use super::drill::{JournalLine, LedgerLine};
 use super::event::Timed;
 use super::sample::Sample;
 use super::tag::Tag;
@@ -24,17 +27,28 @@ pub fn empty_histogram<C: Counter>() -> Histogram<C> {
 }
 
 /// Writes `events.jsonl`.
-pub struct EventsWriter<W: Write> {
+pub type EventsWriter<W> = LinesWriter<W, Timed>;
+/// Writes `ledger.jsonl`.
+pub type LedgerWriter<W> = LinesWriter<W, LedgerLine>;
+/// Writes `journal.jsonl`.
+pub type JournalWriter<W> = LinesWriter<W, JournalLine>;
+
+/// Writes a file of JSON lines, all of one kind.
+pub struct LinesWriter<W: Write, T> {
     out: W,
+    of: PhantomData<T>,
 }
 
-impl<W: Write> EventsWriter<W> {
-    pub fn new(out: W) -> EventsWriter<W> {
-        EventsWriter { out }
+impl<W: Write, T: Serialize> LinesWriter<W, T> {
+    pub fn new(out: W) -> LinesWriter<W, T> {
+        LinesWriter {
+            out,
+            of: PhantomData,
+        }
     }
 
-    pub fn write(&mut self, event: &Timed) -> io::Result<()> {
-        serde_json::to_writer(&mut self.out, event)?;
+    pub fn write(&mut self, line: &T) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, line)?;
         self.out.write_all(b"\n")
     }
 

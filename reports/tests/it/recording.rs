@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use firedrill_evidence::ledger::Counts;
 use firedrill_reports::Recording;
 use firedrill_reports::recording::{
-    Bucket, Group, MANIFEST, Measure, Memory, RecordingError, Tag, file,
+    Bucket, Event, FaultStage, Group, JournalEntry, JournalLine, JournalWriter, LedgerLine,
+    LedgerWriter, MANIFEST, MOST_WRITES, Manifest, Mark, Measure, Memory, ReadBackStage,
+    RecordingError, StepStage, Tag, Timed, file,
 };
 use firedrill_scenarios::Outcome;
 use firedrill_scenarios::outcome::{ConnectFailure, NotSent};
+use firedrill_scenarios::plan::DataCounter;
 use proptest::prelude::*;
 
-use super::synthetic::{Run, SHORT};
+use super::synthetic::{Run, SECOND, SHORT};
 
 fn refused(files: &Memory) -> String {
     match Recording::read(files) {
@@ -222,5 +226,144 @@ proptest! {
         let row = bucket.row(2);
         let fields: Vec<&str> = row.iter().map(String::as_str).collect();
         prop_assert_eq!(Bucket::parse(&fields, 2), Ok(bucket));
+    }
+}
+
+// ---- drills ----
+
+fn ledger_and_journal() -> (Vec<LedgerLine>, Vec<JournalLine>) {
+    let lost = |sequence| LedgerLine::Write {
+        read_back: "read-back".into(),
+        class: DataCounter::Lost,
+        client: "7f3a-0-1".into(),
+        sequence,
+        acknowledged: Some(3 * SECOND),
+        site: Some("primary".into()),
+        epoch: Some(1),
+    };
+    let counts = Counts {
+        lost: 1_500,
+        foreign: 3,
+        ..Counts::default()
+    };
+    let mut ledger: Vec<LedgerLine> = (0..1_500).map(lost).collect();
+    ledger.push(LedgerLine::Data {
+        read_back: "read-back".into(),
+        fault: Some("site-failure".into()),
+        site: "dr".into(),
+        counts: Box::new(counts.into()),
+        point: None,
+    });
+    let entries = [
+        JournalEntry::Intent {
+            what: "power off primary".into(),
+            undo: serde_json::json!({ "power": "primary" }),
+        },
+        JournalEntry::Applied,
+        JournalEntry::Healed { by: "view".into() },
+    ];
+    let journal = entries.into_iter().map(|entry| JournalLine {
+        at: Some(SECOND),
+        fault: "site-failure".into(),
+        step: 1,
+        entry,
+    });
+    (ledger, journal.collect())
+}
+
+fn with_ledger_and_journal() -> Memory {
+    let (ledger, journal) = ledger_and_journal();
+    let mut files = Run::good(SHORT, 100).files();
+    let mut writer = LedgerWriter::new(Vec::new());
+    ledger.iter().for_each(|line| writer.write(line).unwrap());
+    files.0.insert(file::LEDGER.into(), writer.into_inner());
+    let mut writer = JournalWriter::new(Vec::new());
+    journal.iter().for_each(|line| writer.write(line).unwrap());
+    files.0.insert(file::JOURNAL.into(), writer.into_inner());
+    files.0.remove(MANIFEST);
+    files
+}
+
+#[test]
+fn the_ledger_and_the_journal_are_read_where_they_are() {
+    let mut files = with_ledger_and_journal();
+    let manifest = Manifest::of(&files).unwrap();
+    assert!(
+        manifest.files.contains_key(file::LEDGER) && manifest.files.contains_key(file::JOURNAL)
+    );
+    files.0.insert(MANIFEST.into(), manifest.to_json());
+    let recording = Recording::read(&files).unwrap();
+    assert_eq!(recording.journal, ledger_and_journal().1);
+    assert_eq!(
+        (recording.ledger.data.len(), recording.ledger.writes.len()),
+        (1, MOST_WRITES)
+    );
+    assert_eq!(
+        (
+            recording.ledger.data[0].counts.lost,
+            recording.ledger.data[0].counts.foreign
+        ),
+        (1_500, 3)
+    );
+    let none = Run::good(SHORT, 100).recording();
+    assert!(none.ledger.data.is_empty() && none.journal.is_empty());
+}
+
+#[test]
+fn a_line_of_the_journal_that_a_crash_cut_off_is_no_line() {
+    let mut files = with_ledger_and_journal();
+    let journal = files.0.get_mut(file::JOURNAL).unwrap();
+    journal.truncate(journal.len() - 9);
+    journal.extend_from_slice(b"\n");
+    let recording = Recording::read(&files).unwrap();
+    assert_eq!(recording.journal, ledger_and_journal().1[..2]);
+    let manifest = Manifest::of(&files).unwrap().to_json();
+    files.0.insert(MANIFEST.into(), manifest);
+    let refused = Recording::read(&files).unwrap_err().to_string();
+    assert!(refused.starts_with("`journal.jsonl` line 3: "), "{refused}");
+}
+
+#[test]
+fn events_of_drills_come_back_as_they_were_written() {
+    let events = [
+        Event::Fault {
+            id: "kill#2".into(),
+            fault: "pod-kill".into(),
+            on: "primary".into(),
+            stage: FaultStage::EffectSeen {
+                by: "health".into(),
+            },
+        },
+        Event::Step {
+            id: "restore".into(),
+            step: "restore".into(),
+            on: "dr".into(),
+            stage: StepStage::Failed {
+                reason: "no backup".into(),
+            },
+        },
+        Event::ReadBack {
+            id: "read-back".into(),
+            site: "dr".into(),
+            stage: ReadBackStage::Pass {
+                number: 2,
+                records: 7,
+            },
+        },
+        Event::Mark {
+            mark: Mark::RouteSwitched,
+            fault: None,
+            source: "director".into(),
+            detail: String::new(),
+        },
+    ];
+    for event in events {
+        let timed = Timed { at: 7, event };
+        let text = serde_json::to_string(&timed).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Timed>(&text).unwrap(),
+            timed,
+            "{text}"
+        );
     }
 }
