@@ -4,7 +4,7 @@
 //! dropped. What a `tools/call` gets is chosen by its argument `mode`, or for every call of a target by the path
 //! `/mcp/MODE` ([`FaultServer::url_of`]); [`Mode`] lists the modes with the outcome that each has to be counted as.
 //! Everything beside `tools/call` works: `initialize` opens a session, notifications are accepted, DELETE ends the
-//! session, other requests get an empty result. Two modes break `initialize` itself ([`Mode::breaks_opening`]).
+//! session, other requests get an empty result. Some modes break `initialize` itself ([`Mode::breaks_opening`]).
 //!
 //! With the path `/once/MODE` every answer closes its connection, so that each operation comes on a fresh one.
 //!

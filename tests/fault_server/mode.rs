@@ -18,6 +18,12 @@ pub enum Mode {
     OkOpenStream,
     /// An array with a notification and the response, as 2025-03-26 allows.
     OkBatch,
+    /// A large answer in writes that are no multiple of anything.
+    OkLarge,
+    /// `initialize` is answered with a body that ends with the connection.
+    OpensUntilClose,
+    /// `initialize` is answered with a stream in which the server asks something first.
+    OpensAsking,
     /// No byte of an answer, ever.
     Hang,
     /// A head, and no body, ever.
@@ -66,11 +72,13 @@ pub enum Mode {
     WrongVersion,
     /// `initialize` is answered with 503.
     NoSession,
+    /// The same, with a body that never ends.
+    NoSessionNoEnd,
 }
 
 impl Mode {
     /// Every mode, its name, and the outcome of a call: with `Mode::Eof` on a connection that was used before.
-    pub const ALL: [(Mode, &'static str, &'static str); 44] = [
+    pub const ALL: [(Mode, &'static str, &'static str); 48] = [
         (Mode::Ok, "ok", "ok"),
         (Mode::OkStream, "ok-stream", "ok"),
         (Mode::OkDribble, "ok-dribble", "ok"),
@@ -79,6 +87,9 @@ impl Mode {
         (Mode::OkServerRequest, "ok-server-request", "ok"),
         (Mode::OkOpenStream, "ok-open-stream", "ok"),
         (Mode::OkBatch, "ok-batch", "ok"),
+        (Mode::OkLarge, "ok-large", "ok"),
+        (Mode::OpensUntilClose, "opens-until-close", "ok"),
+        (Mode::OpensAsking, "opens-asking", "ok"),
         (Mode::Hang, "hang", "timeout.first_byte"),
         (Mode::HeadOnly, "head-only", "timeout.result"),
         (Mode::SilentStream, "silent-stream", "timeout.result"),
@@ -123,6 +134,7 @@ impl Mode {
             "protocol.version_mismatch",
         ),
         (Mode::NoSession, "no-session", "http.503"),
+        (Mode::NoSessionNoEnd, "no-session-no-end", "http.503"),
     ];
 
     pub fn named(name: &str) -> Option<Mode> {
@@ -141,7 +153,10 @@ impl Mode {
 
     /// The session cannot be opened: no call comes to be sent, and only the path can choose the mode.
     pub fn breaks_opening(self) -> bool {
-        matches!(self, Mode::WrongVersion | Mode::NoSession)
+        matches!(
+            self,
+            Mode::WrongVersion | Mode::NoSession | Mode::NoSessionNoEnd
+        )
     }
 
     fn entry(self) -> &'static (Mode, &'static str, &'static str) {

@@ -55,6 +55,10 @@ pub fn initialize(mode: Mode, id: &Value, version: &str, session: u64) -> Script
             "too many sessions",
         );
     }
+    if mode == Mode::NoSessionNoEnd {
+        let head = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\n";
+        return Script::new(format!("{head}{CHUNKED}1\r\n-\r\n"), Then::Hang);
+    }
     let version = if mode == Mode::WrongVersion {
         "1999-01-01"
     } else {
@@ -64,8 +68,19 @@ pub fn initialize(mode: Mode, id: &Value, version: &str, session: u64) -> Script
     let result =
         json!({"protocolVersion": version, "capabilities": {"tools": {}}, "serverInfo": info});
     let body = response(id, &result);
-    let head = format!("{OK}mcp-session-id: fault-{session}\r\n");
-    Script::new(sized(&head, &body), Then::Listen)
+    let named = format!("mcp-session-id: fault-{session}\r\n");
+    match mode {
+        Mode::OpensUntilClose => Script::new(format!("{OK}{named}\r\n{body}"), Then::Close),
+        Mode::OpensAsking => {
+            let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}).to_string();
+            let events = stream(&[&event(&ping), &event(&body)]);
+            Script::new(
+                events.replacen("\r\n", &format!("\r\n{named}"), 1),
+                Then::Listen,
+            )
+        }
+        _ => Script::new(sized(&format!("{OK}{named}"), &body), Then::Listen),
+    }
 }
 
 /// A request that nothing is wrong with.
@@ -99,7 +114,12 @@ pub fn tool(mode: Mode, id: &Value, message: &Value) -> Script {
         event(&progress())
     );
     match mode {
-        Mode::Ok | Mode::WrongVersion | Mode::NoSession => json(&right),
+        Mode::Ok
+        | Mode::OpensUntilClose
+        | Mode::OpensAsking
+        | Mode::WrongVersion
+        | Mode::NoSession
+        | Mode::NoSessionNoEnd => json(&right),
         Mode::OkStream => listen(stream(&[&primed, &event(&right)])),
         Mode::OkDribble => Script {
             piece: 1,
@@ -121,6 +141,14 @@ pub fn tool(mode: Mode, id: &Value, message: &Value) -> Script {
         }
         Mode::OkOpenStream => hang(format!("{STREAM}{CHUNKED}{}", chunk(&event(&right)))),
         Mode::OkBatch => json(&format!("[{},{right}]", progress())),
+        Mode::OkLarge => {
+            let content = json!([{"type": "text", "text": message}]);
+            let result = json!({"content": content, "more": "x".repeat(60_000)});
+            Script {
+                piece: 17_000,
+                ..json(&response(id, &result))
+            }
+        }
         Mode::Hang => hang(String::new()),
         Mode::HeadOnly => hang(format!("{OK}content-length: {}\r\n\r\n", right.len())),
         Mode::SilentStream => hang(format!("{STREAM}{CHUNKED}{}", chunk(": keepalive\n\n"))),

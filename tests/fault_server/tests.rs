@@ -119,7 +119,7 @@ fn sessions_open_unless_they_are_to_fail() {
             .iter()
             .filter(|(mode, _, _)| mode.breaks_opening())
             .count()
-            == 2
+            == 3
     );
 }
 
