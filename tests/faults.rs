@@ -203,6 +203,29 @@ fn handshakes_that_fail_are_told_apart() {
 }
 
 #[test]
+fn tls_carries_large_requests_and_large_answers() {
+    let folder = Folder::new();
+    let trust = trust(&folder);
+    let server = FaultServer::start_tls(Handshake::Good, &trust);
+    let ca = trust.ca();
+    let target = format!(
+        "endpoint: \"{}\", tls: {{ ca: \"{}\" }}",
+        server.url(),
+        ca.display()
+    );
+    for more in ["fill: \"{{pad(200KiB)}}\", ", "mode: ok-large, "] {
+        let own = Folder::new();
+        let text = scenario(&target, &call("echo", more), "{ constant: 50/s }", "1s");
+        let done = run(&own, &text.replace("400ms", "4s"), &[]);
+        assert_eq!(
+            outcomes(&own.result()),
+            BTreeMap::from([("ok".to_owned(), 50)]),
+            "{more} {done:#?}"
+        );
+    }
+}
+
+#[test]
 fn a_handshake_that_never_ends_is_given_up() {
     let folder = Folder::new();
     let trust = trust(&folder);

@@ -17,6 +17,8 @@ pub struct Link {
     tls: Option<Box<ClientConnection>>,
     /// Bytes that the socket has not taken yet.
     backlog: Vec<u8>,
+    /// Bytes of the socket that TLS has not taken yet.
+    sealed: Vec<u8>,
     peer: SocketAddr,
 }
 
@@ -26,6 +28,7 @@ impl Link {
             stream,
             tls: None,
             backlog: Vec::new(),
+            sealed: Vec::new(),
             peer,
         }
     }
@@ -36,6 +39,7 @@ impl Link {
             stream,
             tls: Some(Box::new(tls)),
             backlog: Vec::new(),
+            sealed: Vec::new(),
             peer,
         }
     }
@@ -47,10 +51,7 @@ impl Link {
     /// Sends `bytes`, or keeps the rest for [`Link::poll_flush`]. True when everything went out.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<bool> {
         if let Some(tls) = &mut self.tls {
-            tls.writer().write_all(bytes)?;
-            while tls.wants_write() {
-                tls.write_tls(&mut self.backlog)?;
-            }
+            seal(tls, bytes, &mut self.backlog)?;
             return self.flush();
         }
         if !self.backlog.is_empty() {
@@ -109,28 +110,50 @@ impl Link {
                 }
                 Err(error) => return Poll::Ready(Err(error)),
             }
+            if !self.sealed.is_empty() {
+                let sealed = std::mem::take(&mut self.sealed);
+                self.sealed = unseal(tls, &sealed)?.to_vec();
+                continue;
+            }
             let count = match poll_read(&mut self.stream, context, buffer) {
                 Poll::Ready(count) => count?,
                 Poll::Pending => return Poll::Pending,
             };
-            let mut sealed = &buffer[..count];
-            // An empty slice tells rustls that the stream has ended.
-            tls.read_tls(&mut sealed)?;
-            while !sealed.is_empty() {
-                process(tls)?;
-                if tls.read_tls(&mut sealed)? == 0 {
-                    break;
-                }
-            }
-            process(tls)?;
+            self.sealed = unseal(tls, &buffer[..count])?.to_vec();
         }
     }
 }
 
-fn process(tls: &mut ClientConnection) -> io::Result<()> {
-    tls.process_new_packets()
-        .map(drop)
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+/// Makes records of all bytes. TLS takes a limited number at a time, and more when their records are out.
+fn seal(tls: &mut ClientConnection, mut bytes: &[u8], records: &mut Vec<u8>) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let taken = tls.writer().write(bytes)?;
+        if taken == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        bytes = &bytes[taken..];
+        while tls.wants_write() {
+            tls.write_tls(records)?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads records until there is something plain to take, and returns the bytes that are left: TLS refuses more
+/// while it holds much that nobody took. No bytes are the end of the stream.
+fn unseal<'a>(tls: &mut ClientConnection, mut sealed: &'a [u8]) -> io::Result<&'a [u8]> {
+    loop {
+        if tls.read_tls(&mut sealed)? == 0 {
+            // The end, or what follows a close_notify.
+            sealed = &[];
+        }
+        let state = tls
+            .process_new_packets()
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        if sealed.is_empty() || state.plaintext_bytes_to_read() > 0 {
+            return Ok(sealed);
+        }
+    }
 }
 
 fn poll_read(
