@@ -117,6 +117,18 @@ fn a_fresh_connection_that_is_closed_is_no_stale_one() {
 }
 
 #[test]
+fn a_session_is_opened_once_however_its_answer_is_framed() {
+    for mode in [Mode::OpensUntilClose] {
+        let server = FaultServer::start();
+        let target = format!("endpoint: \"{}\"", server.url_of(mode));
+        assert_eq!(only_outcome(&target), "ok", "{}", mode.name());
+        assert_eq!(server.used("initialize"), 8, "{}", mode.name());
+        let announced = server.used("notifications/initialized");
+        assert_eq!(announced, 8, "{}", mode.name());
+    }
+}
+
+#[test]
 fn sessions_that_cannot_be_opened_end_what_waits_for_them() {
     let server = FaultServer::start();
     for mode in [Mode::WrongVersion, Mode::NoSession] {

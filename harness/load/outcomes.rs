@@ -10,7 +10,7 @@ use firedrill_reports::recording::Measure;
 use firedrill_scenarios::Outcome;
 use firedrill_scenarios::outcome::{ProtocolFault, TimeoutStage};
 
-use super::connections::{Found, Purpose, read_failure};
+use super::connections::{Connection, Found, Purpose, read_failure};
 use super::operation::Stage;
 use super::slab::Key;
 use super::worker::Worker;
@@ -78,6 +78,7 @@ impl Worker {
                 Event::Message(text) => {
                     let length = text.len() as u64;
                     self.message_seen(key, text, length, now);
+                    self.initialize_answered(key, &exchange);
                 }
                 Event::Broken(outcome) => break Ended::Broken(outcome),
                 Event::Over { .. } | Event::More | Event::Head(_) => {
@@ -119,14 +120,7 @@ impl Worker {
                 Event::Head(head) => self.head_seen(key, head, now),
                 Event::Message(text) => {
                     self.message_seen(key, text, text.len() as u64, now);
-                    if matches!(
-                        self.connections
-                            .get(key)
-                            .map(|connection| connection.purpose),
-                        Some(Purpose::Initialize)
-                    ) {
-                        self.initialize_answered(key, exchange);
-                    }
+                    self.initialize_answered(key, exchange);
                 }
                 Event::Over { reusable } => return Some(Ended::Over { reusable }),
                 Event::Broken(outcome) => return Some(Ended::Broken(outcome)),
@@ -267,7 +261,8 @@ impl Worker {
 
     /// Takes the session id out of the head, while it is at hand.
     fn initialize_answered(&mut self, key: Key, exchange: &Exchange) {
-        let Some(connection) = self.connections.get(key) else {
+        let initialize = |own: &&Connection| own.purpose == Purpose::Initialize;
+        let Some(connection) = self.connections.get(key).filter(initialize) else {
             return;
         };
         let Some(version) = connection.found.version else {
