@@ -118,7 +118,7 @@ fn a_fresh_connection_that_is_closed_is_no_stale_one() {
 
 #[test]
 fn a_session_is_opened_once_however_its_answer_is_framed() {
-    for mode in [Mode::OpensUntilClose] {
+    for mode in [Mode::OpensUntilClose, Mode::OpensAsking] {
         let server = FaultServer::start();
         let target = format!("endpoint: \"{}\"", server.url_of(mode));
         assert_eq!(only_outcome(&target), "ok", "{}", mode.name());

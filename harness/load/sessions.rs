@@ -293,7 +293,8 @@ impl Worker {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        if session.side.is_empty() {
+        // A connection that is made while the session opens is for its opening.
+        if session.side.is_empty() || session.standing == Standing::Opening {
             return;
         }
         match session.idle.pop() {
