@@ -131,7 +131,7 @@ fn a_session_is_opened_once_however_its_answer_is_framed() {
 #[test]
 fn sessions_that_cannot_be_opened_end_what_waits_for_them() {
     let server = FaultServer::start();
-    for mode in [Mode::WrongVersion, Mode::NoSession] {
+    for mode in [Mode::WrongVersion, Mode::NoSession, Mode::NoSessionNoEnd] {
         let target = format!("endpoint: \"{}\"", server.url_of(mode));
         let folder = Folder::new();
         let text = scenario(&target, &call("echo", ""), "{ constant: 50/s }", "1s");

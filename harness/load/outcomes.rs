@@ -333,7 +333,12 @@ impl Worker {
                 self.finish_operation(index, session, outcome, now);
             }
             Purpose::Initialize | Purpose::Initialized => {
-                let Some(ended) = ended else { return };
+                // A refusal is one however long its body goes on.
+                let refused = found.decided.is_some_and(|outcome| !outcome.is_ok());
+                let closing = refused.then_some(Ended::Over { reusable: false });
+                let Some(ended) = ended.or(closing) else {
+                    return;
+                };
                 let outcome = match purpose {
                     Purpose::Initialize => found
                         .decided
