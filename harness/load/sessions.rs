@@ -331,7 +331,8 @@ impl Worker {
         if !busy {
             self.end_session(key);
         }
-        if matches!(self.course, Course::Running { .. } | Course::Opening) {
+        let needed = matches!(self.course, Course::Running { .. } | Course::Opening);
+        if needed || !self.slots[slot].waiting.is_empty() {
             self.open_session(slot);
         }
     }
