@@ -144,6 +144,11 @@ fn what_waits_for_the_last_sessions_is_still_sent() {
         BTreeMap::from([("ok".to_owned(), 200)]),
         "{done:#?}"
     );
+    assert_eq!(
+        server.accepted(),
+        server.used("initialize"),
+        "a session that serves one call at a time needs one connection"
+    );
 }
 
 #[test]

@@ -393,8 +393,9 @@ impl Worker {
                 self.connect(session);
             }
             _ => {
-                self.session_opened(session, now);
+                // First, so that what waits for the session finds its connection free and needs no other.
                 self.exchange_over(key, reusable, now);
+                self.session_opened(session, now);
             }
         }
     }
