@@ -152,6 +152,24 @@ fn what_waits_for_the_last_sessions_is_still_sent() {
 }
 
 #[test]
+fn a_target_that_stalls_takes_no_more_connections_than_were_planned() {
+    let server = FaultServer::start();
+    let target = format!("endpoint: \"{}\"", server.url_of(Mode::Hang));
+    let text = scenario(&target, &call("echo", ""), "{ constant: 200/s }", "3s")
+        .replace("max_in_flight: 400", "max_in_flight: 100");
+    let folder = Folder::new();
+    let done = run(&folder, &text.replace("400ms", "100ms"), &[]);
+    let result = folder.result();
+    assert_eq!(
+        outcomes(&result).get("timeout.first_byte"),
+        Some(&600),
+        "{done:#?}"
+    );
+    let most = result["generator"]["connections_max"].as_u64();
+    assert!(most.is_some_and(|most| most <= 108), "{most:?}");
+}
+
+#[test]
 fn sessions_that_cannot_be_opened_end_what_waits_for_them() {
     let server = FaultServer::start();
     for mode in [Mode::WrongVersion, Mode::NoSession, Mode::NoSessionNoEnd] {

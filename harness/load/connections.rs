@@ -75,8 +75,29 @@ pub struct Connection {
 }
 
 impl Worker {
+    /// Closes connections that only listen, the oldest first, until there is room for another one: a target
+    /// that stalls takes no more of them than were planned for.
+    fn make_room(&mut self) {
+        while self.connections.len() >= self.connection_limit {
+            let Some((key, serial)) = self.listening.pop_front() else {
+                return;
+            };
+            if self.is_at(key, serial) {
+                self.close(key);
+            }
+        }
+    }
+
+    /// The connection is still there, and at the same thing.
+    pub fn is_at(&self, key: Key, serial: u64) -> bool {
+        self.connections
+            .get(key)
+            .is_some_and(|own| own.serial == serial)
+    }
+
     /// Has a connection made for the session.
     pub fn connect(&mut self, session: Key) {
+        self.make_room();
         let Some(this) = self.this.upgrade() else {
             return;
         };

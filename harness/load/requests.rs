@@ -132,15 +132,32 @@ impl Worker {
     /// Gives the connection up at `at` when it is still at the same thing then.
     fn watch(&mut self, key: Key, at: Nanos) {
         if let Some(connection) = self.connections.get(key) {
+            let (purpose, serial) = (connection.purpose, connection.serial);
             self.agenda.add(
                 at,
                 Task::GiveUp {
                     connection: key,
-                    serial: connection.serial,
+                    serial,
                 },
             );
             self.pacer.arm(at);
+            if matches!(
+                purpose,
+                Purpose::Tail | Purpose::Abandoned { .. } | Purpose::Side
+            ) {
+                self.remember_listening(key, serial);
+            }
         }
+    }
+
+    /// The connection could be closed if others were needed more.
+    fn remember_listening(&mut self, key: Key, serial: u64) {
+        while let Some((oldest, serial)) = self.listening.front().copied()
+            && !self.is_at(oldest, serial)
+        {
+            self.listening.pop_front();
+        }
+        self.listening.push_back((key, serial));
     }
 
     /// Something beside operations did not come to its end.

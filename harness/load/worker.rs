@@ -22,7 +22,7 @@ use super::pacer::Pacer;
 use super::report::{Control, Flush, FromWorker, Openings, ThreadTotals};
 use super::schedule::Segment;
 use super::sessions::{Session, Slot};
-use super::slab::Slab;
+use super::slab::{Key, Slab};
 use super::tally::{Histograms, Layout, OpenBucket, Tally};
 use super::wheel::Wheel;
 use crate::clock::{Clock, Nanos};
@@ -104,6 +104,10 @@ pub struct Worker {
     /// Operations under way, by load, and how many this thread may have.
     pub in_flight: Vec<u32>,
     pub in_flight_limit: Vec<u32>,
+    /// How many connections this thread may have, and those that could be closed to keep it, oldest first,
+    /// each with its serial.
+    pub connection_limit: usize,
+    pub listening: VecDeque<(Key, u64)>,
     pub wheel: Wheel,
     pub agenda: Agenda,
     pub tally: Tally,
@@ -135,6 +139,8 @@ impl Worker {
         let pacer = Rc::new(Pacer::new(job.clock)?);
         let slots = Slot::of_thread(&job);
         let limits = in_flight_limits(&job, &slots);
+        // Each session may keep one while others are as busy as they may be: what the preflight reckons with.
+        let connection_limit = slots.len() + limits.iter().sum::<u32>() as usize;
         Ok(Rc::new_cyclic(|this| {
             RefCell::new(Worker {
                 plan: Rc::new((*job.plan).clone()),
@@ -152,6 +158,8 @@ impl Worker {
                 connections: Slab::default(),
                 operations: Operations::default(),
                 in_flight: vec![0; job.plan.loads.len()],
+                connection_limit,
+                listening: VecDeque::new(),
                 in_flight_limit: limits,
                 wheel: Wheel::new(now),
                 agenda: Agenda::default(),
