@@ -189,8 +189,8 @@ impl Worker {
         let now = self.now();
         self.keep_agenda(now);
         self.dispatch_due(now);
-        self.run_ready();
         self.expire(now);
+        self.run_ready();
         self.flush_if_due(now);
         self.follow_course(now);
         let mut next = self
@@ -418,3 +418,6 @@ pub async fn run(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! A load thread whose connections are never made: nothing but time passes.
+
+use std::cell::RefMut;
+
+use firedrill_scenarios::{Given, Outcome};
+
+use super::*;
+use crate::mcp::destination::Route;
+use crate::mcp::session::Surface;
+
+const PLAN: &str = "scenario: unit\n\
+    about: A closed load.\n\
+    target: { endpoint: \"http://127.0.0.1:9/mcp\" }\n\
+    load:\n\
+    \x20 closed: { think: 0s }\n\
+    \x20 sessions: { count: 1 }\n\
+    \x20 operations: [ { tool: echo, weight: 1, timeout: 1ms, arguments: { message: \"{{unique}}\" } } ]\n\
+    \x20 flows: [ { name: pair, weight: 1, steps: [ echo, echo ] } ]\n\
+    timeline: [ { phase: steady, for: 10s } ]\n\
+    objectives: [ { errors: 0.5 % } ]\n";
+
+fn job() -> Job {
+    let plan = Plan::parse(PLAN, &Given::named("unit.yaml")).expect("a plan");
+    let surface = Surface {
+        authority: "127.0.0.1:9".to_owned(),
+        path: "/mcp".to_owned(),
+        headers: Vec::new(),
+    };
+    Job {
+        layout: Layout {
+            phases: vec!["steady".to_owned()],
+            series: plan.series().into_iter().map(|own| own.name).collect(),
+            limits: Vec::new(),
+            lateness_limit: 1_000_000,
+            bucket: INTERVAL,
+        },
+        seed: 1,
+        thread: 0,
+        threads: 1,
+        clock: Clock::start(),
+        dialect: Arc::new(Dialect::new(&plan, &surface)),
+        desk: None,
+        plan: Arc::new(plan),
+    }
+}
+
+/// Has the thread's timeline begin now. No task of a connection ever runs: nothing waits.
+fn begun(test: impl FnOnce(RefMut<'_, Worker>)) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let route = Route {
+            host: "127.0.0.1".to_owned(),
+            port: 9,
+            tls: None,
+            resolver: None,
+        };
+        let destination = Destination::along(&route).expect("an address");
+        let (to_engine, _inbox) = mpsc::unbounded_channel();
+        let worker = Worker::new(job(), destination, to_engine).expect("a timer");
+        let mut worker = worker.borrow_mut();
+        let segment = Segment {
+            phase: 0,
+            start: 0,
+            end: 10 * INTERVAL,
+            zero: 0,
+            length: 10 * INTERVAL,
+        };
+        let zero = worker.now();
+        worker.obey(Control::Start {
+            zero,
+            segments: vec![segment],
+        });
+        test(worker);
+    });
+}
+
+#[test]
+fn a_closed_load_goes_on_in_the_turn_in_which_its_operation_times_out() {
+    begun(|mut worker| {
+        while worker.slots[0].rounds < 3 {
+            worker.turn();
+            assert!(worker.ready.is_empty(), "nothing would wake the thread");
+        }
+    });
+}
