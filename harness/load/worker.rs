@@ -375,11 +375,12 @@ impl Worker {
         self.ready.clear();
         self.drop_prepared();
         self.agenda.clear();
-        self.give_up_waiting(now);
+        // First, so that a closed load does not go on after what is given up.
         self.course = Course::Draining {
             zero,
             until: now + SHUTDOWN_GRACE,
         };
+        self.give_up_waiting(now);
         self.opening = 0;
     }
 }

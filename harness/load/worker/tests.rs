@@ -86,3 +86,14 @@ fn a_closed_load_goes_on_in_the_turn_in_which_its_operation_times_out() {
         }
     });
 }
+
+#[test]
+fn after_a_stop_nothing_becomes_due() {
+    begun(|mut worker| {
+        worker.turn();
+        assert_eq!(worker.operations.under_way(), 1);
+        worker.obey(Control::Stop);
+        assert_eq!(worker.operations.under_way(), 0);
+        assert_eq!(worker.agenda.next(), None);
+    });
+}
