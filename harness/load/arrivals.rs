@@ -264,10 +264,12 @@ impl Worker {
         };
         let rows = (cells.len() / columns.max(1)).max(1) as u64;
         let stripes = u64::from(load.sessions.count.min(super::schedule::STRIPES));
+        // Flows differ in length: with the longest, no two operations have the same count.
+        let longest = load.flows.iter().map(|flow| flow.steps.len()).max();
         let values = Values {
             seed: self.job.seed,
             stripe: slot.key.stripe as u16,
-            count: operation.arrival * flow.steps.len() as u64 + operation.step as u64,
+            count: operation.arrival * longest.unwrap_or(1) as u64 + operation.step as u64,
             load: operation.load as u16,
             seq,
             session: u64::from(slot.session),

@@ -97,3 +97,21 @@ fn after_a_stop_nothing_becomes_due() {
         assert_eq!(worker.agenda.next(), None);
     });
 }
+
+#[test]
+fn flows_of_different_lengths_never_say_the_same_unique_text() {
+    begun(|mut worker| {
+        let mut said = std::collections::BTreeSet::new();
+        for _ in 0..100 {
+            let index = loop {
+                worker.turn();
+                if let Some(index) = worker.slots[0].waiting.pop_front() {
+                    break index;
+                }
+            };
+            assert!(said.insert(worker.operations[index].params.clone()));
+            let now = worker.now();
+            worker.settle(index, Outcome::Ok, now);
+        }
+    });
+}
