@@ -164,7 +164,10 @@ impl Worker {
                     Standing::Opening => self.opening_failed(session, outcome, now),
                     Standing::Leaving => self.discard_session(session),
                     Standing::Open | Standing::Retiring | Standing::Lost | Standing::Leaked => {
-                        if let Some(operation) = self.slots[slot].waiting.pop_front() {
+                        // What waits at the slot waits for its own session, not for one that it had.
+                        if self.slots[slot].current == Some(session)
+                            && let Some(operation) = self.slots[slot].waiting.pop_front()
+                        {
                             self.settle(operation, outcome, now);
                         }
                         self.drop_side(session);

@@ -326,10 +326,11 @@ impl Worker {
                     .decided
                     .or_else(|| ended.map(|ended| without_result(&found, ended)));
                 let Some(outcome) = outcome else { return };
-                self.release(key, ended, now);
+                // First, so that what waits for the connection is not sent into a session that is gone.
                 if outcome == Outcome::SessionLost {
                     self.lose(session);
                 }
+                self.release(key, ended, now);
                 self.finish_operation(index, session, outcome, now);
             }
             Purpose::Initialize | Purpose::Initialized => {
