@@ -129,6 +129,26 @@ fn a_session_is_opened_once_however_its_answer_is_framed() {
 }
 
 #[test]
+fn what_waits_for_a_session_that_takes_few_calls_makes_few_connections() {
+    let server = FaultServer::start();
+    let target = format!("endpoint: \"{}\"", server.url());
+    let late = "{ spike: { base: 0/s, peak: 10000/s, at: 900ms, for: 20ms } }";
+    let text = scenario(&target, &call("echo", ""), late, "1s").replace(
+        "count: 8, open_rate: 100/s",
+        "count: 2, open_rate: 100/s, lifetime: 3 calls",
+    );
+    let folder = Folder::new();
+    let done = run(&folder, &text.replace("400ms", "4s"), &[]);
+    assert_eq!(
+        outcomes(&folder.result()),
+        BTreeMap::from([("ok".to_owned(), 200)]),
+        "{done:#?}"
+    );
+    // One a call, and the first one of each of the last two sessions.
+    assert!(server.accepted() <= 202, "{}", server.accepted());
+}
+
+#[test]
 fn what_waits_for_the_last_sessions_is_still_sent() {
     let server = FaultServer::start();
     let target = format!("endpoint: \"{}\"", server.url());

@@ -171,6 +171,7 @@ impl Worker {
                             self.settle(operation, outcome, now);
                         }
                         self.drop_side(session);
+                        self.pump_session(session, now);
                     }
                 }
                 self.run_ready();

@@ -255,6 +255,7 @@ impl Worker {
 
     /// Sends what waits at the slot, as far as connections are free, and has the missing ones made.
     pub fn pump(&mut self, slot: usize, now: Nanos) {
+        let lifetime = self.lifetime(slot);
         while let Some(key) = self.slots[slot].current {
             let Some(session) = self.sessions.get_mut(key) else {
                 return;
@@ -265,6 +266,10 @@ impl Worker {
             if self.slots[slot].waiting.is_empty() {
                 break;
             }
+            let calls_left = match lifetime {
+                Lifetime::Calls(limit) => limit.saturating_sub(session.calls),
+                Lifetime::Run | Lifetime::Time(_) => u64::MAX,
+            };
             match session.idle.pop() {
                 Some(connection) => {
                     let Some(operation) = self.slots[slot].waiting.pop_front() else {
@@ -274,8 +279,8 @@ impl Worker {
                     self.retire_if_spent(key);
                 }
                 None => {
-                    let missing = self.slots[slot].waiting.len() as u32;
-                    if session.connecting < missing {
+                    let waiting = self.slots[slot].waiting.len() as u64;
+                    if u64::from(session.connecting) < waiting.min(calls_left) {
                         self.connect(key);
                     } else {
                         return;
