@@ -20,6 +20,10 @@ use crate::ledger::Clients;
 use crate::ledger::entry::{Attempt, Fate, NOBODY};
 use crate::ledger::pen::Pen;
 
+/// Arrivals that are started before orders and answers are looked at again: a rate that this machine cannot make
+/// must not keep it from being told to stop.
+const MOST_AT_ONCE: usize = 4096;
+
 /// After a flow that the server did not answer, a closed load's session waits at least this long:
 /// a target that refuses must not be hammered as fast as it refuses.
 const BACK_OFF: Nanos = 100_000_000;
@@ -148,12 +152,15 @@ impl Worker {
         self.pacer.arm(now);
     }
 
-    /// Starts a flow for every arrival that is due.
+    /// Starts a flow for every arrival that is due, or for the first of very many.
     pub fn dispatch_due(&mut self, now: Nanos) {
         let Some(zero) = self.course.zero() else {
             return;
         };
-        while let Some(Reverse((due, index))) = self.stripes.heap.peek().copied() {
+        for _ in 0..MOST_AT_ONCE {
+            let Some(Reverse((due, index))) = self.stripes.heap.peek().copied() else {
+                break;
+            };
             if due > now {
                 break;
             }

@@ -281,7 +281,9 @@ impl Worker {
     }
 
     fn flush_if_due(&mut self, now: Nanos) {
-        if now >= self.next_flush {
+        // A bucket is closed when all that was due in it has been dispatched.
+        let behind = self.stripes.next().is_some_and(|due| due < self.next_flush);
+        if now >= self.next_flush && !behind {
             self.flush(self.next_flush);
             while self.next_flush <= now {
                 self.next_flush += INTERVAL;

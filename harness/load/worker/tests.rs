@@ -19,8 +19,9 @@ const PLAN: &str = "scenario: unit\n\
     timeline: [ { phase: steady, for: 10s } ]\n\
     objectives: [ { errors: 0.5 % } ]\n";
 
-fn job() -> Job {
-    let plan = Plan::parse(PLAN, &Given::named("unit.yaml")).expect("a plan");
+fn job(drive: &str) -> Job {
+    let text = PLAN.replace("closed: { think: 0s }", drive);
+    let plan = Plan::parse(&text, &Given::named("unit.yaml")).expect("a plan");
     let surface = Surface {
         authority: "127.0.0.1:9".to_owned(),
         path: "/mcp".to_owned(),
@@ -46,6 +47,10 @@ fn job() -> Job {
 
 /// Has the thread's timeline begin now. No task of a connection ever runs: nothing waits.
 fn begun(test: impl FnOnce(RefMut<'_, Worker>)) {
+    driven("closed: { think: 0s }", test);
+}
+
+fn driven(drive: &str, test: impl FnOnce(RefMut<'_, Worker>)) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -59,7 +64,7 @@ fn begun(test: impl FnOnce(RefMut<'_, Worker>)) {
         };
         let destination = Destination::along(&route).expect("an address");
         let (to_engine, _inbox) = mpsc::unbounded_channel();
-        let worker = Worker::new(job(), destination, to_engine).expect("a timer");
+        let worker = Worker::new(job(drive), destination, to_engine).expect("a timer");
         let mut worker = worker.borrow_mut();
         let segment = Segment {
             phase: 0,
@@ -113,5 +118,18 @@ fn flows_of_different_lengths_never_say_the_same_unique_text() {
             let now = worker.now();
             worker.settle(index, Outcome::Ok, now);
         }
+    });
+}
+
+#[test]
+fn a_rate_that_cannot_be_made_does_not_keep_the_thread_from_its_orders() {
+    driven("rate: 10000000/s", |mut worker| {
+        let zero = worker.course.zero().expect("it has begun");
+        while worker.now() < zero + 10_000_000 {}
+        worker.turn();
+        let next = worker.stripes.next().expect("more to come");
+        assert!(next < zero + 1_000_000, "{}", next - zero);
+        worker.obey(Control::Stop);
+        assert_eq!(worker.stripes.next(), None);
     });
 }
