@@ -118,10 +118,24 @@ fn a_fresh_connection_that_is_closed_is_no_stale_one() {
 
 #[test]
 fn a_session_is_opened_once_however_its_answer_is_framed() {
-    for mode in [Mode::OpensUntilClose, Mode::OpensAsking] {
+    for mode in [
+        Mode::OpensUntilClose,
+        Mode::OpensAsking,
+        Mode::OpensOnOpenStream,
+    ] {
         let server = FaultServer::start();
         let target = format!("endpoint: \"{}\"", server.url_of(mode));
-        assert_eq!(only_outcome(&target), "ok", "{}", mode.name());
+        let folder = Folder::new();
+        let text = scenario(&target, &call("echo", ""), "{ constant: 50/s }", "1s");
+        let done = run(&folder, &text, &[]);
+        let all_ok = BTreeMap::from([("ok".to_owned(), 50)]);
+        assert_eq!(outcomes(&folder.result()), all_ok, "{done:#?}");
+        let events = folder.events();
+        let begun = events
+            .iter()
+            .find(|line| line["event"]["kind"] == "timeline_started");
+        let waited = begun.and_then(|line| line["at"].as_u64());
+        assert!(waited.is_some_and(|at| at < 5_000_000_000), "{events:#?}");
         assert_eq!(server.used("initialize"), 8, "{}", mode.name());
         let announced = server.used("notifications/initialized");
         assert_eq!(announced, 8, "{}", mode.name());

@@ -24,6 +24,10 @@ use crate::mcp::session::{INITIALIZE_ID, Reply, Side};
 /// Methods that are counted by name; a server that invents more is counted under `other`.
 const MOST_METHODS: usize = 64;
 
+/// How long the stream of an answer to `initialize` may stay open after it. It ends at once with most servers, and
+/// its connection then serves the session; where it does not, another one does.
+const STREAM_END: Nanos = 50_000_000;
+
 /// How an answer ended, once it did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ended {
@@ -338,6 +342,9 @@ impl Worker {
                 let refused = found.decided.is_some_and(|outcome| !outcome.is_ok());
                 let closing = refused.then_some(Ended::Over { reusable: false });
                 let Some(ended) = ended.or(closing) else {
+                    if found.decided.is_some() {
+                        self.watch(key, now + STREAM_END);
+                    }
                     return;
                 };
                 let outcome = match purpose {

@@ -130,7 +130,7 @@ impl Worker {
     }
 
     /// Gives the connection up at `at` when it is still at the same thing then.
-    fn watch(&mut self, key: Key, at: Nanos) {
+    pub fn watch(&mut self, key: Key, at: Nanos) {
         if let Some(connection) = self.connections.get(key) {
             let (purpose, serial) = (connection.purpose, connection.serial);
             self.agenda.add(
@@ -186,6 +186,11 @@ impl Worker {
         }
         let (session, purpose) = (connection.session, connection.purpose);
         self.close(key);
+        let agreed = self.sessions.get(session).is_some_and(|own| own.agreed);
+        if purpose == Purpose::Initialize && agreed {
+            self.connect(session);
+            return;
+        }
         self.side_failed(
             session,
             purpose,

@@ -24,6 +24,8 @@ pub enum Mode {
     OpensUntilClose,
     /// `initialize` is answered with a stream in which the server asks something first.
     OpensAsking,
+    /// `initialize` is answered with a stream that stays open.
+    OpensOnOpenStream,
     /// No byte of an answer, ever.
     Hang,
     /// A head, and no body, ever.
@@ -78,7 +80,7 @@ pub enum Mode {
 
 impl Mode {
     /// Every mode, its name, and the outcome of a call: with `Mode::Eof` on a connection that was used before.
-    pub const ALL: [(Mode, &'static str, &'static str); 48] = [
+    pub const ALL: [(Mode, &'static str, &'static str); 49] = [
         (Mode::Ok, "ok", "ok"),
         (Mode::OkStream, "ok-stream", "ok"),
         (Mode::OkDribble, "ok-dribble", "ok"),
@@ -90,6 +92,7 @@ impl Mode {
         (Mode::OkLarge, "ok-large", "ok"),
         (Mode::OpensUntilClose, "opens-until-close", "ok"),
         (Mode::OpensAsking, "opens-asking", "ok"),
+        (Mode::OpensOnOpenStream, "opens-on-open-stream", "ok"),
         (Mode::Hang, "hang", "timeout.first_byte"),
         (Mode::HeadOnly, "head-only", "timeout.result"),
         (Mode::SilentStream, "silent-stream", "timeout.result"),

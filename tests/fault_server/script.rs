@@ -79,6 +79,13 @@ pub fn initialize(mode: Mode, id: &Value, version: &str, session: u64) -> Script
                 Then::Listen,
             )
         }
+        Mode::OpensOnOpenStream => {
+            let head = STREAM.replacen("\r\n", &format!("\r\n{named}"), 1);
+            Script::new(
+                format!("{head}{CHUNKED}{}", chunk(&event(&body))),
+                Then::Hang,
+            )
+        }
         _ => Script::new(sized(&format!("{OK}{named}"), &body), Then::Listen),
     }
 }
@@ -117,6 +124,7 @@ pub fn tool(mode: Mode, id: &Value, message: &Value) -> Script {
         Mode::Ok
         | Mode::OpensUntilClose
         | Mode::OpensAsking
+        | Mode::OpensOnOpenStream
         | Mode::WrongVersion
         | Mode::NoSession
         | Mode::NoSessionNoEnd => json(&right),
