@@ -117,6 +117,21 @@ fn a_fresh_connection_that_is_closed_is_no_stale_one() {
 }
 
 #[test]
+fn a_session_whose_end_is_not_answered_is_not_counted_as_ended() {
+    let server = FaultServer::start();
+    for (mode, ended) in [(Mode::Ok, 8), (Mode::Eof, 0)] {
+        let folder = Folder::new();
+        let target = format!("endpoint: \"{}\"", server.url_of(mode));
+        let text = scenario(&target, &call("echo", ""), "{ constant: 50/s }", "1s");
+        run(&folder, &text, &[]);
+        let last = folder.events().pop().expect("the last event");
+        let deleted = &last["event"]["totals"]["sessions"]["deleted"];
+        assert_eq!(deleted, ended, "{last}");
+    }
+    assert_eq!(server.used("DELETE"), 16);
+}
+
+#[test]
 fn a_session_is_opened_once_however_its_answer_is_framed() {
     for mode in [
         Mode::OpensUntilClose,

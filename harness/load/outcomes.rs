@@ -359,11 +359,13 @@ impl Worker {
                 if ended.is_none() {
                     return;
                 }
-                let phase = self.phase_now(now);
-                self.tally
-                    .histograms
-                    .shared(phase, Measure::Delete, now.saturating_sub(since));
-                self.totals.sessions.deleted += 1;
+                if (200..300).contains(&found.status) {
+                    let phase = self.phase_now(now);
+                    self.tally
+                        .histograms
+                        .shared(phase, Measure::Delete, now.saturating_sub(since));
+                    self.totals.sessions.deleted += 1;
+                }
                 self.discard_session(session);
             }
             Purpose::Side | Purpose::Tail | Purpose::Abandoned { .. } => {

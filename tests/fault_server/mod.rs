@@ -3,7 +3,7 @@
 //! [`FaultServer::start`] serves Streamable HTTP on a loopback port of its own, a thread a connection, until it is
 //! dropped. What a `tools/call` gets is chosen by its argument `mode`, or for every call of a target by the path
 //! `/mcp/MODE` ([`FaultServer::url_of`]); [`Mode`] lists the modes with the outcome that each has to be counted as.
-//! Everything beside `tools/call` works: `initialize` opens a session, notifications are accepted, DELETE ends the
+//! Everything beside `tools/call` works, but for DELETE where every call gets [`Mode::Eof`]: `initialize` opens a session, notifications are accepted, DELETE ends the
 //! session, other requests get an empty result. Some modes break `initialize` itself ([`Mode::breaks_opening`]).
 //!
 //! With the path `/once/MODE` every answer closes its connection, so that each operation comes on a fresh one.
@@ -28,6 +28,8 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
+
+use serde_json::Value;
 
 pub use mode::Mode;
 pub use tls::{Handshake, Trust};
@@ -238,7 +240,10 @@ fn answer(request: &Request, state: &State) -> Script {
         }
         Call::Delete => {
             count(state, "DELETE");
-            script::accepted()
+            match whole_target {
+                Some(Mode::Eof) => script::tool(Mode::Eof, &Value::Null, &Value::Null),
+                _ => script::accepted(),
+            }
         }
     };
     if once { script.closing() } else { script }
