@@ -18,6 +18,7 @@ use firedrill_scenarios::outcome::{TlsFailure, TransportFailure};
 use firedrill_scenarios::plan::ProtocolVersion;
 
 use super::agenda::Task;
+use super::report::{FromWorker, OUR_BUG};
 use super::sessions::Standing;
 use super::slab::Key;
 use super::worker::{Course, Worker};
@@ -120,7 +121,9 @@ impl Worker {
         self.totals.connections_opened += 1;
         let destination = self.destination.clone();
         let began = self.now();
+        let alarm = Alarm(this.clone());
         tokio::task::spawn_local(async move {
+            let _alarm = alarm;
             // Boxed, so that the small task of an idle connection does not keep room for its making.
             let made = Box::pin(async move { destination.open().await }).await;
             if this.borrow_mut().connected(key, made, began) {
@@ -335,6 +338,23 @@ impl Worker {
             }
         }
         sticky
+    }
+}
+
+/// Ends the run when a connection's task panics: the runtime goes on without the task, and nobody would know.
+pub struct Alarm(pub Rc<RefCell<Worker>>);
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        if let Ok(worker) = self.0.try_borrow() {
+            worker.tell(FromWorker::Failed {
+                thread: worker.job.thread,
+                why: OUR_BUG.to_owned(),
+            });
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use firedrill_scenarios::Outcome;
 use tokio::sync::mpsc;
 
-use super::report::{Control, Flush, FromWorker, Openings, ThreadTotals};
+use super::report::{Control, Flush, FromWorker, OUR_BUG, Openings, ThreadTotals};
 use super::schedule::Segment;
 use super::tally::{Cell, Histograms, Layout};
 use super::worker::{self, Job, Worker};
@@ -301,7 +301,7 @@ fn start_thread(
             let why = match std::panic::catch_unwind(work) {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => error.to_string(),
-                Err(_) => "a bug of firedrill: see the message above".to_owned(),
+                Err(_) => OUR_BUG.to_owned(),
             };
             let _ = failed.send(FromWorker::Failed {
                 thread: number,

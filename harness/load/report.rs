@@ -10,6 +10,9 @@ use super::schedule::Segment;
 use super::tally::{Histograms, OpenBucket};
 use crate::clock::Nanos;
 
+/// Why a thread could not go on that panicked.
+pub const OUR_BUG: &str = "a bug of firedrill: see the message above";
+
 /// From the engine to a thread.
 pub enum Control {
     /// The timeline starts at this instant of the clock, with these parts.

@@ -5,8 +5,11 @@ use std::cell::RefMut;
 use firedrill_scenarios::{Given, Outcome};
 
 use super::*;
+use crate::load::connections::Alarm;
 use crate::mcp::destination::Route;
 use crate::mcp::session::Surface;
+
+type Inbox = mpsc::UnboundedReceiver<FromWorker>;
 
 const PLAN: &str = "scenario: unit\n\
     about: A closed load.\n\
@@ -51,6 +54,11 @@ fn begun(test: impl FnOnce(RefMut<'_, Worker>)) {
 }
 
 fn driven(drive: &str, test: impl FnOnce(RefMut<'_, Worker>)) {
+    alive(drive, async |worker, _| test(worker.borrow_mut()));
+}
+
+/// The same, for a test that has tasks run and hears what the engine is told.
+fn alive(drive: &str, test: impl AsyncFnOnce(Rc<RefCell<Worker>>, Inbox)) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -63,9 +71,8 @@ fn driven(drive: &str, test: impl FnOnce(RefMut<'_, Worker>)) {
             resolver: None,
         };
         let destination = Destination::along(&route).expect("an address");
-        let (to_engine, _inbox) = mpsc::unbounded_channel();
+        let (to_engine, inbox) = mpsc::unbounded_channel();
         let worker = Worker::new(job(drive), destination, to_engine).expect("a timer");
-        let mut worker = worker.borrow_mut();
         let segment = Segment {
             phase: 0,
             start: 0,
@@ -73,12 +80,12 @@ fn driven(drive: &str, test: impl FnOnce(RefMut<'_, Worker>)) {
             zero: 0,
             length: 10 * INTERVAL,
         };
-        let zero = worker.now();
-        worker.obey(Control::Start {
+        let zero = worker.borrow().now();
+        worker.borrow_mut().obey(Control::Start {
             zero,
             segments: vec![segment],
         });
-        test(worker);
+        test(worker, inbox).await;
     });
 }
 
@@ -131,5 +138,18 @@ fn a_rate_that_cannot_be_made_does_not_keep_the_thread_from_its_orders() {
         assert!(next < zero + 1_000_000, "{}", next - zero);
         worker.obey(Control::Stop);
         assert_eq!(worker.stripes.next(), None);
+    });
+}
+
+#[test]
+fn a_panic_in_the_task_of_a_connection_ends_the_run() {
+    alive("closed: { think: 0s }", async |worker, mut inbox| {
+        let alarm = Alarm(worker.clone());
+        let task = tokio::task::spawn_local(async move {
+            let _alarm = alarm;
+            panic!("on purpose");
+        });
+        assert!(task.await.is_err(), "the runtime has taken the panic");
+        assert!(matches!(inbox.try_recv(), Ok(FromWorker::Failed { .. })));
     });
 }
