@@ -257,6 +257,7 @@ impl Worker {
         if let Some(owner) = self.sessions.get_mut(connection.session) {
             owner.idle.retain(|idle| *idle != key);
             owner.connections.retain(|own| *own != key);
+            self.forget_if_leaked(connection.session);
         }
         if let Some(waker) = connection.waker {
             waker.wake();

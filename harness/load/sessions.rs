@@ -400,6 +400,7 @@ impl Worker {
             SessionEnd::Leak => {
                 session.standing = Standing::Leaked;
                 self.totals.sessions.leaked += 1;
+                self.forget_if_leaked(key);
             }
         }
     }
@@ -449,6 +450,14 @@ impl Worker {
             for operation in std::mem::take(&mut self.slots[slot].waiting) {
                 self.settle(operation, Outcome::NotSent(NotSent::Shutdown), now);
             }
+        }
+    }
+
+    /// A leaked session is its connections: without any, only our memory would leak.
+    pub fn forget_if_leaked(&mut self, key: Key) {
+        let bare = |own: &Session| own.standing == Standing::Leaked && own.connections.is_empty();
+        if self.sessions.get(key).is_some_and(bare) {
+            self.sessions.remove(key);
         }
     }
 

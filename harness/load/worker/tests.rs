@@ -6,6 +6,7 @@ use firedrill_scenarios::{Given, Outcome};
 
 use super::*;
 use crate::load::connections::Alarm;
+use crate::load::sessions::Standing;
 use crate::mcp::destination::Route;
 use crate::mcp::session::Surface;
 
@@ -151,5 +152,16 @@ fn a_panic_in_the_task_of_a_connection_ends_the_run() {
         });
         assert!(task.await.is_err(), "the runtime has taken the panic");
         assert!(matches!(inbox.try_recv(), Ok(FromWorker::Failed { .. })));
+    });
+}
+
+#[test]
+fn a_leaked_session_whose_connections_are_gone_is_forgotten() {
+    begun(|mut worker| {
+        worker.turn();
+        let key = worker.slots[0].current.expect("a session that opens");
+        worker.sessions.get_mut(key).expect("it").standing = Standing::Leaked;
+        worker.close_everything();
+        assert!(worker.sessions.is_empty());
     });
 }
