@@ -28,6 +28,8 @@ pub enum Distrust {
     Local(u64),
 }
 
+const SECOND: Duration = Duration::from_secs(1);
+
 /// Above this, a dispatch is late by our fault: 1 ms, or 10 % of the tightest latency limit when that is more.
 pub fn lateness_limit(tightest: Option<Duration>) -> Duration {
     const FLOOR: Duration = Duration::from_millis(1);
@@ -42,13 +44,16 @@ pub fn distrust(
     not_sent: u64,
     local: u64,
 ) -> Vec<Distrust> {
-    let seconds = |sample: &LatenessSample| sample.covers.as_secs_f64().round().max(1.0) as u64;
-    let of: u64 = lateness.iter().map(seconds).sum();
+    let seconds = |time: Duration| time.as_secs_f64().round().max(1.0) as u64;
+    let of: u64 = lateness.iter().map(|sample| seconds(sample.covers)).sum();
+    // What was dispatched in an interval was due in it and in the time before it by which it was late: a stop of a
+    // second shows in one interval, and two seconds of the schedule were not kept.
     let late: u64 = lateness
         .iter()
         .filter(|sample| sample.p99 > limit)
-        .map(seconds)
+        .map(|sample| seconds(sample.covers.max(SECOND) + sample.p99))
         .sum();
+    let of = of.max(late);
     let mut reasons = Vec::new();
     if late >= 2 && late * 100 > of {
         reasons.push(Distrust::Late {
@@ -94,8 +99,6 @@ mod tests {
     use crate::limit::{Limit, judge_point};
 
     const MS: Duration = Duration::from_millis(1);
-    const SECOND: Duration = Duration::from_secs(1);
-
     fn samples(late: usize, all: usize) -> Vec<LatenessSample> {
         let p99 = |index| if index < late { 5 * MS } else { MS / 10 };
         (0..all)
@@ -137,11 +140,31 @@ mod tests {
             covers: 2 * SECOND,
         });
         let late = Distrust::Late {
-            seconds: 2,
+            seconds: 3,
             of: 30,
             limit: MS,
         };
         assert_eq!(distrust(&seen, MS, 0, 0), [late]);
+    }
+
+    /// Stopped for a second between two looks: all that was due meanwhile is dispatched within one interval.
+    #[test]
+    fn a_second_that_shows_in_one_interval_is_late_in_two() {
+        let stopped = |p99| {
+            let mut seen = samples(0, 11);
+            seen.push(LatenessSample {
+                p99,
+                covers: SECOND / 2,
+            });
+            distrust(&seen, MS, 0, 0)
+        };
+        let late = Distrust::Late {
+            seconds: 2,
+            of: 12,
+            limit: MS,
+        };
+        assert_eq!(stopped(990 * MS), [late]);
+        assert_eq!(stopped(400 * MS), []);
     }
 
     #[test]
