@@ -1,5 +1,6 @@
 //! Stand-in sites: real processes on loopback, started by the run and ended with it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ const NICE: i32 = 5;
 /// Running sites and their folder. Dropping ends the processes and removes the folder.
 pub struct Sites {
     running: Vec<RunningSite>,
+    /// Pids of processes whose end was told.
+    told: BTreeSet<u32>,
     folder: Folder,
 }
 
@@ -49,11 +52,12 @@ impl Drop for Folder {
 }
 
 impl Sites {
-    /// Processes that have ended without being told to.
+    /// Processes that have ended without being told to since this was asked last.
     pub fn exited(&mut self) -> Vec<Exited> {
         self.running
             .iter_mut()
             .flat_map(RunningSite::exited)
+            .filter(|exited| self.told.insert(exited.process.pid))
             .collect()
     }
 
@@ -108,7 +112,11 @@ pub fn start(plan: &Plan, embedded: &Embedded, seed: u64) -> Result<Ready, Targe
         }
         running.push(launch(&program, &[stand_in::WORD], &config)?);
     }
-    let sites = Sites { running, folder };
+    let sites = Sites {
+        running,
+        told: BTreeSet::new(),
+        folder,
+    };
     let front = sites.urls().next().map(|(_, url)| url).unwrap_or_default();
     let (host, port) = host_and_port(&front);
     let events = sites.running.iter().flat_map(started).collect();
