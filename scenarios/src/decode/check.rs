@@ -111,6 +111,13 @@ impl Checks<'_> {
             found.extend(number.map(|number| Condition::Number(bound(number))));
         }
         found.extend(fields.flag("exists").map(Condition::Exists));
+        if matches!(&item.node, Node::Map(entries) if entries.is_empty()) {
+            self.reader.problem(
+                item.place,
+                "a condition without a key holds for everything",
+                "write equals, contains, below, above, at_most, at_least or exists; for an empty map: { equals: {} }",
+            );
+        }
         found
     }
 

@@ -120,6 +120,7 @@ const MISTAKES: &[(&str, &str)] = &[
     ("tool: echo", "tool: echo, check: { content: hi }"),
     ("tool: echo", "tool: echo, check: { /a: '{{text}}' }"),
     ("tool: echo", "tool: echo, check: { /a: { is: 5 } }"),
+    ("tool: echo", "tool: echo, check: { /a: {} }"),
     ("tool: echo", "tool: echo, check: { /a: ['{{message}}'] }"),
     ("tool: echo", "tool: echo, check: { size: { below: 5 } }"),
     (
