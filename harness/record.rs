@@ -62,6 +62,14 @@ impl Recorder {
         Recorder::open(folder, plan, layout, started).map_err(failed)
     }
 
+    /// Takes the folder away again, which held nothing before.
+    pub fn discard(self) {
+        let folder = self.folder.clone();
+        drop(self);
+        // What cannot be removed is named by the next run that wants this folder.
+        let _ = fs::remove_dir_all(folder);
+    }
+
     fn open(
         folder: &Path,
         plan: &Plan,

@@ -57,6 +57,7 @@ fn a_host_that_is_not_loopback_needs_a_word() {
         "{}",
         done.stderr
     );
+    assert!(!folder.run().exists(), "a second attempt would be refused");
 }
 
 #[test]

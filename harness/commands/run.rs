@@ -148,7 +148,14 @@ fn drive(
     preflight::check(plan, &layout, threads, Room::of_machine())?;
     let clock = Clock::start();
     let mut recorder = Recorder::create(folder, plan, &layout, identity.started)?;
-    let mut ready = prepare(plan, options, identity.seed)?;
+    let mut ready = match prepare(plan, options, identity.seed) {
+        Ok(ready) => ready,
+        Err(error) => {
+            // Nothing was started: the next attempt finds the folder as this one did.
+            recorder.discard();
+            return Err(error);
+        }
+    };
     let started = Event::Started(Started {
         recording_version: RECORDING_VERSION,
         firedrill_version: env!("CARGO_PKG_VERSION").to_owned(),
