@@ -19,6 +19,7 @@ use firedrill_scenarios::Plan;
 use crate::cli::{CheckOptions, SchemaOf};
 use crate::conduct::RunError;
 use crate::exit::Exit;
+use crate::observe::progress::note;
 use crate::preflight::Shortage;
 use crate::record::RecordError;
 use crate::scenario::{self, ScenarioError};
@@ -76,7 +77,7 @@ pub fn check(options: &CheckOptions) -> anyhow::Result<Exit> {
 /// Things that are allowed and probably not meant.
 fn warn_of(plan: &Plan) {
     for warning in &plan.notes.warnings {
-        eprintln!("warning:\n{warning}");
+        note(&format!("warning:\n{warning}"));
     }
 }
 

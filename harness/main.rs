@@ -6,7 +6,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use firedrill::cli::{Arguments, Command};
 use firedrill::exit::Exit;
-use firedrill::{commands, stand_in};
+use firedrill::{commands, observe::progress::note, stand_in};
 
 fn main() -> ExitCode {
     // A process of a stand-in site is this program too; it has no use for anything else here.
@@ -39,11 +39,11 @@ fn main() -> ExitCode {
     match done {
         Ok(Ok(exit)) => exit.into(),
         Ok(Err(failure)) => {
-            eprintln!("error: {failure:#}");
+            note(&format!("error: {failure:#}"));
             commands::exit_of(&failure).into()
         }
         Err(_) => {
-            eprintln!("error: this is a bug of firedrill; the lines above say where");
+            note("error: this is a bug of firedrill; the lines above say where");
             Exit::Bug.into()
         }
     }
@@ -56,5 +56,6 @@ fn start_logging(verbose: u8) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .log_internal_errors(false) // saying so on a closed stderr would panic
         .init();
 }

@@ -164,6 +164,23 @@ impl Running {
         send(self.pid(), signal);
     }
 
+    /// Closes stderr, as `| head -1` does, and waits for the end.
+    pub fn finish_unheard(self) -> Done {
+        let Running {
+            child,
+            stderr,
+            said,
+        } = self;
+        drop(stderr);
+        let mut end = done(
+            child
+                .wait_with_output()
+                .expect("the program can be waited for"),
+        );
+        end.stderr = said;
+        end
+    }
+
     pub fn finish(mut self) -> Done {
         use std::io::Read as _;
         self.stderr

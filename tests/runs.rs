@@ -115,6 +115,16 @@ fn the_number_of_threads_changes_no_due_time() {
 }
 
 #[test]
+fn a_reader_of_stderr_that_goes_away_does_not_end_the_run() {
+    let folder = Folder::new();
+    let mut running = start(&folder, &scenario("400/s", "2s"));
+    running.wait_for("miniature");
+    let done = running.finish_unheard();
+    assert_eq!(done.code, 0, "{done:#?}");
+    assert!(folder.run().join("report.html").exists());
+}
+
+#[test]
 fn an_interrupt_ends_early_with_a_report_and_a_second_one_does_not_skip_it() {
     let folder = Folder::new();
     let mut running = start(&folder, &scenario("200/s", "60s"));

@@ -27,6 +27,7 @@ use crate::load::tally::Layout;
 use crate::load::worker::Job;
 use crate::mcp::session::Dialect;
 use crate::observe::machine;
+use crate::observe::progress::note;
 use crate::preflight::{self, Room};
 use crate::record::Recorder;
 use crate::scenario;
@@ -48,7 +49,7 @@ pub fn run(options: &RunOptions) -> anyhow::Result<Exit> {
         let exit = match run_one(&plan, options, several) {
             Ok(exit) => exit,
             Err(error) if several => {
-                eprintln!("error: {}: {error:#}", plan.name);
+                note(&format!("error: {}: {error:#}", plan.name));
                 exit_of(&error)
             }
             Err(error) => return Err(error),
@@ -112,13 +113,13 @@ fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyhow::Result<E
         Some(out) if several => out.join(&plan.name),
         Some(out) => out.clone(),
     };
-    eprintln!(
+    note(&format!(
         "firedrill {}   {}   seed {}   {}",
         env!("CARGO_PKG_VERSION"),
         plan.name,
         identity.seed,
         folder.display()
-    );
+    ));
     if options.dry_run {
         say(&plan.describe());
         return Ok(Exit::Pass);
@@ -126,7 +127,7 @@ fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyhow::Result<E
     let early = drive(plan, options, &identity, &folder)?;
     let result = conclude(&folder, options.strict)?;
     say_verdict(&result);
-    eprintln!("report: {}", folder.join("report.html").display());
+    note(&format!("report: {}", folder.join("report.html").display()));
     Ok(match early {
         Some(EarlyEnd::Interrupted) => Exit::Interrupted,
         Some(EarlyEnd::Aborted | EarlyEnd::TargetLost | EarlyEnd::NotSteady) | None => {

@@ -7,6 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{say, warn_of};
 use crate::cli::ServeOptions;
 use crate::exit::Exit;
+use crate::observe::progress::note;
 use crate::scenario;
 use crate::target::embedded::{self, Sites};
 
@@ -34,7 +35,7 @@ pub fn serve(options: &ServeOptions) -> anyhow::Result<Exit> {
         return Ok(Exit::Bug);
     };
     for line in sites.describe() {
-        eprintln!("{line}");
+        note(&line);
     }
     for (site, url) in sites.urls() {
         say(&format!("{site} {url}{}\n", plan.profile.path));
@@ -56,9 +57,9 @@ pub fn serve(options: &ServeOptions) -> anyhow::Result<Exit> {
 
 fn report_exits(sites: &mut Sites) {
     for exited in sites.exited() {
-        eprintln!(
+        note(&format!(
             "warning: {} ended by itself: {}",
             exited.process.name, exited.status
-        );
+        ));
     }
 }

@@ -37,7 +37,7 @@ use crate::load::tally::Layout;
 use crate::load::worker::Job;
 use crate::observe::machine::{self, Machine};
 use crate::observe::probes::{self, Source};
-use crate::observe::progress;
+use crate::observe::progress::{self, note};
 use crate::record::Recorder;
 use crate::target::Ready;
 use crate::target::embedded::Sites;
@@ -255,7 +255,7 @@ impl Conductor {
 
     fn warn(&mut self, text: String) -> Result<(), RunError> {
         self.progress.clear();
-        eprintln!("warning: {text}");
+        note(&format!("warning: {text}"));
         let now = self.clock.now();
         self.event(now, Event::Warning { text })
     }
@@ -263,10 +263,12 @@ impl Conductor {
     fn interrupted(&mut self, name: &str) -> Result<(), RunError> {
         self.progress.clear();
         if self.early.is_some() {
-            eprintln!("{name}: already ending; the report is being written");
+            note(&format!(
+                "{name}: already ending; the report is being written"
+            ));
             return Ok(());
         }
-        eprintln!("{name}: ending early; the report will be written");
+        note(&format!("{name}: ending early; the report will be written"));
         self.end_early(EarlyEnd::Interrupted, name.to_owned())
     }
 

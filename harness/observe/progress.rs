@@ -13,6 +13,11 @@ use crate::clock::Nanos;
 use crate::load::engine::Second;
 use crate::load::tally::{Histograms, Layout};
 
+/// A line on stderr. A reader that has gone away has seen what it wanted, and the run goes on: `eprintln!` would panic.
+pub fn note(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
 const SECOND: Nanos = 1_000_000_000;
 /// Seconds between lines where there is no terminal.
 const INTERVAL: u64 = 5;
