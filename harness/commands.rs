@@ -30,6 +30,22 @@ pub use heal::heal;
 pub use run::run;
 pub use serve::serve;
 
+/// An error with its causes in one line. What is said already is not said again.
+pub fn explain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.contains(&cause) {
+            let between = if text.is_empty() { "" } else { ": " };
+            text.push_str(between);
+            text.push_str(&cause);
+        }
+    }
+    if text.starts_with("error: ") {
+        return text;
+    }
+    format!("error: {text}")
+}
+
 /// The exit code of an error, by where it came from.
 pub fn exit_of(error: &anyhow::Error) -> Exit {
     for cause in error.chain() {

@@ -39,7 +39,7 @@ fn main() -> ExitCode {
     match done {
         Ok(Ok(exit)) => exit.into(),
         Ok(Err(failure)) => {
-            note(&format!("error: {failure:#}"));
+            note(&commands::explain(&failure));
             commands::exit_of(&failure).into()
         }
         Err(_) => {

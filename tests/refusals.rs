@@ -44,6 +44,8 @@ fn ten_mistakes_are_ten_diagnostics() {
         .filter(|line| line.trim_start().starts_with("x "))
         .count();
     assert!(problems >= 10, "{problems} problems:\n{}", done.stderr);
+    let first = done.stderr.lines().next().unwrap_or_default();
+    assert_eq!(first.matches("error: ").count(), 1, "{first}");
     assert!(!folder.run().exists(), "something was started");
 }
 

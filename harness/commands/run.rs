@@ -49,7 +49,7 @@ pub fn run(options: &RunOptions) -> anyhow::Result<Exit> {
         let exit = match run_one(&plan, options, several) {
             Ok(exit) => exit,
             Err(error) if several => {
-                note(&format!("error: {}: {error:#}", plan.name));
+                note(&format!("{}: {}", plan.name, super::explain(&error)));
                 exit_of(&error)
             }
             Err(error) => return Err(error),
