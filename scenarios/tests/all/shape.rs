@@ -85,7 +85,7 @@ proptest! {
             (Rate(low), Duration::from_secs(1)),
         ]);
         let t = shape.inverse(arrival as f64, LENGTH);
-        prop_assert!(t >= gap as f64 / 1e3);
+        prop_assert!(t >= Duration::from_millis(gap).as_secs_f64());
         prop_assert!(shape.rate_at(t + 1e-9, LENGTH) > 0.0);
     }
 
