@@ -242,7 +242,7 @@ impl Timeline {
             if at > now {
                 return;
             }
-            let (phase, begins) = (self.next_border / 2, self.next_border % 2 == 0);
+            let (phase, begins) = (self.next_border / 2, self.next_border.is_multiple_of(2));
             self.next_border += 1;
             commands.push(Command::Record {
                 at,

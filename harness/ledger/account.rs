@@ -213,6 +213,7 @@ fn counts(counts: &Counts) -> DataCounts {
         lost_after_stop: counts.lost_after_stop,
         corrupt: counts.corrupt,
         unread: counts.unread,
+        foreign: counts.foreign,
     }
 }
 

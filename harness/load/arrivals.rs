@@ -121,7 +121,9 @@ impl Worker {
         };
         let plan = self.plan.clone();
         self.segments = segments;
-        let since = now.saturating_sub(zero);
+        // A thread that is behind is still in the segment of what it has to make due next.
+        let behind = self.stripes.next().map_or(now, |due| due.min(now));
+        let since = behind.saturating_sub(zero);
         let current = self.segments.partition_point(|own| own.end <= since);
         let end = self.segments.get(current).map_or(since, |own| own.end);
         let waiting = std::mem::take(&mut self.stripes.heap);
