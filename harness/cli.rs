@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use firedrill_scenarios::Sabotage;
 
 /// Drives MCP load at an erlmcp deployment, measures what clients see, and proves whether it meets its targets.
 #[derive(Debug, Parser)]
@@ -71,6 +72,9 @@ pub struct RunOptions {
     /// A check by a point rule is inconclusive.
     #[arg(long)]
     pub strict: bool,
+    /// Let the stand-in, or firedrill itself, be wrong in this way, to see that the run notices.
+    #[arg(long, value_name = "NAME")]
+    pub sabotage: Option<Sabotage>,
     /// Allow load to this host, which is not loopback.
     #[arg(long, value_name = "HOST")]
     pub allow_host: Vec<String>,

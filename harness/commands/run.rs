@@ -41,6 +41,7 @@ pub fn run(options: &RunOptions) -> anyhow::Result<Exit> {
     for name in &options.scenarios {
         let plan = scenario::load(name, &overrides)?;
         warn_of(&plan);
+        fits(&plan, options)?;
         plans.push(plan);
     }
     let several = plans.len() > 1;
@@ -84,6 +85,14 @@ fn overrides(options: &RunOptions) -> anyhow::Result<Vec<String>> {
     }
     overrides.extend(options.overrides.set.iter().cloned());
     Ok(overrides)
+}
+
+/// Refuses a sabotage that could not show in the plan.
+fn fits(plan: &Plan, options: &RunOptions) -> anyhow::Result<()> {
+    match options.sabotage.map(|sabotage| sabotage.fits(plan)) {
+        None | Some(Ok(())) => Ok(()),
+        Some(Err(why)) => anyhow::bail!("{why}"),
+    }
 }
 
 /// What names a run.
@@ -193,7 +202,15 @@ fn drive(
     };
     // Declared before the guard, so that what is to be healed is still there when it heals.
     let ground = ready.ground.take();
-    let (beside, desk) = beside(plan, identity, folder, ground.as_ref(), &ready, &job)?;
+    let (beside, desk) = beside(
+        plan,
+        identity,
+        folder,
+        options,
+        ground.as_ref(),
+        &ready,
+        &job,
+    )?;
     let _guard = Guard {
         run: folder.to_owned(),
         journal: beside.journal.clone(),
@@ -209,6 +226,7 @@ fn beside(
     plan: &Plan,
     identity: &Identity,
     folder: &Path,
+    options: &RunOptions,
     ground: Option<&Ground>,
     ready: &Ready,
     job: &Job,
@@ -223,7 +241,7 @@ fn beside(
             "{:x}",
             identity.started.as_micros() as u64 ^ identity.seed << 40
         );
-        let clients = Clients::new(tag, plan.loads.len());
+        let clients = Clients::new(tag, plan.loads.len() + 1);
         let started = Keeper::start(folder, clients).context(unwritten)?;
         reading = Some(Reading {
             clients: started.1.clients.clone(),
@@ -241,6 +259,7 @@ fn beside(
         },
         reading,
         keeper,
+        sabotage: options.sabotage,
     };
     Ok((beside, desk))
 }
@@ -355,6 +374,11 @@ fn reproduce(options: &RunOptions, plan: &Plan, seed: u64) -> String {
         options
             .threads
             .map(|threads| format!("--threads {threads}")),
+    );
+    words.extend(
+        options
+            .sabotage
+            .map(|sabotage| format!("--sabotage {}", sabotage.as_str())),
     );
     if options.strict {
         words.push("--strict".to_owned());

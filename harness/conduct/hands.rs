@@ -7,8 +7,8 @@ use std::sync::Arc;
 use firedrill_erlmcp::world::Mark;
 use firedrill_evidence::ledger::Pass;
 use firedrill_reports::recording::{Event, FaultStage, ReadBackStage, StepStage};
-use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::{Act, FaultKind, RecoveryStep};
+use firedrill_scenarios::{Plan, Sabotage};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng as _;
 use tokio::sync::mpsc::UnboundedSender;
@@ -17,10 +17,12 @@ use super::script::Take;
 use crate::clock::{Clock, Nanos};
 use crate::fault::heal::heal;
 use crate::fault::inject::{Shared, inject, see_effect};
-use crate::fault::pinned::Pinned;
+use crate::fault::journal::open_changes;
+use crate::fault::pinned::{Pinned, Undo};
 use crate::fault::resolve::{ResolveError, Scene, resolve};
 use crate::fault::seen::Eyes;
 use crate::fault::step;
+use crate::ledger::pen::Desk;
 use crate::ledger::reader::scan;
 use crate::ledger::{Clients, FOLDER};
 use crate::mcp::caller::Caller;
@@ -69,6 +71,8 @@ pub struct Hands {
     pub eyes: Eyes,
     pub told: UnboundedSender<Told>,
     pub reading: Option<Reading>,
+    pub desk: Option<Desk>,
+    pub sabotage: Option<Sabotage>,
 }
 
 /// What reading records back needs.
@@ -104,7 +108,13 @@ impl Hands {
     pub fn undo(&self, take: Take) {
         let hands = self.clone();
         tokio::task::spawn_blocking(move || {
-            let whole = hands.block_on(hands.heal(take)).unwrap_or(false);
+            let whole = hands
+                .block_on(async {
+                    let whole = hands.heal(take).await;
+                    hands.prove_fence(take).await;
+                    whole
+                })
+                .unwrap_or(false);
             hands.tell(Told::Undone {
                 take,
                 leftover: !whole,
@@ -126,7 +136,7 @@ impl Hands {
         let _ = self.told.send(told);
     }
 
-    fn event(&self, at: Nanos, event: Event) {
+    pub(super) fn event(&self, at: Nanos, event: Event) {
         self.tell(Told::Event {
             at,
             event: Box::new(event),
@@ -177,6 +187,7 @@ impl Hands {
             }
         };
         let tell = |stage| self.fault_event(&pinned.id, pinned.fault, &pinned.on, stage);
+        self.sabotage_before(kind);
         tell(FaultStage::Injecting);
         if let Err(error) = inject(&pinned, &self.journal, &self.eyes, self.clock) {
             tell(FaultStage::EffectNotSeen {
@@ -206,6 +217,9 @@ impl Hands {
             return true;
         };
         let tell = |stage| self.fault_event(&id, fault.kind.word(), "", stage);
+        if self.sabotage == Some(Sabotage::LeaveFault) {
+            return self.leave(&id, fault.kind.word());
+        }
         tell(FaultStage::Healing);
         let at = Some(self.clock.now());
         let healed = heal(&self.run, Some(&id), &self.journal, &self.eyes, at).await;
@@ -224,6 +238,29 @@ impl Hands {
         }
         for what in leftovers {
             tell(FaultStage::Leftover { what });
+        }
+        false
+    }
+
+    /// Sabotage: the fault stays, and what it left is named as for any other reason.
+    fn leave(&self, id: &str, fault: &str) -> bool {
+        let open = open_changes::<Undo>(&self.run).unwrap_or_default();
+        let own: Vec<_> = open
+            .into_iter()
+            .filter(|change| change.fault == id)
+            .collect();
+        let named: Vec<&str> = own.iter().map(|change| change.what.as_str()).collect();
+        self.event(
+            self.clock.now(),
+            Event::Sabotage {
+                name: Sabotage::LeaveFault.as_str().to_owned(),
+                shown: format!("still in force: {}", named.join("; ")),
+            },
+        );
+        for change in &own {
+            if let Some(what) = self.eyes.first_missing(&change.undo.ends) {
+                self.fault_event(id, fault, "", FaultStage::Leftover { what });
+            }
         }
         false
     }
@@ -331,7 +368,7 @@ impl Hands {
     }
 
     /// To the front door of this site, or to where clients are sent.
-    fn route_to(&self, reading: &Reading, site: Option<usize>) -> Result<Route, String> {
+    pub(super) fn route_to(&self, reading: &Reading, site: Option<usize>) -> Result<Route, String> {
         let mut route = reading.route.clone();
         if let Some(name) = site.map(|site| self.plan.site_name(site)) {
             let world = self

@@ -5,7 +5,9 @@
 pub mod abort;
 mod beside;
 pub mod drill;
+mod fence;
 pub mod hands;
+mod sabotage;
 pub mod script;
 pub mod timeline;
 
@@ -18,7 +20,7 @@ use std::time::Duration;
 use firedrill_reports::recording::{
     EarlyEnd, Event, Measure, Sample, Totals, empty_histogram, series,
 };
-use firedrill_scenarios::Plan;
+use firedrill_scenarios::{Plan, Sabotage};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -141,6 +143,8 @@ pub struct Beside {
     pub eyes: Eyes,
     pub reading: Option<Reading>,
     pub keeper: Option<Keeper>,
+    /// Something is wrong on purpose.
+    pub sabotage: Option<Sabotage>,
 }
 
 /// The drill of the plan, when it has one.
@@ -157,6 +161,8 @@ fn drill(job: &Job, beside: &Beside, told: mpsc::UnboundedSender<Told>) -> Optio
         eyes: beside.eyes.clone(),
         told,
         reading: beside.reading.clone(),
+        desk: job.desk.clone(),
+        sabotage: beside.sabotage,
     };
     Some(Drill::new(job.plan.clone(), hands))
 }

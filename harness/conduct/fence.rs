@@ -1,0 +1,125 @@
+//! A site that was replaced comes back, and clients that kept its address write to it: a fence holds when every
+//! such write is refused. What is acknowledged all the same goes into the ledger, where it is split brain.
+
+use firedrill_reports::recording::{Event, StepStage};
+use firedrill_scenarios::plan::{Act, FaultKind};
+use firedrill_scenarios::template::ledger_value;
+use serde_json::json;
+
+use super::hands::Hands;
+use super::script::Take;
+use crate::ledger::Clients;
+use crate::ledger::entry::{Attempt, Fate, NOBODY};
+use crate::ledger::pen::Pen;
+use crate::mcp::caller::Caller;
+use crate::mcp::destination::Destination;
+
+/// Writes that are sent to a site that was replaced.
+const WRITES: u32 = 5;
+
+/// What came of them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tried {
+    refused: u32,
+    acknowledged: u32,
+    unanswered: u32,
+}
+
+impl Hands {
+    /// After a site has come back: tries to write to it, when another site has been promoted meanwhile.
+    pub(super) async fn prove_fence(&self, take: Take) {
+        let Act::Fault(fault) = &self.plan.drill.actions[take.action].act else {
+            return;
+        };
+        let FaultKind::SiteFailure { site } = fault.kind else {
+            return;
+        };
+        let Some((name, epoch)) = self.replaced(site) else {
+            return;
+        };
+        let id = format!("{}-fence", self.id(take));
+        let tell = |stage| {
+            let event = Event::Step {
+                id: id.clone(),
+                step: "prove-fence".to_owned(),
+                on: name.clone(),
+                stage,
+            };
+            self.event(self.clock.now(), event);
+        };
+        tell(StepStage::Started);
+        match self.write_to(site, epoch).await {
+            Ok(tried) if tried.acknowledged == 0 && tried.refused > 0 => {
+                tell(StepStage::Done {
+                    detail: format!(
+                        "{} of {WRITES} writes in epoch {epoch} were refused",
+                        tried.refused
+                    ),
+                });
+            }
+            Ok(tried) => tell(StepStage::Failed {
+                reason: format!(
+                    "of {WRITES} writes in epoch {epoch}, {} were acknowledged and {} not answered",
+                    tried.acknowledged, tried.unanswered
+                ),
+            }),
+            Err(reason) => tell(StepStage::Failed { reason }),
+        }
+    }
+
+    /// The site's name, and the epoch that it had, when clients are sent to another one.
+    fn replaced(&self, site: usize) -> Option<(String, u64)> {
+        let name = self.plan.site_name(site);
+        let view = self.eyes.world.as_ref()?.view().ok()?;
+        let director = view.director?;
+        (director.route != name).then(|| (name.to_owned(), director.epoch.saturating_sub(1)))
+    }
+
+    async fn write_to(&self, site: usize, epoch: u64) -> Result<Tried, String> {
+        let (Some(reading), Some(desk)) = (&self.reading, &self.desk) else {
+            return Err("the scenario has no ledger to write to".to_owned());
+        };
+        let route = self.route_to(reading, Some(site))?;
+        let destination = Destination::along(&route).map_err(|error| error.to_string())?;
+        let mut caller = Caller::new(&destination, &reading.dialect);
+        caller.open().await.map_err(|error| error.to_string())?;
+        let mut pen = Pen::new(desk.clone());
+        let client = Clients::number(self.plan.loads.len(), take_number(site));
+        let mut tried = Tried::default();
+        for _ in 0..WRITES {
+            let Some(sequence) = pen.take(client) else {
+                return Err("the ledger's disk is too slow".to_owned());
+            };
+            let value = format!("{:016x}", ledger_value(pen.name(client), sequence));
+            let arguments = json!({ "client": pen.name(client), "sequence": sequence, "value": value, "epoch": epoch });
+            let params = json!({ "name": "ledger_put", "arguments": arguments }).to_string();
+            let sent = self.clock.now();
+            let answer = caller.call("tools/call", params.as_bytes()).await;
+            let fate = match &answer {
+                Ok(Ok(_)) => Fate::Acknowledged,
+                Ok(Err(_)) | Err(_) => Fate::Unknown,
+            };
+            match answer {
+                Ok(Ok(_)) => tried.acknowledged += 1,
+                Ok(Err(_)) => tried.refused += 1,
+                Err(_) => tried.unanswered += 1,
+            }
+            pen.note(Attempt {
+                client,
+                sequence,
+                sent,
+                ended: self.clock.now(),
+                fate,
+                site: caller.by.map_or(NOBODY, |by| by.site),
+                epoch: caller.by.map_or(0, |by| by.epoch),
+            });
+        }
+        pen.hand_over();
+        Ok(tried)
+    }
+}
+
+/// Each site has a stripe of its own among the clients that keep old addresses.
+fn take_number(site: usize) -> u32 {
+    site as u32 % crate::load::schedule::STRIPES
+}
