@@ -78,24 +78,21 @@ impl Spawned {
 
     /// What the child says of itself, once.
     pub(crate) fn announcement(&mut self) -> Result<Announcement, String> {
-        let Some(stdout) = self.stdout.take() else {
-            return Err("it was asked twice for its address".to_owned());
-        };
-        let deadline = clock::now() + PATIENCE;
-        if !readable(&stdout, deadline).map_err(|error| error.to_string())? {
-            return Err(format!(
-                "it did not start to listen within {} s",
-                PATIENCE.as_secs()
-            ));
-        }
-        let mut line = String::new();
-        BufReader::new(stdout)
-            .read_line(&mut line)
-            .map_err(|error| error.to_string())?;
-        serde_json::from_str(&line).map_err(|_| match self.child.wait() {
-            Ok(status) => format!("it ended before it listened ({status})"),
-            Err(error) => format!("it said nothing that makes sense ({error})"),
+        self.voice()?.hear().map_err(|silence| match silence {
+            Silence::Ended => match self.child.wait() {
+                Ok(status) => format!("it ended before it listened ({status})"),
+                Err(error) => format!("it said nothing that makes sense ({error})"),
+            },
+            Silence::Failed(reason) => reason,
         })
+    }
+
+    /// Where its announcement will come from.
+    pub(crate) fn voice(&mut self) -> Result<Voice, String> {
+        let stdout = self.stdout.take();
+        stdout
+            .map(Voice)
+            .ok_or_else(|| "it was asked twice for its address".to_owned())
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -132,6 +129,34 @@ impl Spawned {
 
     fn rustix_pid(&self) -> Option<Pid> {
         i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
+    }
+}
+
+/// The way in which a child's announcement comes.
+pub(crate) struct Voice(ChildStdout);
+
+pub(crate) enum Silence {
+    /// It closed its stdout without a word that makes sense.
+    Ended,
+    Failed(String),
+}
+
+impl Voice {
+    /// Blocks until the child has said something, for a limited time.
+    pub(crate) fn hear(self) -> Result<Announcement, Silence> {
+        let failed = |error: io::Error| Silence::Failed(error.to_string());
+        let deadline = clock::now() + PATIENCE;
+        if !readable(&self.0, deadline).map_err(failed)? {
+            let patience = PATIENCE.as_secs();
+            return Err(Silence::Failed(format!(
+                "it did not start to listen within {patience} s"
+            )));
+        }
+        let mut line = String::new();
+        BufReader::new(self.0)
+            .read_line(&mut line)
+            .map_err(failed)?;
+        serde_json::from_str(&line).map_err(|_| Silence::Ended)
     }
 }
 

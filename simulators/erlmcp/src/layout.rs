@@ -4,21 +4,23 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use crate::child::{Program, Spawned};
+use crate::director::DirectorPart;
 use crate::front::{FrontConfig, PodAddress};
 use crate::launch::Process;
 use crate::pod::PodConfig;
 use crate::role::Role;
 use crate::site::{FRONT_OFFSET, SiteConfig};
 use crate::store::StoreConfig;
+use crate::store::standing::Duty;
 
 /// Addresses, counted from the site's base.
-const STORE: u32 = 2;
-const FIRST_POD: u32 = 11;
+pub(crate) const STORE: u32 = 2;
+pub(crate) const FIRST_POD: u32 = 11;
 
 /// A message of erlmcp is at most this long, in bytes.
 const MESSAGE_MAX: usize = 16 << 20;
 const STORE_TIMEOUT: Duration = Duration::from_secs(5);
-const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What one process is told.
 #[derive(Debug, Clone)]
@@ -26,6 +28,7 @@ pub(crate) enum PartConfig {
     Pod(PodConfig),
     Store(StoreConfig),
     Front(FrontConfig),
+    Director(DirectorPart),
 }
 
 impl PartConfig {
@@ -34,6 +37,7 @@ impl PartConfig {
             PartConfig::Pod(_) => Role::Pod,
             PartConfig::Store(_) => Role::Store,
             PartConfig::Front(_) => Role::Front,
+            PartConfig::Director(_) => Role::Director,
         }
     }
 
@@ -43,13 +47,14 @@ impl PartConfig {
             PartConfig::Store(_) | PartConfig::Front(_) => {
                 format!("{site}-{}", self.role().as_str())
             }
+            PartConfig::Director(_) => self.role().as_str().to_owned(),
         }
     }
 
     pub(crate) fn node(&self) -> Option<String> {
         match self {
             PartConfig::Pod(pod) => Some(pod.node.clone()),
-            PartConfig::Store(_) | PartConfig::Front(_) => None,
+            PartConfig::Store(_) | PartConfig::Front(_) | PartConfig::Director(_) => None,
         }
     }
 
@@ -62,6 +67,7 @@ impl PartConfig {
             }
             PartConfig::Store(store) => store.address = address,
             PartConfig::Front(front) => front.address = address,
+            PartConfig::Director(director) => director.address = address,
         }
     }
 
@@ -70,6 +76,9 @@ impl PartConfig {
             PartConfig::Pod(pod) => Spawned::spawn(program, Role::Pod, nice, pod),
             PartConfig::Store(store) => Spawned::spawn(program, Role::Store, nice, store),
             PartConfig::Front(front) => Spawned::spawn(program, Role::Front, nice, front),
+            PartConfig::Director(director) => {
+                Spawned::spawn(program, Role::Director, nice, director)
+            }
         }
     }
 }
@@ -80,6 +89,9 @@ pub(crate) fn store(config: &SiteConfig) -> Result<PartConfig, String> {
         address: address(config, STORE)?,
         directory: config.data.join("store"),
         epoch: config.epoch,
+        duty: Duty::Serving,
+        director: None,
+        shipping: None,
     }))
 }
 
@@ -90,7 +102,11 @@ pub(crate) fn pods(config: &SiteConfig, store: SocketAddr) -> Result<Vec<PartCon
         .collect()
 }
 
-fn pod(config: &SiteConfig, number: u32, store: SocketAddr) -> Result<PartConfig, String> {
+pub(crate) fn pod(
+    config: &SiteConfig,
+    number: u32,
+    store: SocketAddr,
+) -> Result<PartConfig, String> {
     let address = address(config, FIRST_POD + number)?;
     Ok(PartConfig::Pod(PodConfig {
         name: format!("{}-{number}", config.name),
@@ -128,6 +144,7 @@ pub(crate) fn front(
     Ok(PartConfig::Front(FrontConfig {
         site: config.name.clone(),
         address: address(config, FRONT_OFFSET)?,
+        control: None,
         pods,
         store,
         profile: config.profile,
@@ -139,7 +156,7 @@ pub(crate) fn front(
 }
 
 /// The `offset`-th address of the site, with a port for the kernel to choose.
-fn address(config: &SiteConfig, offset: u32) -> Result<SocketAddr, String> {
+pub(crate) fn address(config: &SiteConfig, offset: u32) -> Result<SocketAddr, String> {
     u32::from(config.addresses)
         .checked_add(offset)
         .map(Ipv4Addr::from)

@@ -5,23 +5,26 @@
 //! launch   starts a site: store, pods, front door, each a process of its own, and ends it
 //! layout   which processes a site consists of; child: one of them, seen from its parent
 //! control  commands to a part that runs
+//! director/    DNS and automation outside every site
 //! world/   several sites that can really be lost, and what lies between them
 //! role     the way into a child process: configuration on stdin, announcement on stdout
 //! certificates     for a front door with TLS
 //! pod/     serves MCP over Streamable HTTP, and its health
 //! store/   keeps the ledger: a log on disk, acknowledged after the fsync
 //! front/   where clients connect: health checks, sessions kept with their pod, the view of the whole site
-//! serve, upstream, answer, metrics     what the parts share
+//! serve, upstream, ask, answer, metrics   what the parts share
 //! ```
 //!
 //! The stand-in does not know that it is being tested, and nothing here depends on another crate of firedrill.
 //! What it imitates and what not: `docs/stand-in.md`.
 
 mod answer;
+mod ask;
 mod certificates;
 mod child;
 mod clock;
 pub mod control;
+mod director;
 mod front;
 mod launch;
 mod layout;

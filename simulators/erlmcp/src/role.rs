@@ -18,6 +18,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
+use crate::director::DirectorPart;
 use crate::front::FrontConfig;
 use crate::pod::PodConfig;
 use crate::store::StoreConfig;
@@ -98,6 +99,8 @@ pub enum RoleError {
     },
     #[error("{file} cannot be used: {reason}")]
     File { file: String, reason: String },
+    #[error("{0}")]
+    World(String),
     #[error("{what}: {source}")]
     System {
         what: &'static str,
@@ -159,7 +162,8 @@ pub fn run(role: &str) -> Result<(), RoleError> {
         Role::Store => start::<StoreConfig>(&line),
         Role::Front => start::<FrontConfig>(&line),
         Role::World => start::<WorldPart>(&line),
-        Role::Director | Role::Network => Err(RoleError::Configuration("not built yet".to_owned())),
+        Role::Director => start::<DirectorPart>(&line),
+        Role::Network => Err(RoleError::Configuration("not built yet".to_owned())),
     }
 }
 

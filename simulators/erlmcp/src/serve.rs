@@ -47,11 +47,17 @@ pub(crate) trait Handler: 'static {
 pub(crate) struct Connections {
     open: Cell<u64>,
     closed: Notify,
+    let_go: watch::Sender<bool>,
 }
 
 impl Connections {
     pub(crate) fn open(&self) -> u64 {
         self.open.get()
+    }
+
+    /// Idle connections are closed, others after the answer that is under way; new ones carry one request each.
+    pub(crate) fn let_go(&self, on: bool) {
+        self.let_go.send_replace(on);
     }
 }
 
@@ -121,8 +127,7 @@ impl Listener {
                     let connection = Connection::new(&connections);
                     let (handler, tls, stop) = (handler.clone(), self.tls.clone(), stop.clone());
                     tokio::task::spawn_local(async move {
-                        let _connection = connection;
-                        converse(stream, tls, handler, stop).await;
+                        converse(stream, tls, handler, &connection.0, stop).await;
                     });
                 }
                 Ok((stream, _)) => drop(stream),
@@ -145,16 +150,17 @@ async fn converse<H: Handler>(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
     handler: Rc<H>,
+    connections: &Connections,
     stop: watch::Receiver<bool>,
 ) {
     // A connection that fails is the client's affair: it sees the end of it.
     let _ = stream.set_nodelay(true);
     match tls {
-        None => exchange(stream, handler, stop).await,
+        None => exchange(stream, handler, connections, stop).await,
         Some(tls) => {
             let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream));
             if let Ok(Ok(stream)) = handshake.await {
-                exchange(stream, handler, stop).await;
+                exchange(stream, handler, connections, stop).await;
             }
         }
     }
@@ -163,15 +169,21 @@ async fn converse<H: Handler>(
 async fn exchange<H: Handler>(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     handler: Rc<H>,
+    connections: &Connections,
     mut stop: watch::Receiver<bool>,
 ) {
+    let mut let_go = connections.let_go.subscribe();
+    let stays = !*let_go.borrow();
     let service = service_fn(move |request| handler.clone().answer(request));
-    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let connection = http1::Builder::new()
+        .keep_alive(stays)
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         biased;
         _ = connection.as_mut() => return,
         _ = stop.wait_for(|stop| *stop) => {}
+        _ = let_go.wait_for(|let_go| *let_go), if stays => {}
     }
     connection.as_mut().graceful_shutdown();
     let _ = connection.await;

@@ -3,9 +3,11 @@
 //! ```text
 //! pods     the pods and which of them are ready: health checks, and which pod a request goes to
 //! proxy    a request to its pod and the answer back, streamed
+//! commands what the world and the director tell it
 //! view     health, metrics and resources of the site as a whole
 //! ```
 
+pub(crate) mod commands;
 mod pods;
 mod proxy;
 mod tls;
@@ -34,6 +36,9 @@ use pods::Pods;
 pub(crate) struct FrontConfig {
     pub site: String,
     pub address: SocketAddr,
+    /// Where it takes commands; nowhere without.
+    #[serde(default)]
+    pub control: Option<SocketAddr>,
     pub pods: Vec<PodAddress>,
     pub store: SocketAddr,
     pub profile: Profile,
@@ -65,9 +70,10 @@ impl Part for FrontConfig {
         let listener = Listener::bind(self.address)?.with_tls(tls);
         let address = listener.address()?;
         let pods = Pods::watch(&self).await;
+        let control = self.control.map(Listener::bind).transpose()?;
         announce(Announcement::Listening {
             address,
-            control: None,
+            control: self.control,
         });
         let front = Rc::new(Front {
             started: clock::now(),
@@ -79,6 +85,10 @@ impl Part for FrontConfig {
             config: self,
         });
         let connections = front.connections.clone();
+        if let Some(control) = control {
+            let commands = Rc::new(commands::Commands(front.clone()));
+            tokio::task::spawn_local(control.serve(commands, Rc::default(), stop.clone()));
+        }
         listener.serve(front, connections, stop).await;
         Ok(())
     }

@@ -61,7 +61,7 @@ async fn health(pod: &Pod) -> Response<Whole> {
         "checks": {
             "store": match store {
                 Ok(_) => json!({ "status": "healthy" }),
-                Err(reason) => json!({ "status": "unhealthy", "details": reason }),
+                Err(reason) => json!({ "status": "unhealthy", "details": reason.to_string() }),
             },
             "sessions": check(counters.sessions, counters.sessions_capacity),
             "connections": check(counters.connections, counters.connections_capacity),

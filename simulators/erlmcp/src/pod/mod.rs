@@ -41,6 +41,7 @@ use crate::metrics::Counters;
 use crate::role::{Announcement, Part, RoleError};
 use crate::serve::{Connections, Handler, HangUp, Listener, Whole};
 use crate::site::{Behaviour, Profile, Reply};
+use crate::store::EPOCH;
 use admission::Admission;
 use body::Body;
 use draws::Draws;
@@ -79,11 +80,13 @@ impl Part for PodConfig {
     ) -> Result<(), RoleError> {
         let listener = Listener::bind(self.address)?;
         let control = Listener::bind(self.control)?;
-        announce(Announcement::Listening {
-            address: listener.address()?,
-            control: Some(control.address()?),
-        });
+        let (address, commands) = (listener.address()?, control.address()?);
         let pod = Rc::new(Pod::new(self)?);
+        pod.ledger.learn().await;
+        announce(Announcement::Listening {
+            address,
+            control: Some(commands),
+        });
         let clients = pod.connections.clone();
         let commands = Rc::new(health::Control(pod.clone()));
         tokio::task::spawn_local(control.serve(commands, Rc::default(), stop.clone()));
@@ -95,7 +98,7 @@ impl Part for PodConfig {
 struct Pod {
     config: PodConfig,
     started: Instant,
-    /// The two headers that every answer carries.
+    /// Two of the headers that every answer carries; the third is the epoch.
     names: [(HeaderName, HeaderValue); 2],
     connections: Rc<Connections>,
     sessions: Sessions,
@@ -171,6 +174,8 @@ impl Handler for Pod {
         for (name, value) in &self.names {
             response.headers_mut().insert(name, value.clone());
         }
+        let epoch = self.ledger.epoch().into();
+        response.headers_mut().insert(EPOCH, epoch);
         Ok(response)
     }
 

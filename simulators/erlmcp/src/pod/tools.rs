@@ -9,11 +9,14 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::Pod;
+use super::ledger::LedgerError;
 use super::message::{Call, INTERNAL_ERROR, RpcError};
 use super::methods::params;
 use super::operation::{Breakage, Outcome};
 use crate::site::Profile;
 
+/// A write that was certainly not kept: its store is fenced or a standby, or of another epoch.
+const WRITE_REFUSED: i64 = -32014;
 const SLOW_MS_MAX: u64 = 600_000;
 /// About a second of one core.
 const COMPUTE_N_MAX: u64 = 500_000_000;
@@ -146,11 +149,21 @@ async fn ledger(pod: &Pod, path: &str, tool: &ToolCall) -> Result<Outcome, RpcEr
         .ledger
         .ask(Method::POST, path, body.to_owned())
         .await
-        .map_err(|reason| RpcError::new(INTERNAL_ERROR, reason))?;
+        .map_err(|error| unanswered(&error))?;
     let text = Value::from(answer.as_str());
     Ok(Outcome::Result(format!(
         r#"{{"content":[{{"type":"text","text":{text}}}],"structuredContent":{answer},"isError":false}}"#
     )))
+}
+
+fn unanswered(error: &LedgerError) -> RpcError {
+    match error {
+        LedgerError::Unknown(reason) => RpcError::new(INTERNAL_ERROR, reason.clone()),
+        LedgerError::Refused(refusal) => RpcError {
+            data: Some(json!(refusal)),
+            ..RpcError::new(WRITE_REFUSED, error.to_string())
+        },
+    }
 }
 
 /// erlmcp's own list has no schemas of arguments.
@@ -187,6 +200,7 @@ pub(super) fn list(profile: Profile) -> Value {
                 "client": { "type": "string" },
                 "sequence": { "type": "integer" },
                 "value": { "type": "string" },
+                "epoch": { "type": "integer" },
             }),
             &["client", "sequence"],
         ),

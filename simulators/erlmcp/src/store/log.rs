@@ -66,6 +66,23 @@ impl Index {
         Some((start, (end - start).saturating_sub(1) as usize))
     }
 
+    /// Takes in lines up to `position` that are no records any more. There may be more or fewer of them than
+    /// there were records.
+    fn push_damaged(&mut self, position: u64, lines: Vec<u64>) {
+        let missing = position - 1 - self.last();
+        if lines.len() as u64 == missing {
+            lines.into_iter().for_each(|length| self.push(length, None));
+            return;
+        }
+        let mut length = lines.iter().sum();
+        for _ in 0..missing {
+            self.push(length, None);
+            length = 0;
+        }
+        // Without a record to give them to, they belong to the line before.
+        self.end += length;
+    }
+
     /// Takes in the next line; `length` counts its newline.
     pub(super) fn push(&mut self, length: u64, record: Option<&Record>) {
         self.lines.push(self.end);
@@ -119,15 +136,16 @@ fn recover(mut text: impl BufRead, length: u64) -> io::Result<(Index, Recovered)
     let mut line = Vec::new();
     while text.read_until(b'\n', &mut line)? > 0 {
         let size = line.len() as u64;
-        match serde_json::from_slice::<Record>(&line) {
-            Ok(record) if line.ends_with(b"\n") => {
-                recovered.damaged += doubtful.len() as u64 + u64::from(!record.is_sound());
-                for size in doubtful.drain(..) {
-                    index.push(size, None);
-                }
+        let whole = record(&line)
+            .filter(|record| line.ends_with(b"\n") && belongs(record, index.last(), &doubtful));
+        match whole {
+            Some(record) => {
+                recovered.damaged += record.position - index.last() - 1;
+                recovered.damaged += u64::from(!record.is_sound());
+                index.push_damaged(record.position, std::mem::take(&mut doubtful));
                 index.push(size, Some(&record));
             }
-            _ => doubtful.push(size),
+            None => doubtful.push(size),
         }
         line.clear();
     }
@@ -136,18 +154,63 @@ fn recover(mut text: impl BufRead, length: u64) -> io::Result<(Index, Recovered)
     Ok((index, recovered))
 }
 
-/// The line of `position`, as it stands in the file. What is not even JSON is shown as damage.
+/// Whether a record may come next after the position `last` and some doubtful lines. A record that was torn may have
+/// become several lines or a part of one, so a sound record's own word counts, within what those lines can hold.
+fn belongs(record: &Record, last: u64, doubtful: &[u64]) -> bool {
+    let next = last + 1;
+    let room = next + doubtful.iter().sum::<u64>();
+    record.position == next + doubtful.len() as u64
+        || (record.is_sound() && (next..=room).contains(&record.position))
+}
+
+/// The record in a line, sound or not.
+pub(super) fn record(line: &[u8]) -> Option<Record> {
+    serde_json::from_slice(line).ok()
+}
+
+/// The record of `position` as JSON: as it stands in the file, and marked where its checksum does not fit. What is
+/// not even a record is shown as damage.
 pub(super) fn read_line(file: &File, index: &Index, position: u64) -> io::Result<Option<String>> {
     let Some((start, length)) = index.line(position) else {
         return Ok(None);
     };
     let mut line = vec![0; length];
     file.read_exact_at(&mut line, start)?;
-    let shown = String::from_utf8(line)
-        .ok()
-        .filter(|line| serde_json::from_str::<&serde_json::value::RawValue>(line).is_ok())
-        .unwrap_or_else(|| format!(r#"{{"position":{position},"damaged":true}}"#));
-    Ok(Some(shown))
+    Ok(Some(match record(&line) {
+        Some(record) if record.is_sound() => String::from_utf8_lossy(&line).into_owned(),
+        Some(record) => match serde_json::to_value(&record) {
+            Ok(mut shown) => {
+                shown["sound"] = false.into();
+                shown.to_string()
+            }
+            Err(_) => damaged(position),
+        },
+        None => damaged(position),
+    }))
+}
+
+fn damaged(position: u64) -> String {
+    format!(r#"{{"position":{position},"damaged":true,"sound":false}}"#)
+}
+
+/// The lines of the positions `from` to `to`, each with its newline: as they stand in the file, and a line that says
+/// so for what is no line any more.
+pub(super) fn read_lines(file: &File, index: &Index, from: u64, to: u64) -> io::Result<Vec<u8>> {
+    let mut lines = Vec::new();
+    for position in from..=to {
+        let Some((start, length)) = index.line(position) else {
+            break;
+        };
+        let at = lines.len();
+        lines.resize(at + length, 0);
+        file.read_exact_at(&mut lines[at..], start)?;
+        if length == 0 || lines[at..].contains(&b'\n') {
+            lines.truncate(at);
+            lines.extend_from_slice(damaged(position).as_bytes());
+        }
+        lines.push(b'\n');
+    }
+    Ok(lines)
 }
 
 #[cfg(test)]
@@ -162,6 +225,7 @@ mod tests {
             client: "c".into(),
             sequence: position * 10,
             value: "v".repeat(position as usize),
+            epoch: None,
         };
         let record = Record::new(position, 1, write);
         format!("{}\n", serde_json::to_string(&record).unwrap())
@@ -204,6 +268,19 @@ mod tests {
         );
     }
 
+    /// A torn record may have become many lines, or none of its own.
+    #[test]
+    fn records_after_a_torn_one_keep_their_positions() {
+        let blank = format!("{}{{\"posi\n\n\n{}", line(1), line(3));
+        let joined = format!("{}{{\"posi{}{}", line(1), line(3), line(4));
+        for (text, last, key) in [(blank, 3, 30), (joined, 4, 40)] {
+            let (index, found) = recovered(&text);
+            assert_eq!((found.records, found.cut), (last, 0), "{text}");
+            assert_eq!(index.position("c", key), Some(last), "{text}");
+            assert_eq!(index.position("c", 10), Some(1), "{text}");
+        }
+    }
+
     #[test]
     fn a_wrong_value_is_damage_even_at_the_end() {
         let text = format!("{}{}", line(1), line(2).replace("vv", "vx"));
@@ -228,6 +305,7 @@ mod tests {
                 client: "c".into(),
                 sequence: 10,
                 value: "w".into(),
+                epoch: None,
             },
         );
         let text = format!("{}{}\n", line(1), serde_json::to_string(&again).unwrap());

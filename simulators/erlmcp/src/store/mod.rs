@@ -4,17 +4,27 @@
 //! record    one record, its checksum, its line in the log
 //! log       the file: recovery at the start, appending, reading back
 //! commit    group commit: a write lives in memory until the fsync that covers it, and is acknowledged then
+//! standing  whether it takes writes, and in which epoch
+//! learn     what the director says about that
+//! shipping  its lines to another store
+//! commands  what the world and the director tell it to be
 //! ```
 
+mod commands;
 mod commit;
+mod learn;
 mod log;
-mod record;
+pub(crate) mod record;
+pub(crate) mod shipping;
+pub(crate) mod standing;
 
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 
 use hyper::body::Incoming;
+use hyper::header::HeaderName;
 use hyper::{Method, Request, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -25,11 +35,16 @@ use crate::role::{Announcement, Part, RoleError};
 use crate::serve::{self, BodyError, Connections, HangUp, Listener, Whole};
 use commit::{Committer, PutError};
 use record::Write;
+use shipping::{Shipper, Shipping};
+use standing::{Duty, Refusal, Refused, Standing, StandingFile};
 
-/// A record holds at most what the largest message of erlmcp holds.
-const BODY_MAX: usize = 16 << 20;
+/// A record holds at most what the largest message of erlmcp holds, and shipping sends some hundred records.
+const BODY_MAX: usize = 64 << 20;
 const PAGE_DEFAULT: u64 = 100;
 const PAGE_MAX: u64 = 1_000;
+
+/// Every answer of a store carries its epoch.
+pub(crate) const EPOCH: HeaderName = HeaderName::from_static("x-erlmcp-epoch");
 
 /// What the store is told at its start.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -38,7 +53,19 @@ pub(crate) struct StoreConfig {
     pub address: SocketAddr,
     /// Made when it does not exist.
     pub directory: PathBuf,
+    /// What it is when the directory does not say.
     pub epoch: u64,
+    #[serde(default = "serving")]
+    pub duty: Duty,
+    /// Who knows whom the epoch was given to. The store takes no write before it has been asked.
+    #[serde(default)]
+    pub director: Option<SocketAddr>,
+    #[serde(default)]
+    pub shipping: Option<Shipping>,
+}
+
+fn serving() -> Duty {
+    Duty::Serving
 }
 
 impl Part for StoreConfig {
@@ -48,19 +75,33 @@ impl Part for StoreConfig {
         stop: watch::Receiver<bool>,
     ) -> Result<(), RoleError> {
         let (log, recovered) = log::Log::open(&self.directory)?;
-        let committer = Committer::start(log, self.epoch)?;
+        let file = StandingFile::of(&self.directory);
+        let standing = file.open(Standing {
+            duty: self.duty,
+            epoch: self.epoch,
+        })?;
+        let shipper = Shipper::new(self.shipping, log.index.last());
+        let committer = Committer::start(log, standing, file)?;
         let listener = Listener::bind(self.address)?;
-        announce(Announcement::Listening {
-            address: listener.address()?,
-            control: None,
-        });
-        let store = Store {
+        let address = listener.address()?;
+        let store = Rc::new(Store {
+            certain: Cell::new(self.director.is_none()),
             config: self,
             committer,
             recovered,
-        };
+            shipper,
+        });
+        if store.config.director.is_some() {
+            learn::once(&store).await;
+            tokio::task::spawn_local(learn::run(store.clone()));
+        }
+        tokio::task::spawn_local(shipping::run(store.clone()));
+        announce(Announcement::Listening {
+            address,
+            control: None,
+        });
         listener
-            .serve(Rc::new(store), Rc::new(Connections::default()), stop)
+            .serve(store, Rc::new(Connections::default()), stop)
             .await;
         Ok(())
     }
@@ -70,6 +111,9 @@ struct Store {
     config: StoreConfig,
     committer: Committer,
     recovered: log::Recovered,
+    shipper: Shipper,
+    /// Whether it is known who may serve.
+    certain: Cell<bool>,
 }
 
 #[derive(Deserialize)]
@@ -94,9 +138,9 @@ impl serve::Handler for Store {
             Err(BodyError::TooLarge) => return Ok(answer::empty(StatusCode::PAYLOAD_TOO_LARGE)),
             Err(BodyError::Lost) => return Err(HangUp),
         };
-        Ok(match (&head.method, head.uri.path()) {
+        let mut response = match (&head.method, head.uri.path()) {
             (&Method::POST, "/put") => match serde_json::from_slice(&body) {
-                Ok(write) => self.put(write).await,
+                Ok(write) => self.put(write, head.headers.get(EPOCH)).await,
                 Err(error) => refuse(&error),
             },
             (&Method::POST, "/get") => match serde_json::from_slice(&body) {
@@ -108,8 +152,11 @@ impl serve::Handler for Store {
                 Err(error) => refuse(&error),
             },
             (&Method::GET, "/health") => self.health(),
-            _ => answer::empty(StatusCode::NOT_FOUND),
-        })
+            _ => commands::answer(&self, &head, body).await,
+        };
+        let epoch = self.committer.standing().epoch.into();
+        response.headers_mut().insert(EPOCH, epoch);
+        Ok(response)
     }
 }
 
@@ -117,16 +164,34 @@ fn refuse(error: &serde_json::Error) -> Response<Whole> {
     answer::text(StatusCode::BAD_REQUEST, error.to_string())
 }
 
+/// What went wrong with a write, or with a command that waits for the disk.
+fn failed(error: &PutError) -> Response<Whole> {
+    match error {
+        PutError::Full => answer::text(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+        PutError::Disk(_) => answer::text(StatusCode::INSUFFICIENT_STORAGE, error.to_string()),
+        PutError::Refused(refusal) => answer::json(StatusCode::CONFLICT, refusal),
+    }
+}
+
 impl Store {
-    async fn put(&self, write: Write) -> Response<Whole> {
+    /// The epoch in the arguments is the client's word, the one in the header the pod's.
+    async fn put(
+        &self,
+        mut write: Write,
+        header: Option<&hyper::header::HeaderValue>,
+    ) -> Response<Whole> {
+        let believed = || header?.to_str().ok()?.parse().ok();
+        write.epoch = write.epoch.or_else(believed);
+        if !self.certain.get() {
+            return failed(&PutError::Refused(Refusal {
+                refused: Refused::Uncertain,
+                epoch: self.committer.standing().epoch,
+                sent: write.epoch,
+            }));
+        }
         match self.committer.put(write).await {
             Ok(placed) => answer::json(StatusCode::OK, &placed),
-            Err(error @ PutError::Full) => {
-                answer::text(StatusCode::SERVICE_UNAVAILABLE, error.to_string())
-            }
-            Err(error @ PutError::Disk(_)) => {
-                answer::text(StatusCode::INSUFFICIENT_STORAGE, error.to_string())
-            }
+            Err(error) => failed(&error),
         }
     }
 
@@ -166,14 +231,25 @@ impl Store {
             None => StatusCode::OK,
             Some(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
+        let standing = self.committer.standing();
+        let oldest = self.committer.oldest_waiting();
         let body = json!({
             "status": if broken.is_none() { "healthy" } else { "unhealthy" },
             "site": self.config.site,
-            "epoch": self.config.epoch,
+            "epoch": standing.epoch,
+            "duty": standing.duty,
             "last": self.committer.last(),
             "recovered": self.recovered,
+            "shipped": self.shipper.confirmed(),
+            "oldest_unshipped_ns": oldest,
             "reason": broken,
         });
         answer::json(status, &body)
+    }
+
+    /// After this epoch was given to another store.
+    async fn fence(&self, epoch: u64) -> Result<u64, PutError> {
+        let standing = self.committer.standing().fenced(epoch);
+        self.committer.stand(standing).await
     }
 }

@@ -10,6 +10,9 @@ pub(crate) struct Write {
     pub sequence: u64,
     #[serde(default)]
     pub value: String,
+    /// The epoch that the writer believes in; without it the store's own is meant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u64>,
 }
 
 /// Where a write was put: what its acknowledgement says.
@@ -85,6 +88,7 @@ mod tests {
             client: "c".into(),
             sequence: 7,
             value: "v".into(),
+            epoch: None,
         };
         let sound = Record::new(3, 2, write);
         assert!(sound.is_sound());
@@ -126,6 +130,7 @@ mod tests {
             client: "a".into(),
             sequence: 1,
             value: String::new(),
+            epoch: None,
         };
         assert_eq!(Record::new(1, 1, write).checksum, "4547189093b21c20");
     }

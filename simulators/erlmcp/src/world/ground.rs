@@ -1,18 +1,384 @@
-//! The process itself.
+//! The world as its process holds it: which sites and nodes have power, which processes there are, and where
+//! everybody is.
 
+use std::cell::{Cell, RefCell};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::client::WorldPart;
-use crate::role::{Announcement, Part, RoleError};
+use super::config::{ReplicationConfig, WorldConfig};
+use super::marks::{self, Instant};
+use super::places::{self, Places};
+use super::unit::{Unit, keep};
+use crate::child::Program;
+use crate::director::{Directed, DirectorPart};
+use crate::front::{FrontConfig, PodAddress};
+use crate::layout::{self, PartConfig};
+use crate::pod::PodConfig;
+use crate::role::Role;
+use crate::site::{FRONT_OFFSET, Profile, SiteConfig};
+use crate::store::StoreConfig;
+use crate::store::shipping::Shipping;
+use crate::store::standing::Duty;
 
-impl Part for WorldPart {
-    async fn run(
-        self,
-        _announce: impl FnOnce(Announcement),
-        _stop: watch::Receiver<bool>,
-    ) -> Result<(), RoleError> {
-        Err(RoleError::Configuration(
-            "a world cannot be started yet".to_owned(),
-        ))
+/// Outside every site's addresses that a scenario would choose.
+const OUTSIDE: Ipv4Addr = Ipv4Addr::new(127, 200, 0, 1);
+/// From SIGTERM to SIGKILL when the world ends.
+const GRACE: Duration = Duration::from_millis(200);
+
+pub(super) struct Ground {
+    pub config: WorldConfig,
+    pub program: Program,
+    pub sites: Vec<SiteGround>,
+    pub units: RefCell<Vec<Rc<Unit>>>,
+    /// Sent when a unit may run that could not before, or the other way round.
+    pub changes: watch::Sender<()>,
+    /// Sent when a process has ended.
+    pub endings: watch::Sender<()>,
+    pub replication: RefCell<Option<ReplicationConfig>>,
+    pub replication_paused: Cell<bool>,
+    pub director: Option<DirectorPlaces>,
+    pub closing: Cell<bool>,
+    pub places: Places,
+}
+
+/// What a site stands on.
+pub(super) struct SiteGround {
+    pub config: SiteConfig,
+    pub powered: Cell<bool>,
+    pub nodes: Vec<Node>,
+    pub pods_wanted: Cell<u32>,
+    pub front: SocketAddr,
+    pub front_control: SocketAddr,
+    pub store: SocketAddr,
+}
+
+pub(super) struct Node {
+    pub name: String,
+    pub powered: Cell<bool>,
+    pub cordoned: Cell<bool>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct DirectorPlaces {
+    pub commands: SocketAddr,
+    pub dns: SocketAddr,
+}
+
+impl SiteGround {
+    /// The store's own directory.
+    pub fn store_directory(&self) -> PathBuf {
+        self.config.data.join("store")
+    }
+}
+
+impl Ground {
+    /// Finds a place for everybody, and starts nothing.
+    pub(super) fn lay(part: WorldPart) -> Result<Rc<Ground>, String> {
+        let config = part.config;
+        let places = Places::default();
+        let doors: Vec<_> = config
+            .sites
+            .iter()
+            .map(|site| places::address(site.addresses, FRONT_OFFSET))
+            .collect::<Result<_, _>>()?;
+        let fronts = places.keep_all(&doors)?;
+        let sites = config
+            .sites
+            .iter()
+            .zip(fronts)
+            .map(|(site, front)| lay_site(&config, site, front, &places))
+            .collect::<Result<Vec<_>, String>>()?;
+        let director = match &config.director {
+            Some(_) => Some(DirectorPlaces {
+                commands: places.keep(OUTSIDE)?,
+                // TCP and UDP ports are apart; this one is as good as any.
+                dns: places.keep(OUTSIDE)?,
+            }),
+            None => None,
+        };
+        let ground = Ground {
+            program: Program {
+                path: part.program,
+                arguments: part.arguments,
+            },
+            sites,
+            units: RefCell::default(),
+            changes: watch::Sender::new(()),
+            endings: watch::Sender::new(()),
+            replication: RefCell::new(config.replication),
+            replication_paused: Cell::new(false),
+            director,
+            closing: Cell::new(false),
+            places,
+            config,
+        };
+        ground.furnish()?;
+        Ok(Rc::new(ground))
+    }
+
+    fn furnish(&self) -> Result<(), String> {
+        let mut units = Vec::new();
+        if let (Some(config), Some(places)) = (&self.config.director, self.director) {
+            let part = DirectorPart {
+                config: config.clone(),
+                address: places.commands,
+                dns: places.dns,
+                sites: self.sites.iter().map(directed).collect(),
+                directory: self.config.state.join("director"),
+                marks: self.marks_file(),
+                misbehaviour: self.config.misbehaviour.clone(),
+            };
+            let part = PartConfig::Director(part);
+            units.push(Unit::new(
+                part,
+                "director".to_owned(),
+                None,
+                places.commands,
+                None,
+            ));
+        }
+        for (at, site) in self.sites.iter().enumerate() {
+            let store = PartConfig::Store(self.store_part(at));
+            let name = store.name(&site.config.name);
+            units.push(Unit::new(store, name, Some(at), site.store, None));
+            let pods = (0..site.config.pods)
+                .map(|number| self.pod(at, number))
+                .collect::<Result<Vec<_>, String>>()?;
+            let front = PartConfig::Front(front_part(site, &pods));
+            let name = front.name(&site.config.name);
+            units.extend(pods);
+            let control = Some(site.front_control);
+            units.push(Unit::new(front, name, Some(at), site.front, control));
+        }
+        *self.units.borrow_mut() = units;
+        Ok(())
+    }
+
+    fn store_part(&self, at: usize) -> StoreConfig {
+        let site = &self.sites[at];
+        StoreConfig {
+            site: site.config.name.clone(),
+            address: site.store,
+            directory: site.store_directory(),
+            epoch: 1,
+            duty: self.first_duty(at),
+            director: self.director.map(|director| director.commands),
+            shipping: self.shipping(at),
+        }
+    }
+
+    /// What a store is whose directory does not say. Without replication and director, sites are on their own.
+    pub(super) fn first_duty(&self, at: usize) -> Duty {
+        let together = self.config.director.is_some() || self.config.replication.is_some();
+        if at > 0 && together {
+            Duty::Standby
+        } else {
+            Duty::Serving
+        }
+    }
+
+    /// Where the store of a site sends its lines.
+    pub(super) fn shipping(&self, at: usize) -> Option<Shipping> {
+        let replication = self.replication.borrow();
+        let replication = replication
+            .as_ref()
+            .filter(|replication| replication.from == at)?;
+        Some(Shipping {
+            to: self.sites[replication.to].store,
+            lag: replication.lag,
+            paused: self.replication_paused.get(),
+        })
+    }
+
+    pub(super) fn pod(&self, at: usize, number: u32) -> Result<Rc<Unit>, String> {
+        let site = &self.sites[at];
+        let PartConfig::Pod(part) = layout::pod(&site.config, number, site.store)? else {
+            return Err("a pod is a pod".to_owned());
+        };
+        let ip = places::address(site.config.addresses, layout::FIRST_POD + number)?;
+        let part = PodConfig {
+            address: self.places.keep(ip)?,
+            control: self.places.keep(ip)?,
+            ..part
+        };
+        let (name, address, control) = (part.name.clone(), part.address, part.control);
+        let unit = Unit::new(
+            PartConfig::Pod(part),
+            name,
+            Some(at),
+            address,
+            Some(control),
+        );
+        unit.node.set(Some(number as usize % site.nodes.len()));
+        Ok(unit)
+    }
+
+    pub(super) fn may_run(&self, unit: &Unit) -> bool {
+        let barred = self.closing.get() || unit.held.get() || unit.retired.get();
+        let powered = unit.site.is_none_or(|at| {
+            let site = &self.sites[at];
+            let node = unit.node.get().map(|node| &site.nodes[node]);
+            site.powered.get() && node.is_none_or(|node| node.powered.get() && !node.cordoned.get())
+        });
+        !barred && powered
+    }
+
+    pub(super) fn restart_delay(&self, unit: &Unit) -> Duration {
+        // Whoever watches from outside is not started by a site's controller.
+        unit.site.map_or(Duration::from_millis(100), |at| {
+            self.sites[at].config.restart_delay
+        })
+    }
+
+    pub(super) fn nice(&self, unit: &Unit) -> i32 {
+        unit.site.map_or(0, |at| self.sites[at].config.nice)
+    }
+
+    pub(super) fn marks_file(&self) -> PathBuf {
+        self.config.state.join(marks::FILE)
+    }
+
+    pub(super) fn mark(&self, mark: Instant, detail: serde_json::Value) {
+        marks::append(&self.marks_file(), "world", mark, detail);
+    }
+
+    /// The units for which `wanted` holds, in the order of their start.
+    pub(super) fn units(&self, wanted: impl Fn(&Unit) -> bool) -> Vec<Rc<Unit>> {
+        let units = self.units.borrow();
+        units.iter().filter(|unit| wanted(unit)).cloned().collect()
+    }
+
+    /// Begins to keep a unit running.
+    pub(super) fn tend(self: &Rc<Self>, unit: Rc<Unit>) {
+        tokio::task::spawn_local(keep(self.clone(), unit));
+    }
+
+    /// Tells the keepers of processes that the kernel has told of an end.
+    pub(super) fn listen_for_ends(self: &Rc<Self>) -> std::io::Result<()> {
+        let mut ends = signal(SignalKind::child())?;
+        let ground = self.clone();
+        tokio::task::spawn_local(async move {
+            while ends.recv().await.is_some() {
+                ground.endings.send_replace(());
+            }
+        });
+        Ok(())
+    }
+
+    /// Starts everybody, those first whom others ask at their start.
+    pub(super) async fn start(self: &Rc<Self>) -> Result<(), String> {
+        for role in [Role::Director, Role::Store, Role::Pod, Role::Front] {
+            let group = self.units(|unit| unit.role == role);
+            for unit in &group {
+                self.tend(unit.clone());
+            }
+            for unit in &group {
+                unit.up().await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns when no process is left.
+    pub(super) async fn end(&self) {
+        self.closing.set(true);
+        let all = self.units(|_| true);
+        for unit in &all {
+            unit.signal(Signal::TERM);
+        }
+        let gone = async {
+            for unit in &all {
+                unit.gone().await;
+            }
+        };
+        if tokio::time::timeout(GRACE, gone).await.is_err() {
+            self.kill(&all).await;
+        }
+    }
+
+    /// Kills the processes of these units and returns when they are gone.
+    pub(super) async fn kill(&self, units: &[Rc<Unit>]) {
+        for unit in units {
+            unit.signal(Signal::KILL);
+        }
+        for unit in units {
+            unit.gone().await;
+        }
+    }
+}
+
+fn lay_site(
+    config: &WorldConfig,
+    site: &SiteConfig,
+    front: SocketAddr,
+    places: &Places,
+) -> Result<SiteGround, String> {
+    let address = |offset| places::address(site.addresses, offset);
+    let node = |number| Node {
+        name: format!("{}-node-{number}", site.name),
+        powered: Cell::new(true),
+        cordoned: Cell::new(false),
+    };
+    Ok(SiteGround {
+        powered: Cell::new(true),
+        nodes: (0..site.nodes).map(node).collect(),
+        pods_wanted: Cell::new(site.pods),
+        front,
+        front_control: places.keep(address(FRONT_OFFSET)?)?,
+        store: places.keep(address(layout::STORE)?)?,
+        config: SiteConfig {
+            data: config.state.join("sites").join(&site.name),
+            ..site.clone()
+        },
+    })
+}
+
+fn front_part(site: &SiteGround, pods: &[Rc<Unit>]) -> FrontConfig {
+    let config = &site.config;
+    FrontConfig {
+        site: config.name.clone(),
+        address: site.front,
+        control: Some(site.front_control),
+        pods: pod_addresses(site, pods),
+        store: site.store,
+        profile: config.profile,
+        health: config.health.clone(),
+        connections_per_pod: config.behaviour.connections,
+        reply_timeout: layout::REPLY_TIMEOUT,
+        tls: config.tls.clone(),
+    }
+}
+
+pub(super) fn pod_addresses(site: &SiteGround, pods: &[Rc<Unit>]) -> Vec<PodAddress> {
+    let address = |pod: &Rc<Unit>| {
+        Some(PodAddress {
+            name: pod.name.clone(),
+            node: site.nodes[pod.node.get()?].name.clone(),
+            address: pod.address,
+            control: pod.control?,
+        })
+    };
+    pods.iter().filter_map(address).collect()
+}
+
+fn directed(site: &SiteGround) -> Directed {
+    Directed {
+        name: site.config.name.clone(),
+        clients: site.front,
+        front: site.front,
+        front_control: site.front_control,
+        health: match site.config.profile {
+            Profile::Sop => "/health".to_owned(),
+            Profile::Erlmcp => "/live".to_owned(),
+        },
+        store: site.store,
+        log: site.store_directory().join("ledger.log"),
     }
 }

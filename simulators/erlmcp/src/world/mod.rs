@@ -4,18 +4,33 @@
 //! config    what a caller says about a world
 //! request   what a world can be asked for, and what it answers
 //! view      how everything stands
-//! marks     named instants, and the truth about what was lost
 //! client    starting a world, finding one that runs, asking it
+//! process   the process itself: requests over HTTP; carry_out: each to the file of its kind
+//! ground    what is there and what has power; unit: one process, started again and again; places: its address
+//! power, roles     what requests do
+//! viewing   looking at everything
+//! marks     named instants; truth: what was really lost
 //! ```
 
+mod carry_out;
 mod client;
 mod config;
 mod ground;
 mod marks;
+mod places;
+mod power;
+mod process;
 mod request;
+mod roles;
+mod truth;
+mod unit;
 mod view;
+mod viewing;
 
 pub(crate) use client::WorldPart;
+pub(crate) use marks::append as append_mark;
+pub(crate) use truth::lost_records;
+
 pub use client::{AttachError, RunningWorld, World, WorldError, attach, launch_world};
 pub use config::{
     BackupsConfig, DirectorConfig, Misbehaviour, ReplicationConfig, SITES_MAX, WorldConfig,

@@ -11,7 +11,9 @@
 
 mod client;
 mod ends;
+mod failover;
 mod ledger;
 mod limits;
 mod serving;
 mod tls;
+mod world;

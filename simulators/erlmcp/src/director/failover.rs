@@ -1,0 +1,147 @@
+//! Another site takes over: the epoch is given to it, the old store is fenced, the new one promoted, the route
+//! switched.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::json;
+
+use super::{Directed, Director, Ownership, State};
+use crate::ask;
+use crate::store::shipping::Last;
+use crate::world::{Instant, Misbehaviour, lost_records};
+
+/// For a store that may be gone.
+const FENCE_PATIENCE: Duration = Duration::from_millis(300);
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Between two attempts to promote.
+const AGAIN: Duration = Duration::from_millis(100);
+const ATTEMPTS: u32 = 50;
+/// What a recovery takes longer that is told to be slow.
+const SLOWNESS: Duration = Duration::from_secs(10);
+
+/// Moves everything away from the site called `lost`.
+pub(super) async fn fail_over(director: &Rc<Director>, lost: &str) -> Result<(), String> {
+    director.busy.set(true);
+    let outcome = take_over(director, lost).await;
+    director.busy.set(false);
+    outcome
+}
+
+async fn take_over(director: &Rc<Director>, lost: &str) -> Result<(), String> {
+    let old = director.site(lost)?;
+    let new = standby(director, lost).await?;
+    director.mark(Instant::Decided, json!({ "from": lost, "to": new.name }));
+    let state = director.state();
+    let epoch = state.ownership.epoch + 1;
+    director.mark(
+        Instant::FailoverBegun,
+        json!({ "from": lost, "to": new.name, "epoch": epoch }),
+    );
+    // From now on the old store is fenced when it comes back, whether it can be reached or not.
+    director.keep(State {
+        ownership: Ownership {
+            owner: new.name.clone(),
+            epoch,
+        },
+        ..state
+    })?;
+    fence(director, old, epoch).await;
+    if director.is(Misbehaviour::SlowRecovery) {
+        tokio::time::sleep(SLOWNESS).await;
+    }
+    let last = promote(new, epoch).await?;
+    director.mark(
+        Instant::Promoted,
+        json!({ "site": new.name, "epoch": epoch, "last": last }),
+    );
+    tell_what_was_lost(director, old, last).await;
+    switch_route(director, &new.name).await
+}
+
+/// The first other site whose store answers.
+async fn standby<'a>(director: &'a Director, lost: &str) -> Result<&'a Directed, String> {
+    for site in director.part.sites.iter().filter(|site| site.name != lost) {
+        if ask::get(site.store, "/health", PATIENCE).await.is_ok() {
+            return Ok(site);
+        }
+    }
+    Err("no other site has a store that answers".to_owned())
+}
+
+async fn fence(director: &Director, old: &Directed, epoch: u64) {
+    if director.is(Misbehaviour::NoFencing) {
+        return;
+    }
+    let body = Bytes::from(json!({ "epoch": epoch }).to_string());
+    let told = ask::post(old.store, "/control/fence", body, FENCE_PATIENCE).await;
+    director.mark(
+        Instant::Fenced,
+        json!({ "site": old.name, "epoch": epoch, "reached": told.is_ok() }),
+    );
+}
+
+async fn promote(new: &Directed, epoch: u64) -> Result<u64, String> {
+    let mut why = String::new();
+    for _ in 0..ATTEMPTS {
+        let body = Bytes::from(json!({ "epoch": epoch }).to_string());
+        match ask::post(new.store, "/control/promote", body, PATIENCE).await {
+            Ok(answer) => {
+                let last = serde_json::from_slice::<Last>(&answer);
+                return last.map(|last| last.last).map_err(|e| e.to_string());
+            }
+            Err(reason) => why = reason,
+        }
+        tokio::time::sleep(AGAIN).await;
+    }
+    Err(why)
+}
+
+async fn tell_what_was_lost(director: &Director, old: &Directed, last: u64) {
+    let log: PathBuf = old.log.clone();
+    let lost = tokio::task::spawn_blocking(move || lost_records(&log, last)).await;
+    if let Ok(lost) = lost {
+        director.mark(Instant::Lost, lost.shown(&old.name));
+    }
+}
+
+/// Sends clients to `site`. The doors of the others are asked to let go of those whom they have.
+pub(super) async fn switch_route(director: &Rc<Director>, site: &str) -> Result<(), String> {
+    let new = director.site(site)?;
+    let state = director.state();
+    if state.route == site {
+        return Ok(());
+    }
+    director.keep(State {
+        route: site.to_owned(),
+        ..state
+    })?;
+    director.mark(Instant::RouteSwitched, json!({ "site": site }));
+    tokio::task::spawn_local(tell_serving_again(director.clone(), site.to_owned()));
+    drain(new.front_control, false).await;
+    for other in director
+        .part
+        .sites
+        .iter()
+        .filter(|other| other.name != site)
+    {
+        tokio::task::spawn_local(drain(other.front_control, true));
+    }
+    Ok(())
+}
+
+/// A door that is gone has nobody to let go of.
+async fn drain(front_control: SocketAddr, on: bool) {
+    let body = Bytes::from(json!({ "on": on }).to_string());
+    let _ = ask::post(front_control, "/control/drain", body, FENCE_PATIENCE).await;
+}
+
+async fn tell_serving_again(director: Rc<Director>, site: String) {
+    tokio::time::sleep(director.part.config.route_ttl).await;
+    if director.state().route == site {
+        director.mark(Instant::ServingAgain, json!({ "site": site }));
+    }
+}

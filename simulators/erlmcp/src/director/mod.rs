@@ -1,0 +1,189 @@
+//! The director: DNS and automation outside every site.
+//!
+//! ```text
+//! dns        where clients go: answers for one name
+//! watch      health checks of the site that clients are sent to
+//! failover   another site takes over: fence, promote, switch the route
+//! state      who owns the newest epoch, and where clients are sent; on disk before it holds
+//! ```
+
+mod dns;
+mod failover;
+mod state;
+mod watch;
+
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use hyper::body::Incoming;
+use hyper::{Method, Request, Response, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::watch as channel;
+
+use crate::answer;
+use crate::role::{Announcement, Part, RoleError};
+use crate::serve::{self, HangUp, Listener, Whole};
+use crate::world::{DirectorConfig, Instant, Misbehaviour, append_mark};
+use state::StateFile;
+
+pub(crate) use state::{Ownership, State};
+
+const COMMAND_MAX: usize = 64 << 10;
+
+/// What the director is told at its start.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct DirectorPart {
+    pub config: DirectorConfig,
+    /// Where it takes commands.
+    pub address: SocketAddr,
+    /// Where it answers DNS queries.
+    pub dns: SocketAddr,
+    pub sites: Vec<Directed>,
+    /// Made when it does not exist.
+    pub directory: PathBuf,
+    pub marks: PathBuf,
+    pub misbehaviour: Vec<Misbehaviour>,
+}
+
+/// A site as the director knows it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Directed {
+    pub name: String,
+    /// Where clients connect.
+    pub clients: SocketAddr,
+    pub front: SocketAddr,
+    /// Where the front door takes commands.
+    pub front_control: SocketAddr,
+    /// What is asked for to see whether the site serves.
+    pub health: String,
+    pub store: SocketAddr,
+    /// The store's log. Nobody who decides looks at it: it is for telling what was lost.
+    pub log: PathBuf,
+}
+
+impl Part for DirectorPart {
+    async fn run(
+        self,
+        announce: impl FnOnce(Announcement),
+        stop: channel::Receiver<bool>,
+    ) -> Result<(), RoleError> {
+        let (file, state) = StateFile::open(&self.directory, &self.sites[0].name)?;
+        let listener = Listener::bind(self.address)?;
+        let dns = dns::bind(self.dns).await?;
+        announce(Announcement::Listening {
+            address: listener.address()?,
+            control: None,
+        });
+        let director = Rc::new(Director {
+            part: self,
+            file,
+            state: channel::Sender::new(state),
+            busy: Cell::new(false),
+        });
+        tokio::task::spawn_local(dns::serve(director.clone(), dns));
+        tokio::task::spawn_local(watch::run(director.clone()));
+        listener.serve(director, Rc::default(), stop).await;
+        Ok(())
+    }
+}
+
+struct Director {
+    part: DirectorPart,
+    file: StateFile,
+    state: channel::Sender<State>,
+    /// Somebody is moving clients just now.
+    busy: Cell<bool>,
+}
+
+impl Director {
+    fn state(&self) -> State {
+        self.state.borrow().clone()
+    }
+
+    fn keep(&self, state: State) -> Result<(), String> {
+        self.file
+            .write(&state)
+            .map_err(|error| format!("the director's state cannot be written: {error}"))?;
+        self.state.send_replace(state);
+        Ok(())
+    }
+
+    fn site(&self, name: &str) -> Result<&Directed, String> {
+        let known = || self.part.sites.iter().map(|site| site.name.as_str());
+        let found = self.part.sites.iter().find(|site| site.name == name);
+        found.ok_or_else(|| {
+            let known: Vec<_> = known().collect();
+            format!("there is no site `{name}`; there are {}", known.join(", "))
+        })
+    }
+
+    fn mark(&self, mark: Instant, detail: Value) {
+        append_mark(&self.part.marks, "director", mark, detail);
+    }
+
+    fn is(&self, misbehaviour: Misbehaviour) -> bool {
+        self.part.misbehaviour.contains(&misbehaviour)
+    }
+
+    /// The epoch was given to a site by somebody else.
+    fn own(&self, ownership: Ownership) -> Result<(), String> {
+        self.site(&ownership.owner)?;
+        let state = self.state();
+        if ownership.epoch < state.ownership.epoch {
+            return Err(format!(
+                "the epoch is {} already, not {}",
+                state.ownership.epoch, ownership.epoch
+            ));
+        }
+        self.keep(State { ownership, ..state })
+    }
+}
+
+#[derive(Deserialize)]
+struct To {
+    site: String,
+}
+
+impl serve::Handler for Director {
+    type Body = Whole;
+
+    async fn answer(self: Rc<Self>, request: Request<Incoming>) -> Result<Response<Whole>, HangUp> {
+        let (head, body) = request.into_parts();
+        let body = serve::read_body(body, COMMAND_MAX)
+            .await
+            .map_err(|_| HangUp)?;
+        Ok(match (&head.method, head.uri.path()) {
+            (&Method::GET, "/owner") => {
+                let mut ownership = self.state().ownership;
+                if self.is(Misbehaviour::NoFencing) {
+                    ownership.epoch = 0;
+                }
+                answer::json(StatusCode::OK, &ownership)
+            }
+            (&Method::GET, "/state") => answer::json(StatusCode::OK, &self.state()),
+            (&Method::POST, "/own") => match serde_json::from_slice(&body) {
+                Ok(ownership) => done(self.own(ownership)),
+                Err(error) => refuse(&error),
+            },
+            (&Method::POST, "/route") => match serde_json::from_slice::<To>(&body) {
+                Ok(To { site }) => done(failover::switch_route(&self, &site).await),
+                Err(error) => refuse(&error),
+            },
+            _ => answer::empty(StatusCode::NOT_FOUND),
+        })
+    }
+}
+
+fn refuse(error: &serde_json::Error) -> Response<Whole> {
+    answer::text(StatusCode::BAD_REQUEST, error.to_string())
+}
+
+fn done(outcome: Result<(), String>) -> Response<Whole> {
+    match outcome {
+        Ok(()) => answer::text(StatusCode::OK, "{}"),
+        Err(reason) => answer::text(StatusCode::CONFLICT, reason),
+    }
+}

@@ -1,0 +1,189 @@
+//! A site is lost: another takes over, and what was behind the lag is gone.
+
+use std::net::UdpSocket;
+
+use firedrill_erlmcp::world::{Instant, Request};
+use serde_json::json;
+
+use crate::world::{Ground, positions, power, put, two_sites};
+
+/// The last byte of the address that the director's DNS names, with the time to live.
+fn route(ground: &Ground) -> ([u8; 4], u32) {
+    let dns = ground.view().director.unwrap().dns;
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut query = vec![0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 6];
+    query.extend_from_slice(b"erlmcp\x04test\0\0\x01\0\x01");
+    socket.send_to(&query, dns).unwrap();
+    let mut answer = [0; 512];
+    let length = socket.recv(&mut answer).unwrap();
+    let record = &answer[query.len()..length];
+    let ttl = u32::from_be_bytes(record[6..10].try_into().unwrap());
+    (record[12..16].try_into().unwrap(), ttl)
+}
+
+#[test]
+fn a_lost_site_is_replaced_and_loses_what_was_not_shipped() {
+    let ground = two_sites(|_| {});
+    let before = ground.view();
+    assert_eq!(before.sites[0].front.port(), before.sites[1].front.port());
+    assert_eq!(route(&ground), ([127, 10, 1, 1], 1));
+    let session = ground.session("a");
+    for number in 1..=5 {
+        assert_eq!(put(&session, "c", number)["position"], number);
+    }
+    ground.until("five records are shipped", |view| {
+        view.site("b")
+            .unwrap()
+            .store
+            .as_ref()
+            .unwrap()
+            .last_position
+            == 5
+    });
+    // These are younger than the lag when the site goes.
+    for number in 6..=8 {
+        assert_eq!(put(&session, "c", number)["epoch"], 1);
+    }
+    ground.ask(power("a", false));
+    assert!(session.request("ping", json!({})).is_err());
+    ground.until("the route is switched", |view| {
+        view.director.as_ref().unwrap().route == "b"
+    });
+    assert_eq!(route(&ground).0, [127, 10, 2, 1]);
+    let there = ground.session("b");
+    assert_eq!(positions(&there), [1, 2, 3, 4, 5]);
+    let placed = put(&there, "c", 9);
+    assert_eq!(
+        (&placed["position"], &placed["epoch"]),
+        (&json!(6), &json!(2))
+    );
+    assert_marks_of_a_failover(&ground);
+}
+
+fn assert_marks_of_a_failover(ground: &Ground) {
+    let order = [
+        Instant::Detected,
+        Instant::Decided,
+        Instant::FailoverBegun,
+        Instant::Fenced,
+        Instant::Promoted,
+        Instant::Lost,
+        Instant::RouteSwitched,
+    ];
+    let marks = ground.marks();
+    let kinds: Vec<_> = marks
+        .iter()
+        .map(|mark| mark.mark)
+        .take(order.len())
+        .collect();
+    assert_eq!(kinds, order);
+    assert!(marks.is_sorted_by_key(|mark| mark.at_ns));
+    let lost = ground.mark(Instant::Lost).unwrap().detail;
+    assert_eq!(lost["keys"], json!([["c", 6], ["c", 7], ["c", 8]]));
+}
+
+#[test]
+fn a_site_that_comes_back_is_fenced_and_says_both_epochs() {
+    let ground = two_sites(|_| {});
+    assert_eq!(put(&ground.session("a"), "c", 1)["position"], 1);
+    ground.ask(power("a", false));
+    ground.until("the route is switched", |view| {
+        view.director.as_ref().unwrap().route == "b"
+    });
+    ground.ask(power("a", true));
+    ground.until("the old site is back", |view| {
+        view.site("a").unwrap().pods().all(|pod| pod.ready)
+    });
+    let store = ground.site("a").store.unwrap();
+    assert_eq!((store.epoch, store.fenced), (2, true));
+    let old = ground.session("a").tool(
+        "ledger_put",
+        json!({ "client": "c", "sequence": 2, "value": "v", "epoch": 1 }),
+    );
+    assert_eq!(old.code(), -32014);
+    let error = &old.json()["error"];
+    assert_eq!(
+        error["data"],
+        json!({ "refused": "fenced", "epoch": 2, "sent": 1 })
+    );
+    assert_eq!(positions(&ground.session("a")), [1]);
+}
+
+#[test]
+fn a_write_of_an_older_epoch_is_refused_by_the_site_that_serves() {
+    let ground = two_sites(|_| {});
+    ground.ask(power("a", false));
+    ground.until("the route is switched", |view| {
+        view.director.as_ref().unwrap().route == "b"
+    });
+    let session = ground.session("b");
+    let old = json!({ "client": "c", "sequence": 1, "value": "v", "epoch": 1 });
+    let refused = session.tool("ledger_put", old);
+    assert_eq!(refused.code(), -32014);
+    assert_eq!(refused.json()["error"]["data"]["refused"], "other_epoch");
+    assert_eq!(put(&session, "c", 1)["epoch"], 2);
+    assert_eq!(put(&session, "c", 2)["epoch"], 2);
+}
+
+#[test]
+fn a_director_that_is_not_automatic_only_detects() {
+    let ground = two_sites(|config| {
+        config.director.as_mut().unwrap().automatic = false;
+    });
+    ground.ask(power("a", false));
+    crate::limits::until("it is detected", || {
+        ground.mark(Instant::Detected).is_some()
+    });
+    assert!(
+        ground
+            .refusal(Request::Fence {
+                site: "a".into(),
+                epoch: 2
+            })
+            .contains("reached")
+    );
+    ground.ask(Request::Promote {
+        site: "b".into(),
+        epoch: 2,
+    });
+    ground.ask(Request::Promote {
+        site: "b".into(),
+        epoch: 2,
+    });
+    assert_eq!(ground.view().director.unwrap().route, "a");
+    ground.ask(Request::Route { site: "b".into() });
+    let director = ground.view().director.unwrap();
+    assert_eq!(
+        (
+            director.route.as_str(),
+            director.epoch,
+            director.owner.as_str()
+        ),
+        ("b", 2, "b")
+    );
+    assert_eq!(put(&ground.session("b"), "c", 1)["epoch"], 2);
+    let older = Request::Promote {
+        site: "a".into(),
+        epoch: 1,
+    };
+    assert!(ground.refusal(older).contains("2 already"));
+}
+
+#[test]
+fn a_paused_replication_ships_nothing_and_catches_up() {
+    let ground = two_sites(|_| {});
+    ground.ask(Request::ReplicationPause(true));
+    let session = ground.session("a");
+    for number in 1..=3 {
+        put(&session, "c", number);
+    }
+    ground.until("the lag grows", |view| {
+        view.replication.as_ref().unwrap().lag_ms > 1_000
+    });
+    assert_eq!(ground.site("b").store.unwrap().last_position, 0);
+    ground.ask(Request::ReplicationPause(false));
+    ground.until("it has caught up", |view| {
+        let replication = view.replication.as_ref().unwrap();
+        replication.shipped_position == 3 && replication.lag_ms == 0
+    });
+}
