@@ -3,10 +3,12 @@
 //! - `view`: the recording by phase and series, as judging needs it
 //! - `shares`: objectives on latency and errors, each a share of operations against a limit
 //! - `throughput`, `metric`: the other objectives
+//! - `drill`: what was broken, and what came of it
 //! - `trust`: when a phase measured the generator instead of the target
 //! - `sums`: the numbers of `result.json` beside the checks
 //! - `words`: why a verdict is what it is
 
+mod drill;
 mod integrity;
 mod metric;
 mod shares;
@@ -21,6 +23,7 @@ use firedrill_scenarios::plan::{Objective, Subject};
 
 use crate::recording::Recording;
 use crate::result::{Check, Method, Relation, ResultDocument, Run, SCHEMA_VERSION, Unit};
+use drill::Drilled;
 use view::View;
 pub(crate) use words::quantile_name;
 
@@ -28,25 +31,37 @@ pub(crate) use words::quantile_name;
 pub fn judge(recording: &Recording, strict: Option<bool>) -> ResultDocument {
     let strict = strict.unwrap_or(recording.started.strict);
     let view = View::of(recording, strict);
+    let drilled = Drilled::of(&view);
     let mut checks: Vec<Check> = integrity::check(&view).into_iter().collect();
+    checks.extend(drilled.run_checks());
     for objective in &recording.plan.objectives {
-        checks.extend(objective_checks(&view, objective));
+        match drilled.check(objective) {
+            Some(check) => checks.push(check),
+            None => checks.extend(objective_checks(&view, objective)),
+        }
     }
     ResultDocument {
         schema_version: SCHEMA_VERSION.to_owned(),
         run: run(&view),
-        verdict: Verdict::worst(checks.iter().map(|check| check.verdict)),
+        verdict: verdict(recording, &checks),
         checks,
         load: sums::load(&view),
         latency: sums::latency(&view),
         generator: sums::generator(&view),
         phases: sums::phases(&view),
-        faults: Vec::new(),
-        data: None,
+        faults: drilled.results(),
+        data: drilled.data(),
         sessions: recording.totals().map(|totals| totals.sessions.clone()),
         environment: recording.started.environment.clone(),
         warnings: sums::warnings(&view),
     }
+}
+
+/// The worst check. What holds of the run itself proves no objective, so that a scenario without one passes nothing.
+fn verdict(recording: &Recording, checks: &[Check]) -> Verdict {
+    let none = recording.plan.objectives.is_empty();
+    let unproven = none.then_some(Verdict::Inconclusive);
+    Verdict::worst(checks.iter().map(|check| check.verdict).chain(unproven))
 }
 
 fn run(view: &View<'_>) -> Run {
@@ -119,10 +134,10 @@ impl Scope<'_> {
             Subject::Metric { series, below, of } => {
                 metric::check(self, series, *below, of.as_ref())
             }
-            Subject::Rto { .. } | Subject::Rpo { .. } | Subject::Data { .. } => Check {
-                reason: "nothing of this was recorded".to_owned(),
-                ..self.blank(String::new())
-            },
+            // These are judged over the whole run, and never come here: see `drill`.
+            Subject::Rto { .. } | Subject::Rpo { .. } | Subject::Data { .. } => {
+                self.blank(String::new())
+            }
         }
     }
 
@@ -157,5 +172,7 @@ fn blank(id: String, about: String) -> Check {
         at_least: None,
         share: None,
         window: None,
+        fault: None,
+        source: None,
     }
 }

@@ -86,6 +86,20 @@ pub struct Check {
     pub share: Option<ShareFound>,
     /// The window that decided, where windows are judged. Times since the run's start.
     pub window: Option<Span>,
+    /// The fault that decided, by its id.
+    #[serde(default)]
+    pub fault: Option<String>,
+    /// Where the limit of a drill comes from.
+    #[serde(default)]
+    pub source: Option<LimitSource>,
+}
+
+/// Both are judged. A procedure's limit is wide; a budget is what the design of the target implies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitSource {
+    Procedure,
+    Budget,
 }
 
 /// How `measured` has to lie to `target`.
@@ -120,6 +134,10 @@ pub enum Method {
     Count,
     /// Every sample of a metric; the worst one is measured.
     Sample,
+    /// Buckets of due operations, good or bad beyond chance, and windows of them.
+    Window,
+    /// Every write that was attempted, held against what was read back.
+    Ledger,
 }
 
 /// A whole number where it is one by nature (durations, counts), else a finite one.
@@ -244,17 +262,33 @@ pub struct Fault {
     pub id: String,
     pub kind: String,
     pub on: String,
+    /// When it was in force, and when it was seen to be undone, since the run's start.
     pub injected: Option<u64>,
     pub healed: Option<u64>,
-    /// Named instants, since the run's start.
+    /// Named instants, since the run's start: `t0` just before the first call that changed something, `t1` the first
+    /// bad bucket, `t6` the first success after it, `t7` service is back, `t8` a window later, and what the target said.
     pub marks: BTreeMap<String, u64>,
+    /// `t7 - t0`.
     pub rto: Option<u64>,
+    /// Service was not back, and it took longer than this.
     pub rto_at_least: Option<u64>,
+    /// `t7 - t1`.
     pub outage: Option<u64>,
+    /// How often service was lost again before it was back for good.
     pub relapses: u64,
+    /// The load shows nothing of it: `rto` is then how finely it looks.
     pub unnoticed: bool,
     pub rpo: Option<u64>,
     pub rpo_lower: Option<u64>,
+    /// How finely the load shows it.
+    #[serde(default)]
+    pub resolution: Option<u64>,
+    /// Who saw it in force, beside whoever injected it.
+    #[serde(default)]
+    pub effect: Option<String>,
+    /// What of it was not undone.
+    #[serde(default)]
+    pub leftovers: Vec<String>,
 }
 
 /// What became of the writes: the worst of the run.
@@ -273,6 +307,12 @@ pub struct Data {
     pub holes: u64,
     pub split_brain: u64,
     pub lost_after_stop: u64,
+    /// Read back with another value than was written.
+    #[serde(default)]
+    pub corrupt: u64,
+    /// Records of other runs.
+    #[serde(default)]
+    pub foreign: u64,
     pub rpo: Option<u64>,
     pub rpo_lower: Option<u64>,
 }

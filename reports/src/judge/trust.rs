@@ -1,14 +1,15 @@
 //! When a phase measured the generator instead of the target.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use firedrill_evidence::{Distrust, LatenessSample, Verdict, distrust};
 use firedrill_scenarios::Outcome;
 use firedrill_scenarios::outcome::NotSent;
 
-use super::view::View;
+use super::view::{View, nanoseconds};
 use super::{Scope, words};
-use crate::recording::series;
+use crate::recording::{Bucket, series};
 use crate::result::Check;
 
 /// What rests on an untrusted measurement is neither a pass nor a failure.
@@ -31,24 +32,34 @@ pub fn of_phase(view: &View<'_>, phase: usize) -> Vec<Distrust> {
         return Vec::new();
     };
     let name = view.phases[phase].name.as_str();
-    let mut not_sent = 0;
-    let mut local = 0;
-    for line in view
-        .recording
-        .buckets
-        .iter()
-        .filter(|line| line.phase == name)
-    {
-        for (outcome, count) in &line.outcomes {
-            match outcome {
-                Outcome::NotSent(NotSent::Generator) => not_sent += count,
-                outcome if outcome.is_ours() => local += count,
-                _ => {}
-            }
-        }
-    }
+    let lines = view.recording.buckets.iter();
+    let (not_sent, local) = ours(lines.filter(|line| line.phase == name));
     let lateness = lateness(view, |at| ran.contains(&at));
     distrust(&lateness, view.lateness_limit, not_sent, local)
+}
+
+/// Why what was measured between two instants of the run cannot be trusted.
+pub fn of_span(view: &View<'_>, span: Range<u64>) -> Vec<Distrust> {
+    let inside = |line: &&Bucket| {
+        let start = view.instant(line.bucket);
+        start < span.end && start + nanoseconds(view.width()) > span.start
+    };
+    let lateness = lateness(view, |at| span.contains(&at));
+    let (not_sent, local) = ours(view.recording.buckets.iter().filter(inside));
+    distrust(&lateness, view.lateness_limit, not_sent, local)
+}
+
+/// Operations that we were too late to send, and connections that our machine could not make.
+fn ours<'a>(lines: impl Iterator<Item = &'a Bucket>) -> (u64, u64) {
+    let (mut not_sent, mut local) = (0, 0);
+    for (outcome, count) in lines.flat_map(|line| &line.outcomes) {
+        match outcome {
+            Outcome::NotSent(NotSent::Generator) => not_sent += count,
+            outcome if outcome.is_ours() => local += count,
+            _ => {}
+        }
+    }
+    (not_sent, local)
 }
 
 /// The lateness of every interval whose middle `belongs`. An interval reaches back to the sample before, of whatever

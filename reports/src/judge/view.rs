@@ -126,7 +126,10 @@ impl<'a> View<'a> {
     fn bucket_range(&self, phase: usize) -> Range<u64> {
         let phase = &self.phases[phase];
         let width = nanoseconds(self.width()).max(1);
-        let start = phase.planned.start;
+        let start = match &phase.ran {
+            Some(ran) => ran.start.saturating_sub(self.recording.zero().unwrap_or(0)),
+            None => phase.planned.start,
+        };
         let first = start / width;
         match phase.length() {
             0 => first..first,
@@ -194,14 +197,17 @@ fn phases(recording: &Recording) -> Vec<Ran> {
     let mut phases = Vec::new();
     for phase in &recording.plan.timeline {
         let planned = planned_start..planned_start + nanoseconds(phase.length);
-        planned_start = planned.end;
         let begun = recording.at(
             |event| matches!(event, Event::PhaseStarted { phase: name } if *name == phase.name),
         );
         let ended = recording
             .at(|event| matches!(event, Event::PhaseEnded { phase: name } if *name == phase.name));
-        // Operations are due by the plan's instants, however late the event was written.
-        let (start, end) = (zero + planned.start, zero + planned.end);
+        // Operations are due by the plan's instants, however late the event was written. Only a phase that waits
+        // for something may end before its time: then its end is the instant that was decided.
+        let waited = phase.until.and(ended).map(|at| at.saturating_sub(zero));
+        let planned_end = waited.map_or(planned.end, |at| at.clamp(planned.start, planned.end));
+        planned_start = planned_end;
+        let (start, end) = (zero + planned.start, zero + planned_end);
         let cut = early.is_some_and(|early| early < end) || ended.is_none();
         let stopped = early.or(ended).unwrap_or(over).clamp(start, end);
         phases.push(Ran {

@@ -91,6 +91,47 @@ pub enum Mark {
     FailbackAnswer,
 }
 
+impl Mark {
+    pub const ALL: [Mark; 15] = [
+        Mark::Detected,
+        Mark::Decided,
+        Mark::Fenced,
+        Mark::WritesStopped,
+        Mark::FailoverBegun,
+        Mark::Promoted,
+        Mark::RouteSwitched,
+        Mark::RouteExpired,
+        Mark::FirstAnswer,
+        Mark::FirstSuccess,
+        Mark::Restored,
+        Mark::DataVerified,
+        Mark::CaughtUp,
+        Mark::FailbackBegun,
+        Mark::FailbackAnswer,
+    ];
+
+    /// The word in recordings and results.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mark::Detected => "detected",
+            Mark::Decided => "decided",
+            Mark::Fenced => "fenced",
+            Mark::WritesStopped => "writes_stopped",
+            Mark::FailoverBegun => "failover_begun",
+            Mark::Promoted => "promoted",
+            Mark::RouteSwitched => "route_switched",
+            Mark::RouteExpired => "route_expired",
+            Mark::FirstAnswer => "first_answer",
+            Mark::FirstSuccess => "first_success",
+            Mark::Restored => "restored",
+            Mark::DataVerified => "data_verified",
+            Mark::CaughtUp => "caught_up",
+            Mark::FailbackBegun => "failback_begun",
+            Mark::FailbackAnswer => "failback_answer",
+        }
+    }
+}
+
 /// What a read-back counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DataCounts {

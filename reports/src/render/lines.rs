@@ -40,7 +40,7 @@ fn remark(check: &Check) -> String {
     let method = match check.method {
         Method::Block => ", method block",
         Method::Point => ", method point",
-        Method::Count | Method::Sample => "",
+        Method::Count | Method::Sample | Method::Window | Method::Ledger => "",
     };
     let evidence = format!("n {}{method}", numbers::count(check.samples));
     match check.verdict {

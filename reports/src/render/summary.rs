@@ -136,6 +136,8 @@ pub fn method(method: Method) -> &'static str {
         Method::Point => "point",
         Method::Count => "count",
         Method::Sample => "sample",
+        Method::Window => "window",
+        Method::Ledger => "ledger",
     }
 }
 

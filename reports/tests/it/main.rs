@@ -1,6 +1,8 @@
 //! Recordings that were never run, written with the crate's own writers, read back, judged and shown.
 
 mod document;
+mod drill;
+mod drilled;
 mod judging;
 mod recording;
 mod rendering;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use firedrill_reports::recording::{
     Bucket, BucketsWriter, EarlyEnd, Environment, Event, EventsWriter, Files, Group,
-    LatencyLogWriter, MANIFEST, Manifest, Measure, Memory, Mode, Recording, Sample, SamplesWriter,
-    SessionTotals, Started, Tag, Timed, Totals, empty_histogram, file, series,
+    LatencyLogWriter, LedgerLine, LedgerWriter, MANIFEST, Manifest, Measure, Memory, Mode,
+    Recording, Sample, SamplesWriter, SessionTotals, Started, Tag, Timed, Totals, empty_histogram,
+    file, series,
 };
 use firedrill_reports::{ResultDocument, judge};
 use firedrill_scenarios::{Given, Outcome, Plan};
@@ -57,6 +58,11 @@ pub struct Run {
     pub strict: bool,
     pub mode: Mode,
     pub warnings: Vec<String>,
+    /// Events of a drill, by their instant since the timeline's start.
+    pub drill: Vec<(u64, Event)>,
+    pub ledger: Vec<LedgerLine>,
+    /// Phases that ended before their time, with their end since the timeline's start.
+    pub waited: Vec<(String, u64)>,
     /// False when firedrill was killed: no `ended`, no manifest.
     pub ended: bool,
 }
@@ -76,6 +82,9 @@ impl Run {
             strict: false,
             mode: Mode::Rehearsal,
             warnings: Vec::new(),
+            drill: Vec::new(),
+            ledger: Vec::new(),
+            waited: Vec::new(),
             ended: true,
         }
     }
@@ -124,6 +133,13 @@ impl Run {
             (file::LATENCY.to_owned(), self.latency()),
             (file::SAMPLES.to_owned(), self.samples()),
         ]);
+        if !self.ledger.is_empty() {
+            let mut writer = LedgerWriter::new(Vec::new());
+            self.ledger
+                .iter()
+                .for_each(|line| writer.write(line).unwrap());
+            files.insert(file::LEDGER.to_owned(), writer.into_inner());
+        }
         if self.ended {
             let manifest = Manifest::of(&Memory(files.clone())).unwrap();
             files.insert(MANIFEST.to_owned(), manifest.to_json());
@@ -144,8 +160,8 @@ impl Run {
     }
 
     fn events(&self) -> Vec<u8> {
-        let mut writer = EventsWriter::new(Vec::new());
-        let mut write = |at, event| writer.write(&Timed { at, event }).unwrap();
+        let mut events: Vec<Timed> = Vec::new();
+        let mut write = |at, event| events.push(Timed { at, event });
         write(0, Event::Started(self.started()));
         write(
             ZERO - MS,
@@ -163,7 +179,9 @@ impl Run {
         let stop = self.early.map_or(u64::MAX, |(at, _)| at);
         let mut start = 0;
         for phase in &self.plan.timeline {
-            let end = start + phase.length.as_nanos() as u64;
+            let waited = self.waited.iter().find(|(name, _)| *name == phase.name);
+            let planned = start + phase.length.as_nanos() as u64;
+            let end = waited.map_or(planned, |(_, end)| *end);
             if start < stop {
                 write(
                     ZERO + start,
@@ -201,6 +219,13 @@ impl Run {
                 },
             );
         }
+        for (at, event) in &self.drill {
+            write(ZERO + at, event.clone());
+        }
+        // Stable: what was written first of an instant stays first.
+        events.sort_by_key(|timed| timed.at);
+        let mut writer = EventsWriter::new(Vec::new());
+        events.iter().for_each(|event| writer.write(event).unwrap());
         writer.into_inner()
     }
 

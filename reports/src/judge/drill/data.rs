@@ -1,0 +1,210 @@
+//! Objectives on what was read back: the recovery point, and the counters.
+
+use std::time::Duration;
+
+use firedrill_evidence::Verdict;
+use firedrill_scenarios::plan::{Act, DataCounter, Objective, Source};
+
+use super::faults::{Effect, base};
+use super::{Drilled, duration_check, words};
+use crate::judge::blank;
+use crate::judge::view::nanoseconds;
+use crate::recording::{Data, Event, ReadBackStage, RecoveryPoint};
+use crate::result::{self, Amount, Check, Method, Relation, Unit};
+
+/// The worst recovery point of the faults that are meant.
+pub fn rpo(
+    drilled: &Drilled<'_>,
+    objective: &Objective,
+    which: Option<usize>,
+    below: Duration,
+    source: Source,
+) -> Check {
+    let about = words::about_rpo(drilled.actions(), which);
+    let check = Check {
+        method: Method::Ledger,
+        ..duration_check(objective, about, below, source)
+    };
+    let limit = nanoseconds(below);
+    let id = which.map(|which| drilled.actions()[which].id.as_str());
+    let of_it = |data: &&Data| {
+        let about = data.fault.as_deref().map(base);
+        about.is_some() && id.is_none_or(|id| about == Some(id))
+    };
+    let judged = all(drilled).filter(of_it);
+    let judged = judged.map(|data| (judge(data, limit), data));
+    let weight = |data: &Data| data.point.as_ref().map(|point| point.rpo);
+    let worst = judged.max_by_key(|((verdict, _), data)| (*verdict, weight(data)));
+    let Some(((verdict, reason), data)) = worst else {
+        let reason = not_read(drilled).unwrap_or_else(|| words::NO_READ_BACK.to_owned());
+        return Check { reason, ..check };
+    };
+    let (verdict, reason) = proven(drilled, verdict, reason, data.fault.as_deref());
+    let point = data.point.as_ref();
+    let lower = |point: &RecoveryPoint| Amount::Whole(point.rpo_lower.unwrap_or(0));
+    Check {
+        verdict,
+        reason: format!("{reason}{}", drilled.rehearsed(source)),
+        measured: point.map(|point| Amount::Whole(point.rpo)),
+        lower: point.map(lower),
+        upper: point.map(|point| Amount::Whole(point.rpo)),
+        samples: data.counts.acknowledged,
+        fault: data.fault.clone(),
+        ..check
+    }
+}
+
+fn judge(data: &Data, limit: u64) -> (Verdict, String) {
+    let Some(point) = &data.point else {
+        return (Verdict::Inconclusive, words::NO_ACKNOWLEDGEMENT.to_owned());
+    };
+    let reason = words::rpo(data, point);
+    let within = point.rpo < limit;
+    let verdict = match (data.counts.lost > 0, within) {
+        (true, false) => Verdict::Fail,
+        // Nothing was acknowledged for so long that a loss could not have been seen.
+        (false, false) => Verdict::Inconclusive,
+        (_, true) if data.counts.unread > 0 => Verdict::Inconclusive,
+        (_, true) => Verdict::Pass,
+    };
+    (verdict, reason)
+}
+
+/// A counter over every read-back; the highest is judged.
+pub fn counter(
+    drilled: &Drilled<'_>,
+    objective: &Objective,
+    counter: DataCounter,
+    at_most: u64,
+) -> Check {
+    let check = Check {
+        unit: Unit::Number,
+        relation: Relation::AtMost,
+        method: Method::Ledger,
+        target: Some(Amount::Whole(at_most)),
+        ..blank(
+            objective.id.clone(),
+            words::about_counter(counter).to_owned(),
+        )
+    };
+    let Some(data) = all(drilled).max_by_key(|data| data.counts.get(counter)) else {
+        let reason = not_read(drilled).unwrap_or_else(|| words::NO_READ_BACK.to_owned());
+        return Check { reason, ..check };
+    };
+    let found = data.counts.get(counter);
+    let unread = all(drilled).any(|data| data.counts.unread > 0);
+    let verdict = match counter {
+        DataCounter::Unread if found > at_most => Verdict::Inconclusive,
+        _ if found > at_most => Verdict::Fail,
+        _ if unread => Verdict::Inconclusive,
+        _ => Verdict::Pass,
+    };
+    let (verdict, reason) = proven(drilled, verdict, words::counted(data, counter), None);
+    Check {
+        verdict,
+        reason,
+        measured: Some(Amount::Whole(found)),
+        samples: data.counts.acknowledged,
+        ..check
+    }
+}
+
+/// What was found stands. What was not found is no pass when a read-back is missing, or when the fault that should
+/// have done the harm was never seen in force.
+fn proven(
+    drilled: &Drilled<'_>,
+    verdict: Verdict,
+    reason: String,
+    fault: Option<&str>,
+) -> (Verdict, String) {
+    if verdict == Verdict::Fail {
+        return (verdict, reason);
+    }
+    let unseen = drilled.faults.iter().find(|broken| {
+        let meant = fault.is_none_or(|fault| fault == broken.id);
+        meant && broken.is_fault() && !matches!(broken.effect, Effect::Seen(_))
+    });
+    if let Some(broken) = unseen {
+        let why = match &broken.effect {
+            Effect::NotSeen(why) => why,
+            Effect::NotLookedFor | Effect::Seen(_) => words::NOT_LOOKED_FOR,
+        };
+        return (
+            Verdict::Invalid,
+            format!("{}; {reason}", words::not_seen(broken, why)),
+        );
+    }
+    match not_read(drilled) {
+        Some(missing) => (Verdict::Inconclusive, format!("{missing}; {reason}")),
+        None => (verdict, reason),
+    }
+}
+
+/// A read-back that failed, or that was planned and did not take place.
+fn not_read(drilled: &Drilled<'_>) -> Option<String> {
+    let failed = drilled
+        .view
+        .recording
+        .events
+        .iter()
+        .find_map(|timed| match &timed.event {
+            Event::ReadBack {
+                id,
+                site,
+                stage: ReadBackStage::Failed { reason },
+            } => Some(words::read_back_failed(id, site, reason)),
+            _ => None,
+        });
+    let planned = drilled.actions().iter().filter(|action| match action.act {
+        Act::ReadBack { .. } => true,
+        Act::Fault(_) | Act::Step(_) => false,
+    });
+    let mut missing =
+        planned.filter(|action| all(drilled).all(|data| base(&data.read_back) != action.id));
+    failed.or_else(|| {
+        missing
+            .next()
+            .map(|action| words::read_back_missing(&action.id))
+    })
+}
+
+fn all<'a>(drilled: &Drilled<'a>) -> std::slice::Iter<'a, Data> {
+    drilled.view.recording.ledger.data.iter()
+}
+
+/// The recovery point of one fault, the worst of its read-backs.
+pub fn of_fault(drilled: &Drilled<'_>, id: &str) -> (Option<u64>, Option<u64>) {
+    let about = all(drilled).filter(|data| data.fault.as_deref() == Some(id));
+    let points = about.filter_map(|data| data.point.as_ref());
+    points.fold((None, None), |(rpo, lower), point| {
+        (rpo.max(Some(point.rpo)), lower.max(point.rpo_lower))
+    })
+}
+
+pub fn worst(drilled: &Drilled<'_>) -> Option<result::Data> {
+    let all = all(drilled).as_slice();
+    if all.is_empty() {
+        return None;
+    }
+    let most = |of: fn(&Data) -> u64| all.iter().map(|data| of(data)).max().unwrap_or(0);
+    let points = all.iter().filter_map(|data| data.point.as_ref());
+    Some(result::Data {
+        attempted: most(|data| data.counts.attempted),
+        acknowledged: most(|data| data.counts.acknowledged),
+        lost: most(|data| data.counts.lost),
+        recovered: most(|data| data.counts.recovered),
+        unexpected: most(|data| data.counts.unexpected),
+        duplicated: most(|data| data.counts.duplicated),
+        stale: most(|data| data.counts.stale),
+        reordered: most(|data| data.counts.reordered),
+        indeterminate: most(|data| data.counts.indeterminate),
+        unread: most(|data| data.counts.unread),
+        holes: most(|data| data.counts.holes),
+        split_brain: most(|data| data.counts.split_brain),
+        lost_after_stop: most(|data| data.counts.lost_after_stop),
+        corrupt: most(|data| data.counts.corrupt),
+        foreign: most(|data| data.counts.foreign),
+        rpo: points.clone().map(|point| point.rpo).max(),
+        rpo_lower: points.filter_map(|point| point.rpo_lower).max(),
+    })
+}

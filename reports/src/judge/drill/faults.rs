@@ -1,0 +1,249 @@
+//! Each fault gathered from its events.
+
+use std::collections::BTreeMap;
+
+use firedrill_scenarios::plan::{Act, Action, FaultKind, RecoveryStep};
+
+use super::words;
+use crate::judge::view::View;
+use crate::recording::{Event, FaultStage, Mark, ReadBackStage, StepStage};
+
+/// A fault of the run, or a failback, which is measured like one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Broken {
+    /// The action's, with `#2` and so on for repetitions.
+    pub id: String,
+    /// By index of the plan's actions.
+    pub action: Option<usize>,
+    pub kind: String,
+    pub on: String,
+    pub nature: Nature,
+    pub t0: Option<u64>,
+    pub injected: Option<u64>,
+    pub effect: Effect,
+    pub healed: Option<u64>,
+    pub leftovers: Vec<String>,
+    /// The first of each kind since t0.
+    pub marks: BTreeMap<Mark, u64>,
+    pub verified: Verified,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// Service suffers, data does not.
+    Service,
+    /// Data suffers: it is back when it was read back.
+    Data,
+    /// No fault: clients are moved back on purpose.
+    FailBack,
+}
+
+/// Whether somebody else than the injector saw it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    Seen(String),
+    NotSeen(String),
+    NotLookedFor,
+}
+
+impl Effect {
+    pub fn seen_by(&self) -> Option<String> {
+        match self {
+            Effect::Seen(by) => Some(by.clone()),
+            Effect::NotSeen(_) | Effect::NotLookedFor => None,
+        }
+    }
+}
+
+/// What became of the read-back after a data fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verified {
+    At(u64),
+    /// It was read back, and is not sound.
+    Unsound,
+    /// It was never read back.
+    Missing,
+}
+
+impl Broken {
+    fn new(id: &str, kind: &str, on: &str, actions: &[Action]) -> Broken {
+        let base = base(id);
+        let action = actions.iter().position(|action| action.id == base);
+        Broken {
+            id: id.to_owned(),
+            nature: action.map_or(Nature::Service, |index| nature(&actions[index].act)),
+            action,
+            kind: kind.to_owned(),
+            on: on.to_owned(),
+            t0: None,
+            injected: None,
+            effect: Effect::NotLookedFor,
+            healed: None,
+            leftovers: Vec::new(),
+            marks: BTreeMap::new(),
+            verified: Verified::Missing,
+        }
+    }
+
+    pub fn is_fault(&self) -> bool {
+        match self.nature {
+            Nature::Service | Nature::Data => true,
+            Nature::FailBack => false,
+        }
+    }
+
+    /// Whether a time to recover can be told: damaged data that nobody read back may still be damaged.
+    pub fn can_be_back(&self) -> bool {
+        match (self.nature, self.verified) {
+            (Nature::Data, Verified::Missing) => false,
+            (Nature::Data, Verified::At(_) | Verified::Unsound) => true,
+            (Nature::Service | Nature::FailBack, _) => true,
+        }
+    }
+
+    fn take_fault(&mut self, at: u64, stage: &FaultStage) {
+        match stage {
+            FaultStage::Injecting => self.t0 = self.t0.or(Some(at)),
+            FaultStage::Injected => self.injected = self.injected.or(Some(at)),
+            FaultStage::EffectSeen { by } => self.effect = Effect::Seen(by.clone()),
+            FaultStage::EffectNotSeen { reason } => self.effect = Effect::NotSeen(reason.clone()),
+            FaultStage::Healing => {}
+            FaultStage::Healed { .. } => self.healed = Some(at),
+            FaultStage::Leftover { what } => self.leftovers.push(what.clone()),
+        }
+    }
+
+    fn take_step(&mut self, at: u64, stage: &StepStage) {
+        match stage {
+            StepStage::Started => self.t0 = self.t0.or(Some(at)),
+            StepStage::Done { .. } => {
+                self.injected = Some(at);
+                self.effect = Effect::Seen("the step itself".to_owned());
+            }
+            StepStage::Failed { reason } => self.effect = Effect::NotSeen(reason.clone()),
+        }
+    }
+}
+
+/// An action's id without the number of the repetition.
+pub fn base(id: &str) -> &str {
+    id.split_once('#').map_or(id, |(base, _)| base)
+}
+
+fn nature(act: &Act) -> Nature {
+    match act {
+        Act::Fault(fault) => match fault.kind {
+            FaultKind::DataCorruption { .. }
+            | FaultKind::SystemFailure { .. }
+            | FaultKind::NaturalDisaster { .. } => Nature::Data,
+            _ => Nature::Service,
+        },
+        Act::Step(RecoveryStep::FailBack { .. }) => Nature::FailBack,
+        Act::Step(_) | Act::ReadBack { .. } => Nature::Service,
+    }
+}
+
+/// Every fault and failback that was begun, in the order of time.
+pub fn gather(view: &View<'_>) -> Vec<Broken> {
+    let actions = &view.recording.plan.drill.actions;
+    let mut all: Vec<Broken> = Vec::new();
+    for timed in &view.recording.events {
+        match &timed.event {
+            Event::Fault {
+                id,
+                fault,
+                on,
+                stage,
+            } => entry(&mut all, id, || Broken::new(id, fault, on, actions))
+                .take_fault(timed.at, stage),
+            Event::Step {
+                id,
+                step,
+                on,
+                stage,
+            } => {
+                let new = Broken::new(id, step, on, actions);
+                if new.nature == Nature::FailBack {
+                    entry(&mut all, id, || new).take_step(timed.at, stage);
+                }
+            }
+            _ => {}
+        }
+    }
+    for fault in &mut all {
+        fault.verified = verified(view, fault);
+        if fault.is_fault()
+            && fault.t0.is_some()
+            && fault.healed.is_none()
+            && fault.leftovers.is_empty()
+        {
+            fault.leftovers.push(words::NEVER_HEALED.to_owned());
+        }
+    }
+    mark(view, &mut all);
+    all
+}
+
+fn entry<'a>(all: &'a mut Vec<Broken>, id: &str, new: impl FnOnce() -> Broken) -> &'a mut Broken {
+    let index = all
+        .iter()
+        .position(|fault| fault.id == id)
+        .unwrap_or_else(|| {
+            all.push(new());
+            all.len() - 1
+        });
+    &mut all[index]
+}
+
+/// The first sound read-back after the fault.
+fn verified(view: &View<'_>, fault: &Broken) -> Verified {
+    let Some(t0) = fault.t0 else {
+        return Verified::Missing;
+    };
+    let mut found = Verified::Missing;
+    for timed in view.recording.events.iter().filter(|timed| timed.at > t0) {
+        match &timed.event {
+            Event::Mark {
+                mark: Mark::DataVerified,
+                fault: about,
+                ..
+            } if about.as_ref().is_none_or(|about| *about == fault.id) => {
+                return Verified::At(timed.at);
+            }
+            Event::ReadBack {
+                stage: ReadBackStage::Done { sound: true, .. },
+                ..
+            } => return Verified::At(timed.at),
+            Event::ReadBack {
+                stage: ReadBackStage::Done { sound: false, .. },
+                ..
+            } => found = Verified::Unsound,
+            _ => {}
+        }
+    }
+    found
+}
+
+/// A mark belongs to the fault that it names, or else to the last one before it.
+fn mark(view: &View<'_>, all: &mut [Broken]) {
+    let mut marks: Vec<(u64, Mark, Option<&str>)> = view
+        .recording
+        .events
+        .iter()
+        .filter_map(|timed| match &timed.event {
+            Event::Mark { mark, fault, .. } => Some((timed.at, *mark, fault.as_deref())),
+            _ => None,
+        })
+        .collect();
+    marks.sort_unstable_by_key(|(at, mark, _)| (*at, *mark));
+    for (at, mark, about) in marks {
+        let begun = |fault: &&mut Broken| fault.t0.is_some_and(|t0| t0 <= at);
+        let owner = match about {
+            Some(id) => all.iter_mut().find(|fault| fault.id == id),
+            None => all.iter_mut().filter(begun).max_by_key(|fault| fault.t0),
+        };
+        if let Some(fault) = owner {
+            fault.marks.entry(mark).or_insert(at);
+        }
+    }
+}

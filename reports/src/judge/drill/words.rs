@@ -1,0 +1,219 @@
+//! What is judged of a drill, and why, in words that stand alone.
+
+use firedrill_evidence::Distrust;
+use firedrill_evidence::recovery::Recovery;
+use firedrill_scenarios::plan::{Action, DataCounter};
+
+use super::faults::{Broken, Nature};
+use crate::judge::words::distrusted;
+use crate::numbers::{count, duration, span};
+use crate::recording::{Data, RecoveryPoint};
+
+pub const REHEARSED: &str = "; rehearsed on a stand-in, which shows that the procedure works and nothing about a deployment";
+pub const SIMULATED: &str = "; simulated, which shows nothing about a deployment";
+pub const NEVER_HEALED: &str = "that it was undone was never seen";
+pub const NOT_LOOKED_FOR: &str = "nobody looked";
+pub const NO_FAULT: &str = "the plan has no fault";
+pub const NO_OPEN_LOAD: &str =
+    "no load is open: a closed load asks less of a target that is down, and shows no outage";
+pub const NO_READ_BACK: &str = "nothing was read back after the fault";
+pub const NO_ACKNOWLEDGEMENT: &str = "no write was acknowledged before the fault";
+
+pub const ABOUT_STEADY: &str = "the target is steady before the first fault";
+pub const ABOUT_STEPS: &str = "every recovery step was done";
+pub const ABOUT_LEFTOVERS: &str = "faults that were not undone, or not seen to be undone";
+
+// ---- what is judged ----
+
+pub fn about_rto(actions: &[Action], which: Option<usize>) -> String {
+    let of = named(actions, which, "the slowest of all faults");
+    format!("time from the fault until service is back (RTO): {of}")
+}
+
+pub fn about_rpo(actions: &[Action], which: Option<usize>) -> String {
+    let of = named(actions, which, "the worst of all faults");
+    format!("acknowledged work that is gone, as time (RPO): {of}")
+}
+
+fn named(actions: &[Action], which: Option<usize>, all: &str) -> String {
+    let action = which.and_then(|which| actions.get(which));
+    action.map_or(all.to_owned(), |action| action.id.clone())
+}
+
+pub fn about_counter(counter: DataCounter) -> &'static str {
+    match counter {
+        DataCounter::Lost => "acknowledged writes that are gone",
+        DataCounter::Unexpected => "records that nobody wrote, or that were refused",
+        DataCounter::Duplicated => "writes that are stored more than once",
+        DataCounter::Stale => "acknowledged writes that only a later read saw",
+        DataCounter::Reordered => "writes that stand before one acknowledged before they were sent",
+        DataCounter::Holes => "lost writes that are older than a surviving one",
+        DataCounter::SplitBrain => "writes acknowledged by a site that had been replaced",
+        DataCounter::LostAfterStop => {
+            "lost writes that were acknowledged after everything was stopped"
+        }
+        DataCounter::Corrupt => "records with another value than was written",
+        DataCounter::Unread => "acknowledged writes that could not be read back",
+    }
+}
+
+// ---- recovery ----
+
+pub fn never_begun(id: &str) -> String {
+    format!("{id} was never begun")
+}
+
+pub fn not_seen(fault: &Broken, why: &str) -> String {
+    match fault.nature {
+        Nature::FailBack => format!("{} on {} was not done: {why}", fault.id, fault.on),
+        Nature::Service | Nature::Data => format!(
+            "the effect of {} on {} was not seen from outside: {why}",
+            fault.id, fault.on
+        ),
+    }
+}
+
+pub fn not_read_back(fault: &Broken) -> String {
+    format!(
+        "nothing was read back after {}, so that its data may still be damaged",
+        fault.id
+    )
+}
+
+pub fn rto(fault: &Broken, recovery: &Recovery, limit: u64) -> String {
+    let about = format!("{} on {}", fault.id, fault.on);
+    let asked = format!("less than {} is asked", span(limit));
+    let seen = match (recovery.rto, recovery.rto_at_least) {
+        (Some(rto), _) if recovery.unnoticed && rto <= recovery.resolution => {
+            format!("no client noticed {about}: at most {}", duration(rto))
+        }
+        (Some(rto), _) if recovery.unnoticed => {
+            format!(
+                "the data was verified {} after {about}, and no client noticed more",
+                duration(rto)
+            )
+        }
+        (Some(rto), _) => format!(
+            "service was back {} after {about} (\u{b1} {})",
+            duration(rto),
+            duration(recovery.resolution)
+        ),
+        (None, Some(least)) => format!(
+            "service was not back {} after {about}, when it was last looked at",
+            duration(least)
+        ),
+        (None, None) => {
+            return format!(
+                "too few operations were due after {about} to tell when service was back"
+            );
+        }
+    };
+    let outage = recovery.outage.filter(|outage| *outage > 0);
+    let outage = outage.map_or(String::new(), |outage| {
+        format!("; clients were without it for {}", duration(outage))
+    });
+    let relapses = match recovery.relapses {
+        0 => String::new(),
+        1 => "; it was lost again once on the way".to_owned(),
+        times => format!("; it was lost again {times} times on the way"),
+    };
+    format!("{seen}{outage}{relapses}; {asked}")
+}
+
+pub fn cut_short(reason: &str) -> String {
+    format!("{reason}; the run was ended before it could be back")
+}
+
+pub fn untrusted(distrust: &[Distrust], reason: &str) -> String {
+    let reasons: Vec<String> = distrust.iter().map(distrusted).collect();
+    format!(
+        "the measurement from the fault to the recovery cannot be trusted: {}; what was seen: {reason}",
+        reasons.join("; ")
+    )
+}
+
+pub fn ours(reason: &str) -> String {
+    format!("fails only with the operations that firedrill itself dispatched late: {reason}")
+}
+
+// ---- data ----
+
+fn place(data: &Data) -> String {
+    format!("in {} of {}", data.read_back, data.site)
+}
+
+pub fn rpo(data: &Data, point: &RecoveryPoint) -> String {
+    let place = place(data);
+    let unread = match data.counts.unread {
+        0 => String::new(),
+        unread => format!("; {} could not be read back", count(unread)),
+    };
+    if data.counts.lost == 0 {
+        return format!(
+            "none of {} acknowledged writes is lost {place}; the last one before the stop was {} old, so that no shorter loss could be seen{unread}",
+            count(data.counts.acknowledged),
+            duration(point.rpo)
+        );
+    }
+    let reach = match point.recovered_to {
+        Some(_) => format!(
+            "everything up to {} before the stop is there",
+            duration(point.rpo)
+        ),
+        None => "nothing that was acknowledged before the stop is there".to_owned(),
+    };
+    let oldest = point.rpo_lower.map_or(String::new(), |oldest| {
+        format!(
+            "; the oldest lost one was acknowledged {} before it",
+            duration(oldest)
+        )
+    });
+    format!(
+        "{} of {} acknowledged writes are lost {place}; {reach}{oldest}{unread}",
+        count(data.counts.lost),
+        count(data.counts.acknowledged)
+    )
+}
+
+pub fn counted(data: &Data, counter: DataCounter) -> String {
+    format!(
+        "{} {} among {} acknowledged writes {}",
+        count(data.counts.get(counter)),
+        counter.as_str().replace('_', " "),
+        count(data.counts.acknowledged),
+        place(data)
+    )
+}
+
+pub fn read_back_failed(id: &str, site: &str, reason: &str) -> String {
+    format!("{id} of {site} failed: {reason}")
+}
+
+pub fn read_back_missing(id: &str) -> String {
+    format!("the read-back {id} did not take place")
+}
+
+// ---- the run ----
+
+pub fn not_steady(reason: &str) -> String {
+    format!("no fault was injected, since the target was not steady before: {reason}")
+}
+
+pub fn step_failed(id: &str, on: &str, reason: &str) -> String {
+    format!("{id} on {on} failed: {reason}")
+}
+
+pub fn step_unfinished(id: &str, on: &str) -> String {
+    format!("{id} on {on} was begun and not finished")
+}
+
+pub fn leftover(fault: &Broken, what: &str) -> String {
+    format!("{} on {}: {what}", fault.id, fault.on)
+}
+
+pub fn all_healed(faults: usize) -> String {
+    match faults {
+        1 => "the fault was undone, and seen to be undone".to_owned(),
+        faults => format!("all {faults} faults were undone, and seen to be undone"),
+    }
+}

@@ -1,0 +1,566 @@
+//! Drills judged: green where service and data came back, red for the named reason where they did not, and neither
+//! where it is not proven.
+
+use firedrill_evidence::Verdict::{self, Fail, Inconclusive, Invalid, Pass};
+use firedrill_reports::recording::{
+    EarlyEnd, Event, FaultStage, Mark, Mode, ReadBackStage, StepStage,
+};
+use firedrill_reports::result::{Amount, LimitSource, Method};
+use firedrill_scenarios::plan::{Corruption, DataCounter, FaultKind, Source, Until};
+
+use super::drilled::{
+    Drill, T0, fail_back, failing, good, lost, mark, read_back, rto, sound, stage,
+};
+use super::synthetic::{MS, SECOND, ZERO};
+use super::{check, ids};
+
+const CORRUPTION: FaultKind = FaultKind::DataCorruption {
+    site: 0,
+    records: 20,
+    how: Corruption::Silent,
+};
+
+/// The check of this id has this verdict, for this reason.
+fn assert_check(drill: &Drill, id: &str, verdict: Verdict, reason: &str) {
+    let result = drill.judged();
+    let found = check(&result, id);
+    assert_eq!(found.verdict, verdict, "{id}: {}", found.reason);
+    assert!(found.reason.contains(reason), "{id}: {}", found.reason);
+}
+
+/// Everything else is as in a good drill.
+fn assert_only(drill: &Drill, id: &str, verdict: Verdict, reason: &str) {
+    assert_check(drill, id, verdict, reason);
+    let result = drill.judged();
+    for other in result.checks.iter().filter(|other| other.id != id) {
+        assert_eq!(other.verdict, Pass, "{}: {}", other.id, other.reason);
+    }
+}
+
+#[test]
+fn a_good_drill_passes_with_its_numbers() {
+    let result = good().judged();
+    assert_eq!(result.verdict, Pass, "{:#?}", result.checks);
+    let budget = check(&result, "rto-budget");
+    assert_eq!(budget.measured, Some(Amount::Whole(6750 * MS)));
+    assert_eq!(budget.lower, Some(Amount::Whole(5750 * MS)));
+    assert_eq!(
+        (budget.method, budget.source),
+        (Method::Window, Some(LimitSource::Budget))
+    );
+    assert_eq!(budget.fault.as_deref(), Some("site-failure"));
+    let rpo = check(&result, "rpo-budget");
+    assert_eq!(
+        (rpo.measured, rpo.lower),
+        (Some(Amount::Whole(310 * MS)), Some(Amount::Whole(300 * MS)))
+    );
+    assert_eq!((rpo.method, rpo.samples), (Method::Ledger, 3_900));
+    let [fault] = result.faults.as_slice() else {
+        panic!("{:?}", result.faults)
+    };
+    assert_eq!(
+        (fault.rto, fault.outage, fault.relapses),
+        (Some(6750 * MS), Some(6750 * MS), 0)
+    );
+    assert_eq!(
+        (fault.rpo, fault.rpo_lower),
+        (Some(310 * MS), Some(300 * MS))
+    );
+    assert_eq!(
+        (fault.effect.as_deref(), fault.leftovers.len()),
+        (Some("health"), 0)
+    );
+    let at = |name: &str| fault.marks[name] - ZERO;
+    assert_eq!(
+        (at("t0"), at("detected"), at("t7")),
+        (T0, T0 + 1600 * MS, 17 * SECOND)
+    );
+    assert_eq!((at("t8"), at("t6")), (27 * SECOND, 17 * SECOND));
+    let data = result.data.unwrap();
+    assert_eq!(
+        (data.lost, data.acknowledged, data.rpo),
+        (2, 3_900, Some(310 * MS))
+    );
+}
+
+#[test]
+fn the_procedures_rows_say_that_they_were_rehearsed() {
+    let mut drill = good();
+    let rehearsed = |drill: &Drill, id: &str| {
+        let result = drill.judged();
+        check(&result, id)
+            .reason
+            .contains("rehearsed on a stand-in")
+    };
+    assert!(rehearsed(&drill, "rto") && rehearsed(&drill, "rpo"));
+    assert!(!rehearsed(&drill, "rto-budget") && !rehearsed(&drill, "rpo-budget"));
+    drill.run.mode = Mode::Live;
+    assert!(!rehearsed(&drill, "rto"));
+}
+
+// ---- recovery ----
+
+#[test]
+fn a_slow_recovery_fails_the_budget_alone() {
+    let slow = failing(|second, _| (11..25).contains(&second));
+    assert_only(&slow, "rto-budget", Fail, "service was back 14.8 s after");
+}
+
+#[test]
+fn what_is_never_back_fails_the_procedure_too() {
+    let down = failing(|second, _| second >= 11);
+    assert_check(&down, "rto", Fail, "was not back 69.8 s after");
+    let result = down.judged();
+    assert_eq!(
+        (result.faults[0].rto, result.faults[0].rto_at_least),
+        (None, Some(69_750 * MS))
+    );
+    assert_eq!(check(&result, "rto").at_least, Some(69_750 * MS));
+}
+
+#[test]
+fn a_twentieth_answered_is_not_back() {
+    let partial = failing(|second, index| second >= 11 && index % 20 != 3);
+    assert_check(&partial, "rto-budget", Fail, "was not back");
+    assert!(
+        partial.judged().faults[0].marks.contains_key("t6"),
+        "something succeeded"
+    );
+}
+
+#[test]
+fn a_relapse_is_counted_and_puts_it_off() {
+    let relapse = failing(|second, _| (11..17).contains(&second) || (40..42).contains(&second));
+    assert_only(
+        &relapse,
+        "rto-budget",
+        Fail,
+        "it was lost again once on the way",
+    );
+    assert_eq!(relapse.judged().faults[0].relapses, 1);
+}
+
+#[test]
+fn what_no_client_noticed_takes_a_bucket_at_most() {
+    let unnoticed = failing(|_, _| false);
+    assert_eq!(unnoticed.judged().verdict, Pass);
+    assert_check(
+        &unnoticed,
+        "rto-budget",
+        Pass,
+        "no client noticed site-failure on primary: at most 1 s",
+    );
+    assert!(unnoticed.judged().faults[0].unnoticed);
+}
+
+/// A fault that nobody saw in force proves nothing, however well everything went.
+#[test]
+fn an_effect_that_was_not_seen_makes_its_checks_invalid() {
+    let reason = "the site still answers";
+    let unseen = good().change(|event| {
+        if let Event::Fault { stage, .. } = event
+            && matches!(stage, FaultStage::EffectSeen { .. })
+        {
+            *stage = FaultStage::EffectNotSeen {
+                reason: reason.into(),
+            };
+        }
+    });
+    for id in ["rto", "rto-budget", "rpo", "holes"] {
+        assert_check(&unseen, id, Invalid, reason);
+    }
+    let not_looked = good().without(|event| {
+        matches!(
+            event,
+            Event::Fault {
+                stage: FaultStage::EffectSeen { .. },
+                ..
+            }
+        )
+    });
+    assert_check(&not_looked, "rto", Invalid, "nobody looked");
+    // What the ledger shows is a fact all the same.
+    assert_check(
+        &unseen.data(|counts| counts.holes = 1),
+        "holes",
+        Fail,
+        "1 holes among",
+    );
+}
+
+#[test]
+fn a_fault_that_was_never_begun_proves_nothing() {
+    let never = good().without(|event| matches!(event, Event::Fault { .. }));
+    assert_check(&never, "rto", Inconclusive, "site-failure was never begun");
+    assert_eq!(
+        ids(&never.judged())[0],
+        "rto",
+        "nothing was broken, so nothing can be left"
+    );
+}
+
+#[test]
+fn a_run_that_was_interrupted_is_not_blamed() {
+    let mut cut = failing(|second, _| second >= 11);
+    let end = 15 * SECOND;
+    cut.run.early = Some((end, EarlyEnd::Interrupted));
+    cut.run.operations.retain(|operation| operation.due < end);
+    assert_check(
+        &cut,
+        "rto",
+        Inconclusive,
+        "the run was ended before it could be back",
+    );
+    cut.run.early = Some((end, EarlyEnd::Aborted));
+    assert_check(&cut, "rto", Fail, "was not back");
+}
+
+#[test]
+fn a_late_generator_shows_no_recovery() {
+    let mut late = good();
+    for operation in late
+        .run
+        .operations
+        .iter_mut()
+        .filter(|one| (12..16).contains(&(one.due / SECOND)))
+    {
+        operation.lateness = 200 * MS;
+    }
+    assert_check(&late, "rto-budget", Invalid, "firedrill dispatched late");
+    let mut before = good();
+    for operation in before
+        .run
+        .operations
+        .iter_mut()
+        .filter(|one| one.due < 5 * SECOND)
+    {
+        operation.lateness = 200 * MS;
+    }
+    assert_check(&before, "rto-budget", Pass, "service was back");
+}
+
+#[test]
+fn a_closed_load_shows_no_outage() {
+    let mut closed = good();
+    closed.run.scenario = closed.run.scenario.replace(
+        "arrivals: { constant: 100/s }",
+        "closed: { think: 200ms }\n  sessions: { count: 5 }",
+    );
+    assert_check(&closed, "rto", Inconclusive, "no load is open");
+}
+
+#[test]
+fn a_failback_ends_what_a_fault_is_judged_by_and_is_judged_itself() {
+    let step = |stage| Event::Step {
+        id: "fail-back".into(),
+        step: "fail-back".into(),
+        on: "primary".into(),
+        stage,
+    };
+    let done = StepStage::Done {
+        detail: String::new(),
+    };
+    let mut drill = failing(|second, _| (11..17).contains(&second) || (40..43).contains(&second))
+        .with(40 * SECOND - MS, step(StepStage::Started))
+        .with(42 * SECOND, step(done));
+    drill.actions.push(fail_back());
+    let mut of_failback = rto("rto-failback", 5, Source::Budget);
+    if let firedrill_scenarios::plan::Subject::Rto { fault, .. } = &mut of_failback.subject {
+        *fault = Some(2);
+    }
+    drill.objectives.push(of_failback);
+    assert_eq!(drill.judged().verdict, Pass, "{:#?}", drill.judged().checks);
+    let result = drill.judged();
+    assert_eq!(
+        (result.faults[0].rto, result.faults[0].relapses),
+        (Some(6750 * MS), 0)
+    );
+    assert_eq!(
+        check(&result, "rto-failback").measured,
+        Some(Amount::Whole(3001 * MS))
+    );
+    let refused = drill.change(|event| {
+        if let Event::Step { stage, .. } = event
+            && matches!(stage, StepStage::Done { .. })
+        {
+            *stage = StepStage::Failed {
+                reason: "the replica is behind".into(),
+            };
+        }
+    });
+    assert_check(
+        &refused,
+        "steps",
+        Fail,
+        "fail-back on primary failed: the replica is behind",
+    );
+    assert_check(
+        &refused,
+        "rto-failback",
+        Invalid,
+        "was not done: the replica is behind",
+    );
+}
+
+#[test]
+fn a_phase_that_waited_ends_when_it_did() {
+    let mut drill = good();
+    drill.run.waited = vec![("outage".into(), 30 * SECOND)];
+    drill.run.operations.retain_mut(|operation| {
+        let kept = !(30 * SECOND..60 * SECOND).contains(&operation.due);
+        if operation.due >= 60 * SECOND {
+            operation.due -= 30 * SECOND;
+        }
+        kept
+    });
+    let mut recording = drill.recording();
+    recording.plan.timeline[1].until = Some(Until::Recovered);
+    let result = firedrill_reports::judge(&recording, None);
+    let [_, outage, dr] = result.phases.as_slice() else {
+        panic!()
+    };
+    assert_eq!(
+        (outage.end, outage.complete),
+        (Some(ZERO + 30 * SECOND), true)
+    );
+    assert_eq!(
+        (dr.start, dr.end),
+        (Some(ZERO + 30 * SECOND), Some(ZERO + 50 * SECOND))
+    );
+    assert_eq!(result.faults[0].rto, Some(6750 * MS));
+}
+
+// ---- data ----
+
+#[test]
+fn damaged_data_is_back_when_it_was_read_back() {
+    let corrupt = good().kind(CORRUPTION);
+    let result = corrupt.judged();
+    assert_eq!(result.faults[0].rto, Some(61 * SECOND - T0));
+    let unsound = good().kind(CORRUPTION).change(|event| {
+        if *event == sound(true) {
+            *event = sound(false);
+        }
+    });
+    assert_check(&unsound, "rto", Fail, "was not back");
+    let unread = good()
+        .kind(CORRUPTION)
+        .without(|event| matches!(event, Event::ReadBack { .. }));
+    assert_check(
+        &unread,
+        "rto",
+        Inconclusive,
+        "nothing was read back after site-failure",
+    );
+    assert_eq!(unread.judged().faults[0].rto, None);
+    let marked = good()
+        .kind(CORRUPTION)
+        .with(30 * SECOND, mark(Mark::DataVerified));
+    assert_eq!(marked.judged().faults[0].rto, Some(30 * SECOND - T0));
+}
+
+#[test]
+fn lost_work_beyond_the_limit_fails() {
+    let far = good().point(|point| {
+        point.rpo = 2500 * MS;
+        point.rpo_lower = Some(2400 * MS);
+    });
+    assert_only(
+        &far,
+        "rpo-budget",
+        Fail,
+        "2 of 3,900 acknowledged writes are lost in read-back of dr",
+    );
+    assert_check(
+        &far,
+        "rpo-budget",
+        Fail,
+        "everything up to 2.5 s before the stop is there",
+    );
+}
+
+/// With nothing lost the recovery point is how finely it was looked: too coarse is no failure and no pass.
+#[test]
+fn a_gap_above_the_limit_shows_nothing() {
+    let none = good().data(|counts| counts.lost = 0);
+    assert_check(
+        &none,
+        "rpo-budget",
+        Pass,
+        "none of 3,900 acknowledged writes is lost",
+    );
+    let gap = none.point(|point| point.rpo = 1500 * MS);
+    assert_only(
+        &gap,
+        "rpo-budget",
+        Inconclusive,
+        "no shorter loss could be seen",
+    );
+}
+
+#[test]
+fn every_counter_turns_its_own_check_red() {
+    for counter in DataCounter::ALL {
+        let one_too_many = |counts: &mut firedrill_reports::recording::DataCounts| {
+            let field = match counter {
+                DataCounter::Lost => {
+                    counts.lost = 6;
+                    return;
+                }
+                DataCounter::Unexpected => &mut counts.unexpected,
+                DataCounter::Duplicated => &mut counts.duplicated,
+                DataCounter::Stale => &mut counts.stale,
+                DataCounter::Reordered => &mut counts.reordered,
+                DataCounter::Holes => &mut counts.holes,
+                DataCounter::SplitBrain => &mut counts.split_brain,
+                DataCounter::LostAfterStop => &mut counts.lost_after_stop,
+                DataCounter::Corrupt => &mut counts.corrupt,
+                DataCounter::Unread => &mut counts.unread,
+            };
+            *field = 1;
+        };
+        let drill = good().data(one_too_many);
+        let word = counter.as_str().replace('_', " ");
+        match counter {
+            // What could not be read may be there: nothing is proven, of any counter.
+            DataCounter::Unread => {
+                assert_check(&drill, "unread", Inconclusive, &word);
+                assert_check(&drill, "holes", Inconclusive, "0 holes");
+                assert_check(&drill, "rpo", Inconclusive, "1 could not be read back");
+            }
+            _ => assert_only(&drill, counter.as_str(), Fail, &word),
+        }
+    }
+}
+
+#[test]
+fn a_read_back_that_failed_or_never_was_is_no_pass() {
+    let mut none = good().without(|event| matches!(event, Event::ReadBack { .. }));
+    none.run.ledger.clear();
+    for id in ["rpo", "holes", "split_brain"] {
+        assert_check(
+            &none,
+            id,
+            Inconclusive,
+            "the read-back read-back did not take place",
+        );
+    }
+    assert_eq!(none.judged().data, None);
+    let failed = read_back(ReadBackStage::Failed {
+        reason: "page 3 was not answered".into(),
+    });
+    let failed = good().with(79 * SECOND, failed);
+    assert_check(&failed, "holes", Inconclusive, "page 3 was not answered");
+    assert_check(
+        &failed.data(|counts| counts.holes = 3),
+        "holes",
+        Fail,
+        "3 holes",
+    );
+}
+
+#[test]
+fn the_worst_read_back_is_judged() {
+    let mut twice = good();
+    let mut second = lost(2);
+    if let firedrill_reports::recording::LedgerLine::Data { counts, point, .. } = &mut second {
+        counts.duplicated = 4;
+        point.as_mut().unwrap().rpo = 1200 * MS;
+    }
+    twice.run.ledger.push(second);
+    assert_check(&twice, "duplicated", Fail, "4 duplicated");
+    assert_check(&twice, "rpo-budget", Fail, "1.2 s");
+    assert_eq!(twice.judged().data.unwrap().duplicated, 4);
+}
+
+// ---- the run itself ----
+
+#[test]
+fn what_is_left_behind_is_named_and_invalid() {
+    let left = FaultStage::Leftover {
+        what: "primary still has no power".into(),
+    };
+    let left = good()
+        .without(|event| {
+            matches!(
+                event,
+                Event::Fault {
+                    stage: FaultStage::Healed { .. },
+                    ..
+                }
+            )
+        })
+        .with(78 * SECOND, stage(left));
+    assert_only(
+        &left,
+        "leftovers",
+        Invalid,
+        "site-failure on primary: primary still has no power",
+    );
+    assert_eq!(left.judged().verdict, Invalid);
+    assert_eq!(
+        left.judged().faults[0].leftovers,
+        ["primary still has no power"]
+    );
+    let unseen = good().without(|event| {
+        matches!(
+            event,
+            Event::Fault {
+                stage: FaultStage::Healed { .. },
+                ..
+            }
+        )
+    });
+    assert_only(
+        &unseen,
+        "leftovers",
+        Invalid,
+        "that it was undone was never seen",
+    );
+}
+
+#[test]
+fn a_target_that_was_not_steady_is_not_broken() {
+    let steady = Event::Steady {
+        held: false,
+        reason: "4 % failed".into(),
+    };
+    let unsteady = good()
+        .without(|event| matches!(event, Event::Fault { .. } | Event::Steady { .. }))
+        .with(T0 - SECOND, steady);
+    assert_check(
+        &unsteady,
+        "steady",
+        Invalid,
+        "the target was not steady before: 4 % failed",
+    );
+    assert_eq!(unsteady.judged().verdict, Invalid);
+}
+
+#[test]
+fn a_step_that_was_begun_and_not_finished_is_no_pass() {
+    let begun = Event::Step {
+        id: "restore".into(),
+        step: "restore".into(),
+        on: "dr".into(),
+        stage: StepStage::Started,
+    };
+    let drill = good().with(20 * SECOND, begun);
+    assert_only(
+        &drill,
+        "steps",
+        Inconclusive,
+        "restore on dr was begun and not finished",
+    );
+}
+
+#[test]
+fn nothing_asked_is_nothing_proven() {
+    let mut drill = good();
+    drill.objectives.clear();
+    let result = drill.judged();
+    assert_eq!(
+        (ids(&result), result.verdict),
+        (vec!["leftovers"], Inconclusive)
+    );
+}
