@@ -86,30 +86,43 @@ impl Plan {
     /// The resolved plan says in one way what a scenario can say in several, so that a value is also looked
     /// for under the keys that are short for it.
     pub fn origin(&self, path: &str) -> Option<&Origin> {
+        self.origin_below(path, 2)
+    }
+
+    /// Looks below `depth` shorter ways of writing, one inside of the other.
+    fn origin_below(&self, path: &str, depth: usize) -> Option<&Origin> {
         let exact = self.notes.origins.get(path);
-        exact.or_else(|| {
-            let shorts = SHORT_FOR.iter().flat_map(|(long, shorts)| {
-                let places = path.match_indices(long);
-                places.flat_map(move |(at, _)| {
-                    let rest = &path[at + long.len()..];
-                    let ends = rest.is_empty() || rest.starts_with(['.', '[']);
-                    shorts
-                        .iter()
-                        .filter(move |_| ends)
-                        .map(move |short| (&path[..at], *short, rest))
-                })
-            });
-            shorts
-                .flat_map(|(before, short, rest)| {
-                    [format!("{before}{short}{rest}"), format!("{before}{short}")]
-                })
-                .find_map(|path| self.notes.origins.get(&path))
-        })
+        if exact.is_some() || depth == 0 {
+            return exact;
+        }
+        let shorts = SHORT_FOR.iter().flat_map(|(long, shorts)| {
+            let places = path.match_indices(long);
+            places.flat_map(move |(at, _)| {
+                let rest = &path[at + long.len()..];
+                let ends = rest.is_empty() || rest.starts_with(['.', '[']);
+                shorts
+                    .iter()
+                    .filter(move |_| ends)
+                    .map(move |short| (&path[..at], *short, rest))
+            })
+        });
+        shorts
+            .flat_map(|(before, short, rest)| {
+                [format!("{before}{short}{rest}"), format!("{before}{short}")]
+            })
+            .find_map(|path| self.origin_below(&path, depth - 1))
     }
 }
 
 /// Parts of resolved paths, and what a scenario may have written instead.
-const SHORT_FOR: [(&str, &[&str]); 7] = [
+const SHORT_FOR: [(&str, &[&str]); 14] = [
+    (".faults[0]", &[".fault"]),
+    (".pod-kill.site", &[".pod-kill"]),
+    (".pod-pause.site", &[".pod-pause"]),
+    (".pod-terminate.site", &[".pod-terminate"]),
+    (".node-drain.site", &[".node-drain"]),
+    (".node-loss.site", &[".node-loss"]),
+    (".data-corruption.site", &[".data-corruption"]),
     (
         ".arrivals.constant",
         &[".rate", ".arrivals.poisson", ".arrivals.uniform"],

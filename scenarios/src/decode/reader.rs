@@ -347,6 +347,7 @@ impl<'a> Reader<'a> {
 fn plural(kind: &str) -> String {
     match kind {
         "series" => "series".to_owned(),
+        "fault or step" => "faults and steps".to_owned(),
         _ => format!("{kind}s"),
     }
 }

@@ -55,7 +55,10 @@ pub(crate) fn actions(reader: &Reader<'_>, plan: &Plan, places: &[Place]) {
 }
 
 fn when(reader: &Reader<'_>, plan: &Plan, action: &Action, condition: &When, place: Place) {
-    let broken = faults_until(plan, action.phase).next().is_some();
+    let other = plan.drill.actions.iter().filter(|own| *own != action);
+    let broken = other
+        .filter(|own| own.phase <= action.phase)
+        .any(|own| kind(own).is_some());
     let watched = match &plan.target {
         Target::Embedded(embedded) => embedded.director.is_some(),
         Target::Endpoint(_) => false,
@@ -296,11 +299,19 @@ fn window(fields: &Fields<'_>, plan: &Plan) {
         && !plan.drill.actions.is_empty()
         && plan.drill.recovery.window < director.probe * 3
     {
+        let place = if fields.has("recovery") {
+            fields.key_place("recovery")
+        } else {
+            fields.key_place("target")
+        };
         fields.reader.problem(
-            fields.key_place("recovery"),
-            "the window is shorter than three health checks of the director",
+            place,
             format!(
-                "write window: {} or more",
+                "the window of {} is shorter than three health checks of the director",
+                unit::duration_text(plan.drill.recovery.window)
+            ),
+            format!(
+                "write recovery: {{ window: {} }} or more, or check more often",
                 unit::duration_text(director.probe * 3)
             ),
         );
@@ -380,7 +391,11 @@ fn rpo(reader: &Reader<'_>, plan: &Plan, fault: Option<usize>, item: &Item) {
         Act::ReadBack { .. } => own.phase > actions[first].phase || follows(own, &actions[first]),
         Act::Fault(_) | Act::Step(_) => false,
     };
-    if actions.iter().find(later).is_none() {
+    // Writes that are never read back at all have been noted already.
+    let never = !actions
+        .iter()
+        .any(|own| matches!(own.act, Act::ReadBack { .. }));
+    if !never && actions.iter().find(later).is_none() {
         reader.problem(
             item.place,
             format!("nothing is read back after `{}`", actions[first].id),

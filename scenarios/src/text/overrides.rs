@@ -9,6 +9,7 @@ use super::nearest::choices;
 use super::tree::{self, Item, Key, Node};
 use crate::decode::identity::written_id;
 use crate::decode::reader::Reader;
+use crate::grammar::{fault, recovery};
 
 pub(crate) fn apply(reader: &Reader<'_>, tree: &mut Item, overrides: &[String]) {
     for (index, argument) in overrides.iter().enumerate() {
@@ -241,7 +242,15 @@ fn label(item: &Item) -> String {
         .or_else(|| written_id(item))
         .or_else(|| ["tool", "prompt", "method"].into_iter().find_map(text))
         .or_else(|| item.get("resource").map(|_| "resources/read".to_owned()))
+        .or_else(|| drill_word(item))
         .unwrap_or_default()
+}
+
+/// The word of a fault's or step's kind.
+fn drill_word(item: &Item) -> Option<String> {
+    let words = fault::KINDS.iter().chain(recovery::STEP.one_of);
+    let mut words = words.filter(|word| item.get(word).is_some());
+    words.next().map(|word| (*word).to_owned())
 }
 
 fn get_mut<'a>(item: &'a mut Item, key: &str) -> Option<&'a mut Item> {

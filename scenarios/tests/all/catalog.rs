@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use firedrill_scenarios::plan::Subject;
 use firedrill_scenarios::{Given, Plan, about, catalog};
 
 fn shipped(name: &str, overrides: &[&str]) -> Plan {
@@ -86,4 +87,51 @@ fn the_first_example_of_the_documentation_is_a_plan() {
     let (example, _) = rest.split_once("```").unwrap();
     let plan = Plan::parse(example, &Given::named("first.yaml")).unwrap();
     assert_eq!(plan.notes.warnings, []);
+}
+
+/// The SOP's limits of the four disasters, and the length of every drill.
+#[test]
+fn the_four_disasters_have_the_limits_of_the_procedure() {
+    let hours = |hours: u64| Duration::from_secs(hours * 3600);
+    let quarter = Duration::from_secs(15 * 60);
+    for (name, rto, rpo) in [
+        ("site-failure", hours(4), quarter),
+        ("data-corruption", hours(2), hours(1)),
+        ("system-failure", hours(8), hours(4)),
+        ("natural-disaster", hours(24), hours(4)),
+    ] {
+        let plan = shipped(name, &[]);
+        let limit = |id: &str| {
+            let own = plan.objectives.iter().find(|own| own.id == id);
+            match own.unwrap_or_else(|| panic!("{name} has no {id}")).subject {
+                Subject::Rto { below, .. } | Subject::Rpo { below, .. } => below,
+                _ => panic!("{id}"),
+            }
+        };
+        assert_eq!((limit("rto"), limit("rpo")), (rto, rpo), "{name}");
+        assert!(limit("rto-budget") < Duration::from_secs(60), "{name}");
+        assert!(limit("rpo-budget") < Duration::from_secs(60), "{name}");
+    }
+    for (name, _) in catalog() {
+        let plan = shipped(name, &[]);
+        if !plan.drill.actions.is_empty() {
+            assert!(plan.length() <= Duration::from_secs(90), "{name}");
+        }
+    }
+}
+
+/// Buckets and windows of tests.
+#[test]
+fn a_drill_can_be_a_miniature() {
+    let plan = shipped(
+        "site-failure",
+        &[
+            "bucket=200ms",
+            "recovery.window=2s",
+            "timeline.steady.for=2s",
+            "timeline.dr.for=2s",
+            "load.rate=200/s",
+        ],
+    );
+    assert_eq!(plan.drill.recovery.window, Duration::from_secs(2));
 }

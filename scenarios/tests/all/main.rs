@@ -3,6 +3,7 @@
 mod catalog;
 mod common;
 mod describe;
+mod drill_errors;
 mod errors;
 mod round_trip;
 mod sabotage;

@@ -46,7 +46,7 @@ fn what_is_a_plan_is_valid() {
 }
 
 /// Each is the minimal scenario with one change that makes it wrong.
-const WRONG: [(&str, &str); 24] = [
+const WRONG: [(&str, &str); 34] = [
     ("scenario: minimal", "scenario: two words"),
     ("scenario: minimal", "about: no name"),
     ("rate: 10/s", "rate: 10"),
@@ -71,6 +71,28 @@ const WRONG: [(&str, &str); 24] = [
     ("errors: 1 %", "errors: 1 %, throughput: 5/s"),
     ("errors: 1 %", "latency: 99, below: 1s"),
     ("errors: 1 %", "errors: 1"),
+    ("for: 10min", "for: 10min, within: 5s"),
+    ("for: 10min", "within: 5s, until: over"),
+    ("for: 10min", "for: 10min, fault: { at: 5s }"),
+    ("for: 10min", "for: 10min, fault: { pod-kil: primary }"),
+    (
+        "for: 10min",
+        "for: 10min, fault: { pod-kill: primary, store-crash: primary }",
+    ),
+    (
+        "for: 10min",
+        "for: 10min, fault: { pod-kill: { site: primary, pods: 0 } }",
+    ),
+    (
+        "for: 10min",
+        "for: 10min, fault: { pod-kill: primary, when: noticed }",
+    ),
+    (
+        "for: 10min",
+        "for: 10min, fault: { pod-kill: primary }, steps: [{ restored: primary }]",
+    ),
+    ("tool: echo", "ledger: wirte"),
+    ("errors: 1 %", "split_brain: no"),
 ];
 
 const MINIMAL: &str = "scenario: minimal\n\

@@ -4,7 +4,9 @@ use crate::common;
 
 use std::time::Duration;
 
-use firedrill_scenarios::plan::{Arrivals, Drive, Rate, ServiceTime, Shape, Spacing, Target};
+use firedrill_scenarios::plan::{
+    Arrivals, Drive, Rate, ServiceTime, Shape, Spacing, Start, Subject, Target, When,
+};
 use firedrill_scenarios::provenance::Origin;
 use firedrill_scenarios::{Diagnostics, Plan};
 
@@ -159,4 +161,49 @@ fn mistakes_point_at_the_argument() {
         page += &format!("{}\n\n", with(text, &[wrong]).unwrap_err().problems[0]);
     }
     insta::assert_snapshot!(page);
+}
+
+/// Faults and steps are named by their ids, and without one by the word of their kind.
+#[test]
+fn parts_of_a_drill_can_be_moved() {
+    let plan = with(
+        common::DRILL,
+        &[
+            "target.director.misses=5",
+            "timeline.pods.faults.two.at=25s",
+            "timeline.pods.faults.store-crash.delay=2s",
+            "timeline.gone.steps.rebuild.delay=3s",
+            "objectives.rto.budget=20s",
+            "recovery.window=4s",
+        ],
+    )
+    .unwrap_or_else(|problems| panic!("{problems}"));
+    let start = |id: &str| {
+        let action = plan.drill.actions.iter().find(|action| action.id == id);
+        action.unwrap().start.clone()
+    };
+    assert_eq!(start("two"), Start::At(Duration::from_secs(25)));
+    assert_eq!(
+        start("store-crash"),
+        Start::When {
+            condition: When::Recovered,
+            delay: Duration::from_secs(2)
+        }
+    );
+    assert!(
+        matches!(start("rebuild"), Start::After { delay, .. } if delay == Duration::from_secs(3))
+    );
+    assert_eq!(plan.drill.recovery.window, Duration::from_secs(4));
+    let budget = plan.objectives.iter().find(|own| own.id == "rto-budget");
+    assert!(
+        matches!(budget.unwrap().subject, Subject::Rto { below, .. } if below == Duration::from_secs(20))
+    );
+    let lines: Vec<Option<&Origin>> = ["pod-kill.site", "at"]
+        .map(|key| plan.origin(&format!("timeline[2].faults[0].{key}")))
+        .to_vec();
+    assert!(
+        lines.iter().all(Option::is_some) && lines[0] == lines[1],
+        "{lines:?}"
+    );
+    assert!(plan.origin("timeline[3].faults[0].network.delay").is_some());
 }
