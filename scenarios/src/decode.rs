@@ -2,15 +2,16 @@
 //!
 //! - `reader`, `fields`: values of every kind, and maps, out of the tree
 //! - `target`, `endpoint`, `profile`: what is driven
-//! - `load`, `arrivals`, `operation`, `check`, `flow`: what is sent, and when
+//! - `load`, `arrivals`, `operation`, `answer`, `check`, `flow`: what is sent, and when
 //! - `timeline`, `probe`, `objective`: phases, observations, limits
 //! - `action`, `fault`, `step`: what is broken, what brings it back, and when
 //! - `continuity`, `ledger`, `drill`, `drilled`: what survives a site, how it is read back, what counts as recovered
 //! - `identity`: the names of checks
-//! - `prospect`, `feasible`, `recoverable`: will there be something to judge? can the target be broken like this,
-//!   and does something bring it back?
+//! - `prospect`, `feasible`, `recoverable`, `measurable`: will there be something to judge? can the target be
+//!   broken like this, does something bring it back, and is that measured?
 
 pub(crate) mod action;
+pub(crate) mod answer;
 pub(crate) mod arrivals;
 pub(crate) mod check;
 pub(crate) mod continuity;
@@ -24,6 +25,7 @@ pub(crate) mod flow;
 pub(crate) mod identity;
 pub(crate) mod ledger;
 pub(crate) mod load;
+pub(crate) mod measurable;
 pub(crate) mod objective;
 pub(crate) mod operation;
 pub(crate) mod probe;
@@ -159,7 +161,7 @@ pub(crate) fn scenario(reader: &Reader<'_>, tree: &Item) -> Option<Plan> {
         feasible::faults(reader, &plan, &actions.places);
         recoverable::actions(reader, &plan, &actions.places);
         recoverable::phases(&fields, &plan);
-        recoverable::objectives(&fields, &plan, &items);
+        measurable::objectives(&fields, &plan, &items);
     }
     if reader.is_clean() {
         prospect::nothing_to_judge(reader, &plan, &items);

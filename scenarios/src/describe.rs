@@ -1,5 +1,6 @@
 //! The plan in words, for `firedrill check`.
 //!
+//! - `target`: what is driven
 //! - `operations`: what is sent and what has to come back
 //! - `drill`: what is broken, how it is undone, and what brings service back
 //! - `judged`: probes and objectives
@@ -9,14 +10,14 @@ mod drill;
 mod judged;
 mod number;
 mod operations;
+mod target;
 
 use std::fmt::Write;
 
 use crate::plan::{
-    Arrivals, Drive, Embedded, Endpoint, Lifetime, Load, Plan, Secret, ServiceTime, SessionEnd,
-    Shape, Spacing, Target, Think, Until,
+    Arrivals, Drive, Lifetime, Load, Plan, SessionEnd, Shape, Spacing, Think, Until,
 };
-use number::{clock, duration, plural, rate, share, size, thousands};
+use number::{clock, duration, plural, rate, thousands};
 
 /// Lines of a page, each under a heading in the margin.
 pub(crate) struct Page {
@@ -61,28 +62,6 @@ impl Plan {
         judged::describe(&mut page, self);
         self.describe_origins(&mut page);
         page.text
-    }
-
-    fn describe_target(&self, page: &mut Page) {
-        page.heading("target");
-        match &self.target {
-            Target::Embedded(embedded) => {
-                describe_sites(page, embedded);
-                describe_continuity(page, embedded);
-            }
-            Target::Endpoint(endpoint) => describe_endpoint(page, endpoint),
-        }
-        let profile = &self.profile;
-        let methods = match &profile.methods {
-            Some(methods) => plural(methods.len() as u64, "method"),
-            None => "any method".to_owned(),
-        };
-        page.line(&format!(
-            "profile {}: {}, protocol {}, {methods}",
-            profile.name,
-            profile.path,
-            profile.protocol.as_str()
-        ));
     }
 
     fn describe_timeline(&self, page: &mut Page) {
@@ -143,110 +122,6 @@ impl Plan {
             };
             page.line(&format!("{path:<width$}  {value:<44}  {origin}"));
         }
-    }
-}
-
-fn describe_sites(page: &mut Page, embedded: &Embedded) {
-    let tls = if embedded.tls { ", with TLS" } else { "" };
-    page.line(&format!(
-        "stand-in sites on this machine, started and stopped by the run{tls}"
-    ));
-    for site in &embedded.sites {
-        let own = &site.behaviour;
-        let service = match &own.service_time {
-            ServiceTime::Fixed(time) => duration(*time),
-            ServiceTime::Exponential { mean } => format!("exponential, mean {}", duration(*mean)),
-            ServiceTime::Uniform { low, high } => {
-                format!("{} to {}", duration(*low), duration(*high))
-            }
-            ServiceTime::LogNormal { median, p99 } => {
-                format!(
-                    "log-normal, median {}, p99 {}",
-                    duration(*median),
-                    duration(*p99)
-                )
-            }
-        };
-        page.line(&format!(
-            "site {}: {}, {}; service time {service}; {} of calls fail",
-            site.name,
-            plural(site.nodes.into(), "node"),
-            plural(site.pods.into(), "pod"),
-            share(own.error_rate)
-        ));
-        page.line(&format!(
-            "  each pod: {} at once and {} waiting, {}, {} of {}",
-            plural(own.capacity.into(), "operation"),
-            thousands(own.queue.into()),
-            plural(own.connections.into(), "connection"),
-            plural(own.sessions.into(), "session"),
-            size(own.session_memory)
-        ));
-    }
-}
-
-/// What survives a site.
-fn describe_continuity(page: &mut Page, embedded: &Embedded) {
-    if let Some(own) = embedded.replication {
-        page.line(&format!(
-            "the log of {} is shipped to {}, {} behind",
-            embedded.sites[own.from].name,
-            embedded.sites[own.to].name,
-            duration(own.lag)
-        ));
-    }
-    if let Some(own) = embedded.director {
-        let does = if own.automatic {
-            "fails over by itself"
-        } else {
-            "only detects"
-        };
-        page.line(&format!(
-            "a director checks every {} for up to {}, {does} after {}, and answers for {}",
-            duration(own.probe),
-            duration(own.timeout),
-            match own.misses {
-                1 => "1 miss".to_owned(),
-                misses => format!("{misses} misses"),
-            },
-            duration(own.route_ttl)
-        ));
-    }
-    if let Some(own) = embedded.backups {
-        page.line(&format!(
-            "a backup every {}, copied elsewhere {} later, {} kept",
-            duration(own.every),
-            duration(own.off_site_delay),
-            own.keep
-        ));
-    }
-}
-
-fn describe_endpoint(page: &mut Page, endpoint: &Endpoint) {
-    page.line(&endpoint.url.to_string());
-    let place = |secret: &Secret| match secret {
-        Secret::Env(name) => format!("the environment variable {name}"),
-        Secret::File(path) => format!("the file {}", path.display()),
-    };
-    if let Some(bearer) = &endpoint.bearer {
-        page.line(&format!("bearer token from {}", place(bearer)));
-    }
-    let headers: Vec<&str> = endpoint
-        .headers
-        .iter()
-        .map(|(name, _)| name.as_str())
-        .collect();
-    if !headers.is_empty() {
-        page.line(&format!("with the headers {}", headers.join(", ")));
-    }
-    if !endpoint.allow_hosts.is_empty() {
-        page.line(&format!(
-            "load is allowed to {}",
-            endpoint.allow_hosts.join(", ")
-        ));
-    }
-    if let Some(resolver) = endpoint.resolver {
-        page.line(&format!("names are asked of {resolver}"));
     }
 }
 

@@ -3,10 +3,11 @@
 //! The decoder takes its lists of keys from here and the JSON Schema is made from it, so that the two
 //! cannot differ. What the keys mean is in their `doc`, which editors show.
 //!
-//! - `target`, `load`, `operation`, `timeline`, `judged`: the maps of these parts
+//! - `target`, `continuity`, `load`, `operation`, `timeline`, `judged`: the maps of these parts
 //! - `fault`, `recovery`: what a drill breaks, and what brings it back
 //! - `ledger`: how writes are read back
 
+pub(crate) mod continuity;
 pub(crate) mod fault;
 pub(crate) mod judged;
 pub(crate) mod ledger;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::plan::{Act, Director, Embedded, FaultKind, Plan, RecoveryStep, Target};
 use crate::text::nearest::choices;
@@ -81,8 +82,8 @@ impl Sabotage {
             Sabotage::LoseAcknowledgedWrite
             | Sabotage::ReorderWrites
             | Sabotage::SlowRecovery
-            | Sabotage::Relapse
             | Sabotage::PartialGoodput => &["site-failure", "site-failback"],
+            Sabotage::Relapse => &["site-failure"],
             Sabotage::SkipRestore | Sabotage::RestoreStaleBackup => {
                 &["data-corruption", "system-failure", "natural-disaster"]
             }
@@ -105,9 +106,15 @@ impl Sabotage {
                 failover && plan.drill.ledger.is_some(),
                 "it needs a ledger, and a site-failure after which a director fails over",
             ),
-            Sabotage::SlowRecovery | Sabotage::Relapse | Sabotage::PartialGoodput => (
+            Sabotage::SlowRecovery | Sabotage::PartialGoodput => (
                 failover,
                 "it needs a site-failure after which a director fails over",
+            ),
+            // It strikes after the recovery has been confirmed, and its own windows have to be seen.
+            Sabotage::Relapse => (
+                failover && plan.after_faults() > plan.drill.recovery.window * 2,
+                "it needs a site-failure after which a director fails over, and more than two windows of load behind \
+                 the phase of the fault",
             ),
             Sabotage::NoFencing => (
                 failover && plan.drill.ledger.is_some(),
@@ -143,6 +150,17 @@ impl Plan {
             Act::Fault(fault) => is(&fault.kind),
             Act::Step(_) | Act::ReadBack { .. } => false,
         })
+    }
+
+    /// How long the load goes on behind the last phase with a fault.
+    fn after_faults(&self) -> Duration {
+        let faults = self.drill.actions.iter().filter(|own| match own.act {
+            Act::Fault(_) => true,
+            Act::Step(_) | Act::ReadBack { .. } => false,
+        });
+        let last = faults.map(|own| own.phase).max().unwrap_or(0);
+        let behind = self.timeline.iter().skip(last + 1);
+        behind.map(|phase| phase.length).sum()
     }
 
     fn has_step(&self, is: fn(&RecoveryStep) -> bool) -> bool {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::fields::Fields;
 use super::reader::Names;
-use crate::grammar::target;
+use crate::grammar::continuity as grammar;
 use crate::plan::{Backups, Director, Replication, Site, Target};
 use crate::text::unit;
 
@@ -26,7 +26,7 @@ fn names(sites: &[Site]) -> Names {
 
 pub(super) fn replication(fields: &Fields<'_>, sites: &[Site]) -> Option<Replication> {
     let reader = fields.reader;
-    let own = Fields::open(reader, fields.get("replication")?, &target::REPLICATION)?;
+    let own = Fields::open(reader, fields.get("replication")?, &grammar::REPLICATION)?;
     let names = names(sites);
     let site = |key| {
         let item = own.get(key)?;
@@ -56,7 +56,7 @@ pub(super) fn replication(fields: &Fields<'_>, sites: &[Site]) -> Option<Replica
 pub(super) fn director(fields: &Fields<'_>, replicated: bool) -> Option<Director> {
     let reader = fields.reader;
     let item = fields.get("director")?;
-    let own = Fields::open(reader, item, &target::DIRECTOR)?;
+    let own = Fields::open(reader, item, &grammar::DIRECTOR)?;
     let director = Director {
         probe: own.length("probe").unwrap_or(Duration::from_millis(500)),
         timeout: own.length("timeout").unwrap_or(Duration::from_millis(300)),
@@ -83,7 +83,7 @@ pub(super) fn director(fields: &Fields<'_>, replicated: bool) -> Option<Director
 }
 
 pub(super) fn backups(fields: &Fields<'_>) -> Option<Backups> {
-    let own = Fields::open(fields.reader, fields.get("backups")?, &target::BACKUPS)?;
+    let own = Fields::open(fields.reader, fields.get("backups")?, &grammar::BACKUPS)?;
     Some(Backups {
         every: own.length("every").unwrap_or(Duration::from_secs(5)),
         off_site_delay: own

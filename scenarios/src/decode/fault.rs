@@ -262,19 +262,27 @@ fn network(reader: &Reader<'_>, item: &Item, stage: Stage<'_>) -> Option<FaultKi
 
 fn link(fields: &Fields<'_>, stage: Stage<'_>) -> Option<Link> {
     let reader = fields.reader;
-    let of_site: [(&str, Option<fn(usize) -> Link>); 3] = [
-        ("clients", Some(|site| Link::Clients { site })),
-        ("store", Some(|site| Link::Store { site })),
-        ("replication", None),
+    // Stands for the site until it has been read.
+    let site = 0;
+    let words = [
+        ("clients", Link::Clients { site }),
+        ("store", Link::Store { site }),
+        ("replication", Link::Replication),
     ];
-    let Some(make) = reader.word(fields.get("link")?, "paths", &of_site)? else {
+    let word = reader.word(fields.get("link")?, "paths", &words)?;
+    if word == Link::Replication {
         fields.refuse(&["site"], "`replication`", "it has only one path");
-        return Some(Link::Replication);
-    };
+        return Some(word);
+    }
     if !fields.has("site") {
         reader.problem(fields.place, "the path of which site?", "add `site:`");
     }
-    site_key(fields, stage).map(make)
+    let site = site_key(fields, stage)?;
+    Some(match word {
+        Link::Clients { .. } => Link::Clients { site },
+        Link::Store { .. } => Link::Store { site },
+        Link::Replication => word,
+    })
 }
 
 fn command(reader: &Reader<'_>, item: &Item) -> Option<Command> {

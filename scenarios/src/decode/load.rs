@@ -1,5 +1,6 @@
 //! Loads: drive, sessions, operations, and the flows that arrivals start.
 
+use super::answer;
 use super::arrivals;
 use super::fields::Fields;
 use super::flow;
@@ -250,7 +251,7 @@ fn operations(fields: &Fields<'_>, rows: Option<&Rows>, profile: &Profile) -> Op
             "write operations: [{ tool: echo }]",
         );
     }
-    for name in items.iter().flat_map(operation::saved_names) {
+    for name in items.iter().flat_map(answer::saved_names) {
         if !found.saved.iter().any(|known| known == name) {
             found.saved.push(name.to_owned());
         }

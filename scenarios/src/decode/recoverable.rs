@@ -1,17 +1,16 @@
-//! Does something bring back what is broken, and can it be judged?
+//! Does something bring back what is broken?
 
-use super::drilled::can_count;
 use super::fields::Fields;
 use super::reader::Reader;
 use crate::plan::{
-    Act, Action, BackupPlace, DataCounter, Drive, FaultKind, LedgerUse, Plan, RecoveryStep, Start,
-    Subject, Target, Until, When,
+    Act, Action, BackupPlace, Drive, FaultKind, LedgerUse, Plan, RecoveryStep, Start, Target,
+    Until, When,
 };
 use crate::text::Place;
 use crate::text::tree::Item;
 use crate::text::unit;
 
-fn kind(action: &Action) -> Option<&FaultKind> {
+pub(super) fn kind(action: &Action) -> Option<&FaultKind> {
     match &action.act {
         Act::Fault(fault) => Some(&fault.kind),
         Act::Step(_) | Act::ReadBack { .. } => None,
@@ -27,7 +26,7 @@ fn faults_until(plan: &Plan, phase: usize) -> impl Iterator<Item = &FaultKind> {
         .filter_map(kind)
 }
 
-fn is_open(plan: &Plan) -> bool {
+pub(super) fn is_open(plan: &Plan) -> bool {
     plan.loads.iter().any(|load| match load.drive {
         Drive::Open(_) => true,
         Drive::Closed { .. } => false,
@@ -96,12 +95,7 @@ fn has_its_fault(
 ) {
     let faults = || faults_until(plan, phase);
     let lost = |site: usize| {
-        move |kind: &FaultKind| match kind {
-            FaultKind::SystemFailure { site: own } | FaultKind::NaturalDisaster { site: own } => {
-                *own == site
-            }
-            _ => false,
-        }
+        move |kind: &FaultKind| kind.takes_site() && kind.takes_data() && kind.site() == Some(site)
     };
     match step {
         RecoveryStep::Rebuild { site } if !faults().any(lost(*site)) => {
@@ -267,10 +261,8 @@ fn comes_back(plan: &Plan, phase: usize, kind: &FaultKind) -> bool {
         | RecoveryStep::Rebuild { .. }
         | RecoveryStep::Restore { .. } => false,
     });
-    let restored = steps().any(|step| match step {
-        RecoveryStep::Restore { site: own, .. } => *own == site,
-        _ => false,
-    });
+    let restored =
+        steps().any(|step| matches!(step, RecoveryStep::Restore { site: own, .. } if *own == site));
     // A director follows the health of a site, and corrupt data is served in the best of health.
     let automatic = kind.takes_site()
         && embedded.director.is_some_and(|director| director.automatic)
@@ -321,99 +313,4 @@ fn window(fields: &Fields<'_>, plan: &Plan) {
 fn writes(plan: &Plan) -> bool {
     let mut operations = plan.loads.iter().flat_map(|load| &load.operations);
     operations.any(|operation| operation.ledger == Some(LedgerUse::Write))
-}
-
-// ---- objectives ----
-
-/// Objectives of drills that nothing in the plan can meet or miss.
-pub(crate) fn objectives(fields: &Fields<'_>, plan: &Plan, items: &[Item]) {
-    let reader = fields.reader;
-    for (objective, item) in plan.objectives.iter().zip(items) {
-        match &objective.subject {
-            Subject::Rto { .. } if !is_open(plan) => reader.problem(
-                item.place,
-                "recovery time cannot be measured without open load",
-                "give a load its own pace: arrivals: { poisson: 400/s }",
-            ),
-            Subject::Rto { .. } if plan.drill.actions.iter().all(|own| kind(own).is_none()) => {
-                reader.problem(
-                    item.place,
-                    "there is no fault to recover from",
-                    "add a fault to a phase",
-                );
-            }
-            Subject::Rpo { fault, .. } => rpo(reader, plan, *fault, item),
-            Subject::Data { counter, .. } => countable(reader, plan, *counter, item),
-            Subject::Rto { .. }
-            | Subject::Latency { .. }
-            | Subject::Errors { .. }
-            | Subject::Throughput { .. }
-            | Subject::Metric { .. } => {}
-        }
-    }
-}
-
-fn countable(reader: &Reader<'_>, plan: &Plan, counter: DataCounter, item: &Item) {
-    let Some(ledger) = &plan.drill.ledger else {
-        return reader.problem(
-            item.place,
-            "nothing is written whose fate could be counted",
-            "add { ledger: write } to the operations, and { read-back: serving } to the timeline",
-        );
-    };
-    if !can_count(counter, ledger, &plan.profile) {
-        reader.problem(
-            item.place,
-            format!("the target does not say what `{}` needs", counter.as_str()),
-            "split_brain needs the profile's `identity`, reordered the ledger's `position`",
-        );
-    }
-}
-
-fn rpo(reader: &Reader<'_>, plan: &Plan, fault: Option<usize>, item: &Item) {
-    let actions = &plan.drill.actions;
-    let first = fault.or_else(|| actions.iter().position(|own| kind(own).is_some()));
-    let Some(first) = first else {
-        return reader.problem(
-            item.place,
-            "there is no fault that could take data",
-            "add a fault to a phase",
-        );
-    };
-    if plan.drill.ledger.is_none() {
-        return reader.problem(
-            item.place,
-            "nothing is written that could be lost",
-            "add { ledger: write } to the operations",
-        );
-    }
-    let later = |own: &&Action| match own.act {
-        Act::ReadBack { .. } => own.phase > actions[first].phase || follows(own, &actions[first]),
-        Act::Fault(_) | Act::Step(_) => false,
-    };
-    // Writes that are never read back at all have been noted already.
-    let never = !actions
-        .iter()
-        .any(|own| matches!(own.act, Act::ReadBack { .. }));
-    if !never && actions.iter().find(later).is_none() {
-        reader.problem(
-            item.place,
-            format!("nothing is read back after `{}`", actions[first].id),
-            "add { read-back: serving } behind the phase of the fault",
-        );
-    }
-}
-
-/// Within the same phase.
-fn follows(later: &Action, earlier: &Action) -> bool {
-    let at = |action: &Action| match action.start {
-        Start::At(at) => Some(at),
-        Start::After { .. } | Start::When { .. } => None,
-    };
-    later.phase == earlier.phase
-        && match (at(later), at(earlier)) {
-            (Some(later), Some(earlier)) => later > earlier,
-            (None, _) => true,
-            (Some(_), None) => false,
-        }
 }

@@ -87,20 +87,34 @@ fn act(fields: &Fields<'_>, stage: Stage<'_>) -> Option<Act> {
     if let Some(item) = fields.get("command") {
         return command(reader, item).map(|command| Act::Step(RecoveryStep::Command(command)));
     }
-    let makes: [(&'static str, fn(usize) -> RecoveryStep); 5] = [
-        ("fence", |site| RecoveryStep::Fence { site }),
-        ("promote", |site| RecoveryStep::Promote { site }),
-        ("rebuild", |site| RecoveryStep::Rebuild { site }),
-        ("reroute", |site| RecoveryStep::Reroute { site }),
-        ("fail-back", |site| RecoveryStep::FailBack { site }),
-    ];
-    for (word, make) in makes {
-        if let Some(item) = fields.get(word) {
-            let site = reader.reference(item, "site", stage.sites)?;
-            return Some(Act::Step(make(site)));
+    let site = |word| {
+        let item = fields.get(word)?;
+        reader.reference(item, "site", stage.sites)
+    };
+    let step = if fields.has("fence") {
+        RecoveryStep::Fence {
+            site: site("fence")?,
         }
-    }
-    restore(fields, stage).map(Act::Step)
+    } else if fields.has("promote") {
+        RecoveryStep::Promote {
+            site: site("promote")?,
+        }
+    } else if fields.has("rebuild") {
+        RecoveryStep::Rebuild {
+            site: site("rebuild")?,
+        }
+    } else if fields.has("reroute") {
+        RecoveryStep::Reroute {
+            site: site("reroute")?,
+        }
+    } else if fields.has("fail-back") {
+        RecoveryStep::FailBack {
+            site: site("fail-back")?,
+        }
+    } else {
+        restore(fields, stage)?
+    };
+    Some(Act::Step(step))
 }
 
 fn restore(fields: &Fields<'_>, stage: Stage<'_>) -> Option<RecoveryStep> {

@@ -129,7 +129,7 @@ fn a_drill_can_be_a_miniature() {
             "bucket=200ms",
             "recovery.window=2s",
             "timeline.steady.for=2s",
-            "timeline.dr.for=2s",
+            "timeline.dr.for=5s",
             "load.rate=200/s",
         ],
     );

@@ -1,0 +1,101 @@
+//! Objectives of drills: does the plan hold what they are measured by?
+
+use super::drilled::can_count;
+use super::fields::Fields;
+use super::reader::Reader;
+use super::recoverable::{is_open, kind};
+use crate::plan::{Act, Action, DataCounter, Plan, Start, Subject};
+use crate::text::tree::Item;
+
+/// Objectives of drills that nothing in the plan can meet or miss.
+pub(crate) fn objectives(fields: &Fields<'_>, plan: &Plan, items: &[Item]) {
+    let reader = fields.reader;
+    for (objective, item) in plan.objectives.iter().zip(items) {
+        match &objective.subject {
+            Subject::Rto { .. } if !is_open(plan) => reader.problem(
+                item.place,
+                "recovery time cannot be measured without open load",
+                "give a load its own pace: arrivals: { poisson: 400/s }",
+            ),
+            Subject::Rto { .. } if plan.drill.actions.iter().all(|own| kind(own).is_none()) => {
+                reader.problem(
+                    item.place,
+                    "there is no fault to recover from",
+                    "add a fault to a phase",
+                );
+            }
+            Subject::Rpo { fault, .. } => rpo(reader, plan, *fault, item),
+            Subject::Data { counter, .. } => countable(reader, plan, *counter, item),
+            Subject::Rto { .. }
+            | Subject::Latency { .. }
+            | Subject::Errors { .. }
+            | Subject::Throughput { .. }
+            | Subject::Metric { .. } => {}
+        }
+    }
+}
+
+fn countable(reader: &Reader<'_>, plan: &Plan, counter: DataCounter, item: &Item) {
+    let Some(ledger) = &plan.drill.ledger else {
+        return reader.problem(
+            item.place,
+            "nothing is written whose fate could be counted",
+            "add { ledger: write } to the operations, and { read-back: serving } to the timeline",
+        );
+    };
+    if !can_count(counter, ledger, &plan.profile) {
+        reader.problem(
+            item.place,
+            format!("the target does not say what `{}` needs", counter.as_str()),
+            "split_brain needs the profile's `identity`, reordered the ledger's `position`",
+        );
+    }
+}
+
+fn rpo(reader: &Reader<'_>, plan: &Plan, fault: Option<usize>, item: &Item) {
+    let actions = &plan.drill.actions;
+    let first = fault.or_else(|| actions.iter().position(|own| kind(own).is_some()));
+    let Some(first) = first else {
+        return reader.problem(
+            item.place,
+            "there is no fault that could take data",
+            "add a fault to a phase",
+        );
+    };
+    if plan.drill.ledger.is_none() {
+        return reader.problem(
+            item.place,
+            "nothing is written that could be lost",
+            "add { ledger: write } to the operations",
+        );
+    }
+    let later = |own: &&Action| match own.act {
+        Act::ReadBack { .. } => own.phase > actions[first].phase || follows(own, &actions[first]),
+        Act::Fault(_) | Act::Step(_) => false,
+    };
+    // Writes that are never read back at all have been noted already.
+    let never = !actions
+        .iter()
+        .any(|own| matches!(own.act, Act::ReadBack { .. }));
+    if !never && actions.iter().find(later).is_none() {
+        reader.problem(
+            item.place,
+            format!("nothing is read back after `{}`", actions[first].id),
+            "add { read-back: serving } behind the phase of the fault",
+        );
+    }
+}
+
+/// Within the same phase.
+fn follows(later: &Action, earlier: &Action) -> bool {
+    let at = |action: &Action| match action.start {
+        Start::At(at) => Some(at),
+        Start::After { .. } | Start::When { .. } => None,
+    };
+    later.phase == earlier.phase
+        && match (at(later), at(earlier)) {
+            (Some(later), Some(earlier)) => later > earlier,
+            (None, _) => true,
+            (Some(_), None) => false,
+        }
+}
