@@ -86,37 +86,36 @@ impl Plan {
     /// The resolved plan says in one way what a scenario can say in several, so that a value is also looked
     /// for under the keys that are short for it.
     pub fn origin(&self, path: &str) -> Option<&Origin> {
-        self.origin_below(path, 2)
+        // A phase's only fault can be written as `fault`.
+        let only = path.replace(".faults[0]", ".fault");
+        self.origin_of(path).or_else(|| self.origin_of(&only))
     }
 
-    /// Looks below `depth` shorter ways of writing, one inside of the other.
-    fn origin_below(&self, path: &str, depth: usize) -> Option<&Origin> {
+    fn origin_of(&self, path: &str) -> Option<&Origin> {
         let exact = self.notes.origins.get(path);
-        if exact.is_some() || depth == 0 {
-            return exact;
-        }
-        let shorts = SHORT_FOR.iter().flat_map(|(long, shorts)| {
-            let places = path.match_indices(long);
-            places.flat_map(move |(at, _)| {
-                let rest = &path[at + long.len()..];
-                let ends = rest.is_empty() || rest.starts_with(['.', '[']);
-                shorts
-                    .iter()
-                    .filter(move |_| ends)
-                    .map(move |short| (&path[..at], *short, rest))
-            })
-        });
-        shorts
-            .flat_map(|(before, short, rest)| {
-                [format!("{before}{short}{rest}"), format!("{before}{short}")]
-            })
-            .find_map(|path| self.origin_below(&path, depth - 1))
+        exact.or_else(|| {
+            let shorts = SHORT_FOR.iter().flat_map(|(long, shorts)| {
+                let places = path.match_indices(long);
+                places.flat_map(move |(at, _)| {
+                    let rest = &path[at + long.len()..];
+                    let ends = rest.is_empty() || rest.starts_with(['.', '[']);
+                    shorts
+                        .iter()
+                        .filter(move |_| ends)
+                        .map(move |short| (&path[..at], *short, rest))
+                })
+            });
+            shorts
+                .flat_map(|(before, short, rest)| {
+                    [format!("{before}{short}{rest}"), format!("{before}{short}")]
+                })
+                .find_map(|path| self.notes.origins.get(&path))
+        })
     }
 }
 
 /// Parts of resolved paths, and what a scenario may have written instead.
-const SHORT_FOR: [(&str, &[&str]); 14] = [
-    (".faults[0]", &[".fault"]),
+const SHORT_FOR: [(&str, &[&str]); 13] = [
     (".pod-kill.site", &[".pod-kill"]),
     (".pod-pause.site", &[".pod-pause"]),
     (".pod-terminate.site", &[".pod-terminate"]),
@@ -131,9 +130,15 @@ const SHORT_FOR: [(&str, &[&str]); 14] = [
         ".arrivals.spacing",
         &[".spacing", ".arrivals.poisson", ".arrivals.uniform"],
     ),
-    (".name", &[".tool", ".prompt", ".resource", ".method"]),
-    (".method", &[".tool", ".prompt", ".resource"]),
-    (".params", &[".arguments", ".tool", ".prompt", ".resource"]),
+    (
+        ".name",
+        &[".tool", ".prompt", ".resource", ".method", ".ledger"],
+    ),
+    (".method", &[".tool", ".prompt", ".resource", ".ledger"]),
+    (
+        ".params",
+        &[".arguments", ".tool", ".prompt", ".resource", ".ledger"],
+    ),
     (".service_time.fixed", &[".service_time"]),
     (".check", &[".check"]),
 ];

@@ -206,4 +206,5 @@ fn parts_of_a_drill_can_be_moved() {
         "{lines:?}"
     );
     assert!(plan.origin("timeline[3].faults[0].network.delay").is_some());
+    assert_eq!(plan.origin("timeline[3].faults[0].at"), None);
 }
