@@ -92,6 +92,7 @@ pub(crate) fn store(config: &SiteConfig) -> Result<PartConfig, String> {
         duty: Duty::Serving,
         director: None,
         shipping: None,
+        backups: None,
     }))
 }
 

@@ -5,6 +5,7 @@
 //! launch   starts a site: store, pods, front door, each a process of its own, and ends it
 //! layout   which processes a site consists of; child: one of them, seen from its parent
 //! control  commands to a part that runs
+//! backup       copies of a store's log: taken, checked, copied off the site
 //! director/    DNS and automation outside every site
 //! world/   several sites that can really be lost, and what lies between them
 //! role     the way into a child process: configuration on stdin, announcement on stdout
@@ -20,6 +21,7 @@
 
 mod answer;
 mod ask;
+mod backup;
 mod certificates;
 mod child;
 mod clock;

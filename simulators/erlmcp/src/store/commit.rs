@@ -83,6 +83,13 @@ struct Shared {
     broken: OnceLock<String>,
 }
 
+impl Shared {
+    fn tail(&self) -> (u64, u64) {
+        let index = lock(&self.index);
+        (index.last(), index.end())
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -184,9 +191,9 @@ impl Committer {
         lock(&self.shared.index).last()
     }
 
-    /// Where the last line ends.
-    pub(super) fn end(&self) -> u64 {
-        lock(&self.shared.index).end()
+    /// The last position, and where its line ends.
+    pub(super) fn tail(&self) -> (u64, u64) {
+        self.shared.tail()
     }
 
     pub(super) fn standing(&self) -> Standing {
@@ -254,7 +261,7 @@ impl Appender {
 
     fn commit(&self, batch: Vec<Pending>) {
         let standing = *lock(&self.shared.standing);
-        let (last, end) = self.tail();
+        let (last, end) = self.shared.tail();
         let mut text = Vec::new();
         let mut written = Vec::new();
         for pending in batch {
@@ -280,12 +287,6 @@ impl Appender {
                 }
             }
         }
-    }
-
-    /// The last position, and where its line ends.
-    fn tail(&self) -> (u64, u64) {
-        let index = lock(&self.shared.index);
-        (index.last(), index.end())
     }
 
     fn append(&self, text: &[u8], end: u64) -> Result<(), String> {
@@ -327,7 +328,7 @@ impl Appender {
 
     /// Lines that are there already are passed over, so that whoever ships may ship again. A gap is not filled.
     fn take(&self, from: u64, lines: &[u8]) -> Result<u64, PutError> {
-        let (last, end) = self.tail();
+        let (last, end) = self.shared.tail();
         let known = last.saturating_add(1).saturating_sub(from) as usize;
         let new: Vec<&[u8]> = lines.split_inclusive(|&b| b == b'\n').skip(known).collect();
         if from > last + 1 || new.is_empty() {
@@ -357,7 +358,7 @@ impl Appender {
                 .map_err(|error| PutError::Disk(error.to_string()))?;
             *lock(&self.shared.standing) = standing;
         }
-        Ok(self.tail().0)
+        Ok(self.shared.tail().0)
     }
 }
 

@@ -7,9 +7,11 @@
 //! standing  whether it takes writes, and in which epoch
 //! learn     what the director says about that
 //! shipping  its lines to another store
+//! backups   copies of the log, here and off the site
 //! commands  what the world and the director tell it to be
 //! ```
 
+pub(crate) mod backups;
 mod commands;
 mod commit;
 mod learn;
@@ -33,6 +35,7 @@ use tokio::sync::watch;
 use crate::answer;
 use crate::role::{Announcement, Part, RoleError};
 use crate::serve::{self, BodyError, Connections, HangUp, Listener, Whole};
+use backups::Schedule;
 use commit::{Committer, PutError};
 use record::Write;
 use shipping::{Shipper, Shipping};
@@ -62,6 +65,8 @@ pub(crate) struct StoreConfig {
     pub director: Option<SocketAddr>,
     #[serde(default)]
     pub shipping: Option<Shipping>,
+    #[serde(default)]
+    pub backups: Option<Schedule>,
 }
 
 fn serving() -> Duty {
@@ -96,6 +101,9 @@ impl Part for StoreConfig {
             tokio::task::spawn_local(learn::run(store.clone()));
         }
         tokio::task::spawn_local(shipping::run(store.clone()));
+        if let Some(schedule) = store.config.backups.clone() {
+            tokio::task::spawn_local(backups::run(store.clone(), schedule));
+        }
         announce(Announcement::Listening {
             address,
             control: None,

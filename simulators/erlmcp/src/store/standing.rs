@@ -123,6 +123,11 @@ impl StandingFile {
         }
     }
 
+    /// What is written there, if anything is.
+    pub(crate) fn read(&self) -> Option<Standing> {
+        serde_json::from_slice(&fs::read(&self.0).ok()?).ok()
+    }
+
     /// The old text is there or the new one, whatever happens.
     pub(crate) fn write(&self, standing: Standing) -> io::Result<()> {
         let new = self.0.with_extension("new");

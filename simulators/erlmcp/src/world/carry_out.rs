@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::ground::Ground;
 use super::request::{Done, Reply, Request};
-use super::{marks, power, roles, viewing};
+use super::{backups, marks, power, restore, roles, viewing};
 use crate::clock;
 
 pub(super) async fn carry_out(ground: &Rc<Ground>, request: Request) -> Result<Reply, String> {
@@ -16,6 +16,34 @@ pub(super) async fn carry_out(ground: &Rc<Ground>, request: Request) -> Result<R
         Request::Promote { site, epoch } => done(roles::promote(ground, &site, epoch).await),
         Request::Route { site } => done(roles::route(ground, &site).await),
         Request::ReplicationPause(on) => done(roles::pause(ground, on).await),
+        Request::Wipe {
+            site,
+            backups,
+            into,
+        } => done(restore::wipe(ground, &site, backups, &into).await),
+        Request::Unwipe { site, from } => done(restore::unwipe(ground, &site, &from).await),
+        Request::Rebuild { site } => done(restore::rebuild(ground, &site).await),
+        Request::Restore { site, from, backup } => restore::restore(ground, &site, from, &backup)
+            .await
+            .map(Reply::Restored),
+        Request::BackupRemove {
+            site,
+            place,
+            id,
+            into,
+        } => done(backups::take_away(ground, &site, place, &id, &into)),
+        Request::BackupPut {
+            site,
+            place,
+            id,
+            from,
+        } => done(backups::put_back(ground, &site, place, &id, &from)),
+        Request::BackupDamage {
+            site,
+            place,
+            id,
+            into,
+        } => done(backups::damage(ground, &site, place, &id, &into)),
         Request::Marks { since } => marks::read(&ground.marks_file(), since)
             .map(Reply::Marks)
             .map_err(|error| format!("the marks cannot be read: {error}")),
@@ -25,13 +53,6 @@ pub(super) async fn carry_out(ground: &Rc<Ground>, request: Request) -> Result<R
         | Request::RestartPod { .. }
         | Request::Reverse { .. }
         | Request::FailBack { .. }
-        | Request::Wipe { .. }
-        | Request::Unwipe { .. }
-        | Request::Rebuild { .. }
-        | Request::Restore { .. }
-        | Request::BackupRemove { .. }
-        | Request::BackupPut { .. }
-        | Request::BackupDamage { .. }
         | Request::Link { .. }
         | Request::Behave { .. }
         | Request::Misbehave(_) => Err("it cannot be asked for yet".to_owned()),

@@ -2,6 +2,7 @@
 //! everybody is.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -11,10 +12,12 @@ use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::backups::Verified;
 use super::client::WorldPart;
-use super::config::{ReplicationConfig, WorldConfig};
+use super::config::{Misbehaviour, ReplicationConfig, WorldConfig};
 use super::marks::{self, Instant};
 use super::places::{self, Places};
+use super::request::Place;
 use super::unit::{Unit, keep};
 use crate::child::Program;
 use crate::director::{Directed, DirectorPart};
@@ -24,6 +27,7 @@ use crate::pod::PodConfig;
 use crate::role::Role;
 use crate::site::{FRONT_OFFSET, Profile, SiteConfig};
 use crate::store::StoreConfig;
+use crate::store::backups::Schedule;
 use crate::store::shipping::Shipping;
 use crate::store::standing::Duty;
 
@@ -45,6 +49,10 @@ pub(super) struct Ground {
     pub replication_paused: Cell<bool>,
     pub director: Option<DirectorPlaces>,
     pub closing: Cell<bool>,
+    pub verified: Verified,
+    /// Where the data of a site is that was taken away.
+    pub taken: RefCell<BTreeMap<usize, PathBuf>>,
+    pub misbehaviour: RefCell<Vec<Misbehaviour>>,
     pub places: Places,
 }
 
@@ -116,6 +124,9 @@ impl Ground {
             replication_paused: Cell::new(false),
             director,
             closing: Cell::new(false),
+            verified: Verified::default(),
+            taken: RefCell::default(),
+            misbehaviour: RefCell::new(config.misbehaviour.clone()),
             places,
             config,
         };
@@ -171,6 +182,22 @@ impl Ground {
             duty: self.first_duty(at),
             director: self.director.map(|director| director.commands),
             shipping: self.shipping(at),
+            backups: self.config.backups.map(|backups| Schedule {
+                every: backups.every,
+                off_site_delay: backups.off_site_delay,
+                keep: backups.keep,
+                local: self.backups_at(at, Place::Local),
+                off_site: self.backups_at(at, Place::OffSite),
+            }),
+        }
+    }
+
+    /// The folder of a site's backups.
+    pub(super) fn backups_at(&self, at: usize, place: Place) -> PathBuf {
+        let site = &self.sites[at].config;
+        match place {
+            Place::Local => site.data.join("backups"),
+            Place::OffSite => self.config.state.join("offsite").join(&site.name),
         }
     }
 

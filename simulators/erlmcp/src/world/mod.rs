@@ -7,11 +7,12 @@
 //! client    starting a world, finding one that runs, asking it
 //! process   the process itself: requests over HTTP; carry_out: each to the file of its kind
 //! ground    what is there and what has power; unit: one process, started again and again; places: its address
-//! power, roles     what requests do
+//! power, roles, backups, restore     what requests do
 //! viewing   looking at everything
 //! marks     named instants; truth: what was really lost
 //! ```
 
+mod backups;
 mod carry_out;
 mod client;
 mod config;
@@ -21,6 +22,7 @@ mod places;
 mod power;
 mod process;
 mod request;
+mod restore;
 mod roles;
 mod truth;
 mod unit;

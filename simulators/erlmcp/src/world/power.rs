@@ -24,6 +24,14 @@ impl Ground {
     }
 }
 
+/// Returns when these units listen, or with the reason why one does not.
+pub(super) async fn all_up(ground: &Ground, wanted: impl Fn(&Unit) -> bool) -> Result<(), String> {
+    for unit in ground.units(wanted) {
+        unit.up().await?;
+    }
+    Ok(())
+}
+
 /// Without power everything is killed at once, and gone when this returns.
 pub(super) async fn site(ground: &Ground, name: &str, on: bool) -> Result<String, String> {
     let at = ground.site(name)?;

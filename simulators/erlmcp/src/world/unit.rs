@@ -122,6 +122,8 @@ pub(super) async fn keep(ground: Rc<Ground>, unit: Rc<Unit>) {
             continue;
         }
         let why = live(&ground, &unit).await.err();
+        // One that was killed while it started has not failed.
+        let why = why.filter(|_| ground.may_run(&unit));
         unit.set(Life::Gone(why));
         if ground.may_run(&unit) {
             tokio::time::sleep(ground.restart_delay(&unit)).await;

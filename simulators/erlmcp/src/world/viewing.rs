@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::backups;
 use super::ground::{Ground, SiteGround};
 use super::unit::{Life, Unit};
 use super::view::{
@@ -102,7 +103,7 @@ impl Look {
             }),
             front: site.front,
             data: site.store_directory(),
-            backups: Vec::new(),
+            backups: backups::view(ground, at),
         }
     }
 }

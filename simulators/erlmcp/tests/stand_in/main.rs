@@ -14,6 +14,7 @@ mod ends;
 mod failover;
 mod ledger;
 mod limits;
+mod restore;
 mod serving;
 mod tls;
 mod world;
