@@ -101,6 +101,11 @@ pub enum Sight {
     Undamaged(Damage),
     /// All pods that the site should have are ready, and its front door answers.
     SiteReady(String),
+    /// Another process has the name of this one, and is ready.
+    Replaced {
+        site: String,
+        process: Process,
+    },
     SitePower {
         site: String,
         on: bool,
@@ -164,6 +169,7 @@ impl Sight {
             }
             Sight::SiteReady(_) => "the site's health and a connection of our own",
             Sight::SitePower { .. }
+            | Sight::Replaced { .. }
             | Sight::NodePower { .. }
             | Sight::Cordoned { .. }
             | Sight::NodeEmpty { .. }

@@ -4,20 +4,19 @@
 use std::path::PathBuf;
 
 use firedrill_erlmcp::Role;
-use firedrill_erlmcp::world::{
-    BackupView, LinkShape, NodeView, Place, ProcessView, Request, SiteView, View,
-};
+use firedrill_erlmcp::world::{BackupView, NodeView, Place, ProcessView, SiteView, View};
 use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::{self, FaultKind, NodeChoice, Pick, Target, Victims};
 use rand::RngExt as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::damage::Damage;
-use super::pinned::{Change, Pinned, Reversal, Sight, Step, Undo, Words};
+use self::corrupt::corruptions;
+use self::made::Made;
+use super::pinned::Pinned;
 use super::process::{Kick, Process};
-use super::resolve::corrupt::corruptions;
 
 mod corrupt;
+mod made;
 
 /// Why a fault cannot be done to this target as it is now. Nothing has been broken.
 #[derive(Debug, thiserror::Error)]
@@ -77,94 +76,105 @@ pub fn resolve(
     random: &mut Xoshiro256PlusPlus,
 ) -> Result<Pinned, ResolveError> {
     if let FaultKind::Command(command) = kind {
-        return Ok(pin(id, kind, "what the command names", by_command(command)));
+        return Ok(pin(
+            id,
+            kind,
+            "what the command names",
+            made::by_command(command),
+        ));
     }
     let (on, made) = match kind {
         FaultKind::PodKill(victims) => {
             let (site, pods) = scene.victims(victims, random)?;
             (
                 names(&pods),
-                (kicks(&pods, Kick::Kill, comes_back(site)), gone(&pods)),
+                (made::kicks(site, &pods, Kick::Kill), made::gone(&pods)),
             )
         }
         FaultKind::PodTerminate(victims) => {
             let (site, pods) = scene.victims(victims, random)?;
             (
                 names(&pods),
-                (kicks(&pods, Kick::Terminate, comes_back(site)), gone(&pods)),
+                (made::kicks(site, &pods, Kick::Terminate), made::gone(&pods)),
             )
         }
         FaultKind::PodPause(victims) => {
             let (_, pods) = scene.victims(victims, random)?;
-            (names(&pods), pauses(&pods))
+            (names(&pods), made::pauses(&pods))
         }
         FaultKind::StoreCrash { site } => {
             let site = scene.site(*site)?;
             let store = vec![store_of(site)?];
             (
                 names(&store),
-                (kicks(&store, Kick::Kill, comes_back(site)), gone(&store)),
+                (made::kicks(site, &store, Kick::Kill), made::gone(&store)),
             )
         }
         FaultKind::NodeDrain { site, node } => {
             let site = scene.site(*site)?;
             let node = scene.node(site, node, random)?;
-            (format!("{} of {}", node.name, site.name), drain(site, node))
+            (
+                format!("{} of {}", node.name, site.name),
+                made::drain(site, node),
+            )
         }
         FaultKind::NodeLoss { site, node } => {
             let site = scene.site(*site)?;
             let node = scene.node(site, node, random)?;
             (
                 format!("{} of {}", node.name, site.name),
-                node_loss(site, node),
+                made::node_loss(site, node),
             )
         }
         FaultKind::RollingRestart { site } => {
             let site = scene.site(*site)?;
-            (site.name.clone(), rolling_restart(site))
+            (site.name.clone(), made::rolling_restart(site))
         }
         FaultKind::Scale { site, pods } => {
             let site = scene.site(*site)?;
-            (site.name.clone(), scale(site, *pods))
+            (site.name.clone(), made::scale(site, *pods))
         }
         FaultKind::SiteFailure { site } => {
             let site = scene.site(*site)?;
-            (in_words(site), site_failure(site))
+            (in_words(site), made::site_failure(site))
         }
         FaultKind::SystemFailure { site } => {
             let site = scene.site(*site)?;
-            (in_words(site), loss(site, false, scene.quarantine.join(id)))
+            (
+                in_words(site),
+                made::loss(site, false, scene.quarantine.join(id)),
+            )
         }
         FaultKind::NaturalDisaster { site } => {
             let site = scene.site(*site)?;
-            (in_words(site), loss(site, true, scene.quarantine.join(id)))
+            (
+                in_words(site),
+                made::loss(site, true, scene.quarantine.join(id)),
+            )
         }
         FaultKind::DataCorruption { site, records, how } => {
             let site = scene.site(*site)?;
             let damages = corruptions(site, *records, *how, random)?;
             (
                 format!("{} records of {}'s store", damages.len(), site.name),
-                corruption(damages),
+                made::corruption(damages),
             )
         }
         FaultKind::BackupLost { site } => {
             let site = scene.site(*site)?;
-            backup(site, scene.quarantine.join(id), false)?
+            made::backup(site, scene.quarantine.join(id), false)?
         }
         FaultKind::BackupDamaged { site } => {
             let site = scene.site(*site)?;
-            backup(site, scene.quarantine.join(id), true)?
+            made::backup(site, scene.quarantine.join(id), true)?
         }
-        FaultKind::ReplicationPause => ("replication".to_owned(), replication_pause()),
+        FaultKind::ReplicationPause => ("replication".to_owned(), made::replication_pause()),
         FaultKind::Network { link, shape } => scene.network(*link, *shape)?,
         FaultKind::Command(_) => return Err(ResolveError::NoWorld),
         _ => return Err(ResolveError::NoWorld),
     };
     Ok(pin(id, kind, &on, made))
 }
-
-/// Steps, and what shows that they took effect.
-pub(super) type Made = (Vec<Step>, Vec<Sight>);
 
 fn pin(id: &str, kind: &FaultKind, on: &str, (steps, effects): Made) -> Pinned {
     Pinned {
@@ -273,36 +283,7 @@ impl<'a> Scene<'a> {
             name: name.clone(),
             known: listed(view.links.iter().map(|link| link.name.as_str())),
         })?;
-        let ask = |shape| Request::Link {
-            name: name.clone(),
-            shape,
-        };
-        let step = Step {
-            what: format!("disturb the link {name}"),
-            change: Change::Ask(ask(super::step::link_shape(shape))),
-            undo: Undo {
-                change: Reversal::Ask(ask(LinkShape::default())),
-                ends: vec![Sight::LinkShape {
-                    link: name.clone(),
-                    open: true,
-                }],
-            },
-        };
-        let disturbed = Sight::LinkShape {
-            link: name.clone(),
-            open: false,
-        };
-        let effect = match (shape.reset, shape.blocked) {
-            (true, _) => Sight::Silent(link.address),
-            (false, plan::Blocked::Both | plan::Blocked::ToServer) => Sight::Silent(link.address),
-            (false, plan::Blocked::FromServer | plan::Blocked::Nothing) => disturbed.clone(),
-        };
-        let effects = if shape.reset {
-            vec![disturbed]
-        } else {
-            vec![disturbed, effect]
-        };
-        Ok((name.clone(), (vec![step], effects)))
+        Ok((name, made::disturbed(link, shape)))
     }
 }
 
@@ -399,230 +380,6 @@ fn in_words(site: &SiteView) -> String {
     )
 }
 
-fn gone(processes: &[Process]) -> Vec<Sight> {
-    vec![Sight::Gone(processes.to_vec())]
-}
-
-/// What was killed comes back by itself: the site is as it should be.
-fn comes_back(site: &SiteView) -> Undo {
-    Undo {
-        change: Reversal::ByItself,
-        ends: vec![Sight::SiteReady(site.name.clone())],
-    }
-}
-
-fn kicks(processes: &[Process], kick: Kick, undo: Undo) -> Vec<Step> {
-    let step = |process: &Process| Step {
-        what: format!("{} {} (pid {})", verb(kick), process.name, process.pid),
-        change: Change::Kick {
-            process: process.clone(),
-            kick,
-        },
-        undo: undo.clone(),
-    };
-    processes.iter().map(step).collect()
-}
-
-fn verb(kick: Kick) -> &'static str {
-    match kick {
-        Kick::Kill => "kill",
-        Kick::Stop => "stop",
-        Kick::Continue => "continue",
-        Kick::Terminate => "terminate",
-    }
-}
-
-fn pauses(processes: &[Process]) -> Made {
-    let step = |process: &Process| Step {
-        what: format!("stop {} (pid {})", process.name, process.pid),
-        change: Change::Kick {
-            process: process.clone(),
-            kick: Kick::Stop,
-        },
-        undo: Undo {
-            change: Reversal::Kick {
-                process: process.clone(),
-                kick: Kick::Continue,
-            },
-            // A paused pod may have been replaced meanwhile: that is its owner's business.
-            ends: Vec::new(),
-        },
-    };
-    (
-        processes.iter().map(step).collect(),
-        vec![Sight::Stopped(processes.to_vec())],
-    )
-}
-
-fn cordon(site: &SiteView, node: &NodeView, on: bool) -> Request {
-    Request::Cordon {
-        site: site.name.clone(),
-        node: node.name.clone(),
-        on,
-    }
-}
-
-fn drain(site: &SiteView, node: &NodeView) -> Made {
-    let cordoned = |on| Sight::Cordoned {
-        site: site.name.clone(),
-        node: node.name.clone(),
-        on,
-    };
-    let mut steps = vec![Step {
-        what: format!("cordon {} of {}", node.name, site.name),
-        change: Change::Ask(cordon(site, node, true)),
-        // A node that was cordoned before stays so.
-        undo: Undo {
-            change: Reversal::Ask(cordon(site, node, node.cordoned)),
-            ends: vec![cordoned(node.cordoned), Sight::SiteReady(site.name.clone())],
-        },
-    }];
-    let victims = on_node(site, node);
-    steps.extend(victims.iter().map(|pod| Step {
-        what: format!("evict {}", pod.name),
-        change: Change::Ask(Request::Evict {
-            site: site.name.clone(),
-            pod: pod.name.clone(),
-        }),
-        undo: comes_back(site),
-    }));
-    let empty = Sight::NodeEmpty {
-        site: site.name.clone(),
-        node: node.name.clone(),
-    };
-    (steps, vec![Sight::Gone(victims), cordoned(true), empty])
-}
-
-fn node_loss(site: &SiteView, node: &NodeView) -> Made {
-    let power = |on| Request::NodePower {
-        site: site.name.clone(),
-        node: node.name.clone(),
-        on,
-    };
-    let step = Step {
-        what: format!("cut the power of {} of {}", node.name, site.name),
-        change: Change::Ask(power(false)),
-        undo: Undo {
-            change: Reversal::Ask(power(true)),
-            ends: vec![
-                Sight::NodePower {
-                    site: site.name.clone(),
-                    node: node.name.clone(),
-                    on: true,
-                },
-                Sight::SiteReady(site.name.clone()),
-            ],
-        },
-    };
-    (vec![step], vec![Sight::Gone(on_node(site, node))])
-}
-
-fn rolling_restart(site: &SiteView) -> Made {
-    let victims: Vec<Process> = pods(site).filter_map(process).collect();
-    let step = |pod: &Process| Step {
-        what: format!("restart {}", pod.name),
-        change: Change::Ask(Request::RestartPod {
-            site: site.name.clone(),
-            pod: pod.name.clone(),
-        }),
-        undo: comes_back(site),
-    };
-    (
-        victims.iter().map(step).collect(),
-        vec![Sight::Gone(victims)],
-    )
-}
-
-fn scale(site: &SiteView, count: u32) -> Made {
-    let ask = |pods| Request::Scale {
-        site: site.name.clone(),
-        pods,
-    };
-    let has = |count| Sight::Pods {
-        site: site.name.clone(),
-        count,
-    };
-    let step = Step {
-        what: format!(
-            "scale {} from {} to {count} pods",
-            site.name, site.wanted_pods
-        ),
-        change: Change::Ask(ask(count)),
-        undo: Undo {
-            change: Reversal::Ask(ask(site.wanted_pods)),
-            ends: vec![has(site.wanted_pods), Sight::SiteReady(site.name.clone())],
-        },
-    };
-    (vec![step], vec![has(count)])
-}
-
-fn site_failure(site: &SiteView) -> Made {
-    let power = |on| Request::Power {
-        site: site.name.clone(),
-        on,
-    };
-    let step = Step {
-        what: format!("cut the power of site {}", site.name),
-        change: Change::Ask(power(false)),
-        undo: Undo {
-            change: Reversal::Ask(power(true)),
-            ends: vec![Sight::SiteReady(site.name.clone())],
-        },
-    };
-    let effects = vec![Sight::Gone(all_of(site)), Sight::Refused(site.front)];
-    (vec![step], effects)
-}
-
-fn loss(site: &SiteView, backups: bool, into: PathBuf) -> Made {
-    let what = if backups {
-        format!(
-            "take away site {}: processes, data and the backups kept there",
-            site.name
-        )
-    } else {
-        format!("take away site {}: processes and data", site.name)
-    };
-    let step = Step {
-        what,
-        change: Change::Ask(Request::Wipe {
-            site: site.name.clone(),
-            backups,
-            into: into.clone(),
-        }),
-        undo: Undo {
-            change: Reversal::Return {
-                site: site.name.clone(),
-                from: into,
-            },
-            ends: vec![Sight::SiteReady(site.name.clone())],
-        },
-    };
-    let mut effects = vec![Sight::Gone(all_of(site)), Sight::Refused(site.front)];
-    effects.push(Sight::Missing(site.data.clone()));
-    if backups {
-        effects.push(Sight::NoBackups(site.name.clone()));
-    }
-    (vec![step], effects)
-}
-
-fn corruption(damages: Vec<Damage>) -> Made {
-    let step = |damage: &Damage| Step {
-        what: format!(
-            "change {} bytes at {} of {}",
-            damage.was.len(),
-            damage.offset,
-            damage.path.display()
-        ),
-        change: Change::Damage(damage.clone()),
-        undo: Undo {
-            change: Reversal::Repair(damage.clone()),
-            ends: vec![Sight::Undamaged(damage.clone())],
-        },
-    };
-    let steps = damages.iter().map(step).collect();
-    (steps, damages.into_iter().map(Sight::Damaged).collect())
-}
-
 fn newest_backup(site: &SiteView) -> Result<&BackupView, ResolveError> {
     let local = site
         .backups
@@ -633,85 +390,4 @@ fn newest_backup(site: &SiteView) -> Result<&BackupView, ResolveError> {
         .ok_or_else(|| ResolveError::NoBackup {
             site: site.name.clone(),
         })
-}
-
-/// The newest backup kept at the site is taken away, or damaged.
-fn backup(site: &SiteView, into: PathBuf, damage: bool) -> Result<(String, Made), ResolveError> {
-    let BackupView { id, place, .. } = newest_backup(site)?.clone();
-    let (name, from) = (site.name.clone(), into.clone());
-    let seen = |sound| Sight::Backup {
-        site: site.name.clone(),
-        id: id.clone(),
-        sound,
-    };
-    let (what, request, effect) = if damage {
-        let (site, id) = (name.clone(), id.clone());
-        let request = Request::BackupDamage {
-            site,
-            place,
-            id,
-            into,
-        };
-        ("damage", request, seen(false))
-    } else {
-        let gone = Sight::NoBackup {
-            site: site.name.clone(),
-            id: id.clone(),
-        };
-        let (site, id) = (name.clone(), id.clone());
-        let request = Request::BackupRemove {
-            site,
-            place,
-            id,
-            into,
-        };
-        ("take away", request, gone)
-    };
-    let back = Request::BackupPut {
-        site: name.clone(),
-        place,
-        id: id.clone(),
-        from,
-    };
-    let step = Step {
-        what: format!("{what} backup {id} of {name}"),
-        change: Change::Ask(request),
-        undo: Undo {
-            change: Reversal::Ask(back),
-            ends: vec![seen(true)],
-        },
-    };
-    Ok((format!("backup {id} of {name}"), (vec![step], vec![effect])))
-}
-
-fn replication_pause() -> Made {
-    let step = Step {
-        what: "pause the shipping of records".to_owned(),
-        change: Change::Ask(Request::ReplicationPause(true)),
-        undo: Undo {
-            change: Reversal::Ask(Request::ReplicationPause(false)),
-            ends: vec![Sight::Shipping { paused: false }],
-        },
-    };
-    (vec![step], vec![Sight::Shipping { paused: true }])
-}
-
-fn by_command(command: &plan::Command) -> Made {
-    let words = |words: &[String]| Words {
-        words: words.to_vec(),
-        timeout: command.timeout,
-    };
-    let check = |code| Sight::Says {
-        words: words(&command.check),
-        code,
-    };
-    let step = Step {
-        what: format!("run `{}`", command.inject.join(" ")),
-        change: Change::Run(words(&command.inject)),
-        undo: Undo {
-            change: Reversal::Run(words(&command.heal)),
-            ends: vec![check(1)],
-        },
-    };
-    (vec![step], vec![check(0)])
 }

@@ -79,6 +79,7 @@ impl Eyes {
             }
             Sight::SiteReady(_)
             | Sight::SitePower { .. }
+            | Sight::Replaced { .. }
             | Sight::NodePower { .. }
             | Sight::Cordoned { .. }
             | Sight::NodeEmpty { .. }
@@ -102,6 +103,16 @@ fn in_view(sight: &Sight, view: &View) -> bool {
         Sight::SiteReady(name) => {
             site(name).is_some_and(|site| is_ready(site) && connect(site.front).is_ok())
         }
+        Sight::Replaced {
+            site: name,
+            process,
+        } => site(name)
+            .and_then(|site| site.process(&process.name))
+            .is_some_and(|now| {
+                now.ready
+                    && now.pid.is_some()
+                    && (now.pid, now.started) != (Some(process.pid), process.started)
+            }),
         Sight::SitePower { site: name, on } => site(name).is_some_and(|site| site.powered == *on),
         Sight::NodePower {
             site,
@@ -209,6 +220,9 @@ fn unseen(sight: &Sight) -> String {
         Sight::Damaged(damage) => format!("{} is not damaged", damage.path.display()),
         Sight::Undamaged(damage) => format!("{} is still damaged", damage.path.display()),
         Sight::SiteReady(site) => format!("site {site} is not ready"),
+        Sight::Replaced { process, .. } => {
+            format!("nothing has taken the place of {}", process.name)
+        }
         Sight::SitePower { site, on } => format!("the power of site {site} is not {}", state(*on)),
         Sight::NodePower { site, node, on } => {
             format!("the power of node {node} of {site} is not {}", state(*on))
