@@ -1,9 +1,11 @@
 //! One binary of tests that look at the whole: through the program, or over its sources.
 
+mod drills;
 mod fault_server;
 mod faults;
 mod names;
 mod program;
 mod refusals;
 mod runs;
+mod sabotages;
 mod tidy;

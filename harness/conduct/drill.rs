@@ -124,8 +124,7 @@ impl Drill {
             words.extend(reason.map(Word::NotSteady));
         }
         if is_fault && self.steady == Some(false) {
-            let refused = Seen::Taken { take, ok: false };
-            words.extend(self.see(now, refused));
+            words.extend(self.see(now, Seen::Refused(take)));
             return;
         }
         self.hands.take(take, self.fault_began.unwrap_or(now));
@@ -187,6 +186,7 @@ impl Drill {
                 vec![Word::Event(at, event)]
             }
             Told::Taken { take, ok } => self.see(now, Seen::Taken { take, ok }),
+            Told::Refused { take } => self.see(now, Seen::Refused(take)),
             Told::Marks(marks) => self.marked(now, marks),
             Told::Read { id, site, passes } => {
                 let fault = self.broken();

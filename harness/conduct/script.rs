@@ -36,6 +36,8 @@ pub enum Seen {
         take: Take,
         ok: bool,
     },
+    /// An action could not even be begun: there is nothing to undo.
+    Refused(Take),
     /// A fault was undone, or could not be.
     Undone(Take),
     /// No more load, and no more phases.
@@ -176,7 +178,7 @@ impl Script {
             Seen::Tick => {}
             Seen::Holds(condition) => self.holds(&condition, now),
             Seen::Taken { take, ok } => self.taken(take, ok, now),
-            Seen::Undone(take) => self.set(take, Stage::Over),
+            Seen::Refused(take) | Seen::Undone(take) => self.set(take, Stage::Over),
             Seen::LoadOver => self.load_over = true,
             Seen::EndEarly => self.ending = true,
         }

@@ -1,6 +1,7 @@
 //! Changes and their reversals, carried out. Each may be asked for twice: the second time changes nothing.
 
 use std::io;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -70,6 +71,10 @@ pub fn reverse(reversal: &Reversal, world: Option<&World>) -> Result<(), ChangeE
                 site: site.clone(),
                 on: true,
             };
+            if stands(site, world)? {
+                // What was there before has no owner any more.
+                return remove(from);
+            }
             if from.exists() {
                 let back = Request::Unwipe {
                     site: site.clone(),
@@ -80,6 +85,23 @@ pub fn reverse(reversal: &Reversal, world: Option<&World>) -> Result<(), ChangeE
             ask(&on, world)
         }
         Reversal::Run(words) => must_succeed(words),
+    }
+}
+
+/// The site was built anew: it has power and a store.
+fn stands(site: &str, world: Option<&World>) -> Result<bool, ChangeError> {
+    let view = world.ok_or(ChangeError::NoWorld)?.view()?;
+    let site = view.site(site);
+    Ok(site.is_some_and(|site| site.powered && site.store.is_some()))
+}
+
+fn remove(folder: &Path) -> Result<(), ChangeError> {
+    match std::fs::remove_dir_all(folder) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => Err(ChangeError::System {
+            what: format!("{} cannot be removed", folder.display()),
+            source,
+        }),
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
