@@ -4,10 +4,12 @@
 //! - `summary`: Markdown for the summary of a CI job
 //! - `junit`: one test case a check
 //! - `html`: the report, one page that needs nothing else
+//! - `compliance`: what the run shows of the operating procedure
 //! - `figures`: the charts of the page, from `steps`, the run second by second; `chart` draws them
 //! - `meaning`: what each outcome means
 
 mod chart;
+mod compliance;
 mod figures;
 mod html;
 mod junit;
@@ -26,12 +28,16 @@ use crate::result::ResultDocument;
 
 /// Every output, by the name of its file in the run's folder.
 pub fn outputs(recording: &Recording, result: &ResultDocument) -> Vec<(&'static str, Vec<u8>)> {
-    vec![
+    let mut outputs = vec![
         ("result.json", result_json(result)),
         ("report.html", report(recording, result)),
         ("junit.xml", junit(result)),
         ("summary.md", summary(result).into_bytes()),
-    ]
+    ];
+    if let Some(compliance) = compliance::compliance(recording, result) {
+        outputs.push(("compliance.json", compliance::json(&compliance)));
+    }
+    outputs
 }
 
 /// `result.json`: keys in a fixed order, a line feed at the end.

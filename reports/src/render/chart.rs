@@ -3,6 +3,7 @@
 //! their value, so that a chart alone is right too.
 
 mod axis;
+mod stack;
 
 use plotters::backend::SVGBackend;
 use plotters::coord::Shift;
@@ -12,6 +13,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, IntoFont, RGBColor, TextStyle};
 
 pub use axis::{Axis, Tick};
+pub use stack::{Bar, Lane, Stack};
 
 /// All that a chart shows.
 pub struct Chart {
@@ -28,7 +30,25 @@ pub struct Chart {
     pub marks: Vec<Mark>,
 }
 
+impl Chart {
+    /// Nothing but the x axis.
+    fn blank(x: Axis) -> Chart {
+        Chart {
+            id: "",
+            title: String::new(),
+            description: String::new(),
+            x,
+            y: Axis::linear([]),
+            bands: Vec::new(),
+            lines: Vec::new(),
+            rules: Vec::new(),
+            marks: Vec::new(),
+        }
+    }
+}
+
 /// A part of the x axis with a name: a phase.
+#[derive(Clone)]
 pub struct Band {
     /// What is written where names have no room.
     pub number: usize,
@@ -123,19 +143,32 @@ fn text_width(text: &str) -> i32 {
 /// The chart as an `svg` element. `variant` makes its ids unique.
 pub fn svg(chart: &Chart, size: Size, variant: &str) -> String {
     let units = (size.width * UNIT, size.height * UNIT);
+    let words = (chart.id, chart.title.as_str(), chart.description.as_str());
+    element(words, units, variant, |area| {
+        draw(chart, &Frame::of(chart, units), area)
+    })
+}
+
+/// What is drawn as an `svg` element of this size, with its id, title and description.
+fn element(
+    (id, title, description): (&str, &str, &str),
+    units: (i32, i32),
+    variant: &str,
+    draw: impl FnOnce(&Area<'_>) -> Drawn,
+) -> String {
     let mut text = String::new();
     {
         let backend = SVGBackend::with_string(&mut text, (units.0 as u32, units.1 as u32));
         let area = backend.into_drawing_area();
         // The backend writes to memory, and nothing of it can fail.
-        let _ = draw(chart, &Frame::of(chart, units), &area);
+        let _ = draw(&area);
         let _ = area.present();
     }
     let body = text.split_once('>').map_or("", |(_, body)| body);
     let (id, title, description) = (
-        format!("{}-{variant}", chart.id),
-        escape(&chart.title),
-        escape(&chart.description),
+        format!("{id}-{variant}"),
+        escape(title),
+        escape(description),
     );
     format!(
         "<svg class=\"chart {variant}\" viewBox=\"0 0 {} {}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\" \

@@ -1,28 +1,68 @@
 //! The charts of the report, each with its note and the table of its data.
 //!
 //! - `over_time`: throughput and latency
+//! - `timeline`: what was done and what came of it, on one time axis; `recovery`: the parts of each recovery time
 //! - `percentiles`: the percentile curve
 //! - `generator`: lateness and load of firedrill itself
 
 mod generator;
 mod over_time;
 mod percentiles;
+mod recovery;
+mod timeline;
 
 use firedrill_scenarios::plan::Subject;
 
 pub use generator::{lateness, pressure};
 pub use over_time::{latency, throughput};
 pub use percentiles::percentiles;
+pub use recovery::{parts, recoveries, words as mark_words};
+pub use timeline::timeline;
 
-use super::chart::{Axis, Band, Chart, Ink, Line, Rule, Stroke};
+use super::chart::{Axis, Band, Chart, Ink, Line, Rule, Size, Stack, Stroke, svg};
 use super::steps::{Step, Steps};
 use crate::judge::quantile_name;
 use crate::numbers::{duration, span};
 use crate::recording::Recording;
 use crate::result::ResultDocument;
 
+pub enum Drawing {
+    One(Chart),
+    Stack(Stack),
+}
+
+impl Drawing {
+    pub fn title(&self) -> &str {
+        match self {
+            Drawing::One(chart) => &chart.title,
+            Drawing::Stack(stack) => &stack.title,
+        }
+    }
+
+    pub fn description(&self) -> &str {
+        match self {
+            Drawing::One(chart) => &chart.description,
+            Drawing::Stack(stack) => &stack.description,
+        }
+    }
+
+    pub fn lines(&self) -> Vec<&Line> {
+        match self {
+            Drawing::One(chart) => chart.lines.iter().collect(),
+            Drawing::Stack(stack) => stack.charts.iter().flat_map(|chart| &chart.lines).collect(),
+        }
+    }
+
+    pub fn svg(&self, size: Size, variant: &str) -> String {
+        match self {
+            Drawing::One(chart) => svg(chart, size, variant),
+            Drawing::Stack(stack) => stack.svg(size, variant),
+        }
+    }
+}
+
 pub struct Figure {
-    pub chart: Chart,
+    pub drawing: Drawing,
     /// How to read it.
     pub note: String,
     pub table: Table,

@@ -3,18 +3,23 @@
 //!
 //! - `verdict`: the banner, what was tested, the checks
 //! - `load`: operations, outcomes, phases
+//! - `compliance`: what the run shows of a procedure, and what it does not
+//! - `drill`: what was broken, how service and data came back
 //! - `figure`: a chart with its legend, note and data
 //! - `latency`: times by operation
 //! - `generator`: firedrill itself
-//! - `surroundings`: sessions, probes, events, environment
+//! - `surroundings`: sessions, probes, events, environment; `told`: events of a drill in words
 //! - `meaning`: how to read the page
 
+mod compliance;
+mod drill;
 mod figure;
 mod generator;
 mod latency;
 mod load;
 mod meaning;
 mod surroundings;
+mod told;
 mod verdict;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -26,6 +31,7 @@ use crate::result::ResultDocument;
 /// The page. The same recording and result give the same bytes.
 pub fn report(recording: &Recording, result: &ResultDocument) -> Vec<u8> {
     let data = Data::of(recording, result);
+    let compliance = super::compliance::compliance(recording, result);
     let title = format!(
         "{}: {} ({})",
         result.run.scenario,
@@ -44,6 +50,8 @@ pub fn report(recording: &Recording, result: &ResultDocument) -> Vec<u8> {
                 (verdict::banner(recording, result))
                 main {
                     (verdict::checks(result))
+                    (drill::sections(&data, recording, result))
+                    @if let Some(compliance) = &compliance { (compliance::section(compliance)) }
                     (load::summary(result))
                     (load::outcomes(recording, result))
                     (figures(&data, result))

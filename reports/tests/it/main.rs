@@ -2,6 +2,8 @@
 
 mod document;
 mod drill;
+mod drill_data;
+mod drill_pages;
 mod drilled;
 mod judging;
 mod recording;

@@ -1,5 +1,6 @@
 //! The outputs: complete, well-formed, alone, inside their frames, and the same bytes each time.
 
+use firedrill_reports::Recording;
 use firedrill_reports::recording::EarlyEnd;
 use firedrill_reports::{judge, render};
 use firedrill_scenarios::Outcome;
@@ -8,6 +9,7 @@ use roxmltree::{Document, Node, ParsingOptions};
 
 use super::synthetic::{MS, Run, SECOND, SHORT};
 use super::trust::late;
+use super::{drill_pages, drilled};
 
 /// Two operations, two phases, probes, and every kind of objective.
 const FULL: &str = "
@@ -77,8 +79,8 @@ fn hostile() -> Run {
     run
 }
 
-fn all() -> Vec<(&'static str, Run)> {
-    vec![
+fn all() -> Vec<(&'static str, Recording)> {
+    let runs = vec![
         ("good", good()),
         ("troubled", troubled()),
         ("interrupted", interrupted()),
@@ -106,16 +108,17 @@ fn all() -> Vec<(&'static str, Run)> {
             },
         ),
         ("hostile", hostile()),
-    ]
+    ];
+    let runs = runs.into_iter().map(|(name, run)| (name, run.recording()));
+    runs.chain(drill_pages::all()).collect()
 }
 
-fn page(run: &Run) -> String {
-    let recording = run.recording();
-    String::from_utf8(render::report(&recording, &judge(&recording, None))).unwrap()
+pub fn page(recording: &Recording) -> String {
+    String::from_utf8(render::report(recording, &judge(recording, None))).unwrap()
 }
 
 /// With the document type that HTML wants, which the parser refuses unless it is told.
-fn parsed(page: &str) -> Document<'_> {
+pub fn parsed(page: &str) -> Document<'_> {
     let options = ParsingOptions {
         allow_dtd: true,
         ..ParsingOptions::default()
@@ -125,8 +128,8 @@ fn parsed(page: &str) -> Document<'_> {
 
 #[test]
 fn every_page_is_well_formed_and_alone() {
-    for (name, run) in all() {
-        let page = page(&run);
+    for (name, recording) in all() {
+        let page = page(&recording);
         let document = parsed(&page);
         for node in document.descendants().filter(Node::is_element) {
             let tag = node.tag_name().name();
@@ -161,8 +164,8 @@ fn every_page_is_well_formed_and_alone() {
 
 #[test]
 fn no_number_is_broken() {
-    for (name, run) in all() {
-        let page = page(&run);
+    for (name, recording) in all() {
+        let page = page(&recording);
         let document = parsed(&page);
         for node in document.descendants().filter(|node| node.is_text()) {
             let text = node.text().unwrap_or_default();
@@ -177,7 +180,7 @@ fn no_number_is_broken() {
 
 #[test]
 fn ids_are_unique_and_what_is_named_exists() {
-    let page = page(&good());
+    let page = page(&drilled::good().recording());
     let document = parsed(&page);
     let mut ids: Vec<&str> = document
         .descendants()
@@ -201,7 +204,7 @@ fn ids_are_unique_and_what_is_named_exists() {
 /// Every chart says what it shows, to those too who cannot see it, and gives its numbers.
 #[test]
 fn charts_have_titles_descriptions_and_data() {
-    let page = page(&troubled());
+    let page = page(&troubled().recording());
     let document = parsed(&page);
     let figures: Vec<Node<'_, '_>> = document
         .descendants()
@@ -248,8 +251,8 @@ fn number(node: &Node<'_, '_>, name: &str) -> f64 {
 /// A sans-serif letter is seldom wider than 0.62 of its height on average; a text may not leave its chart.
 #[test]
 fn nothing_is_cut_off() {
-    for (name, run) in all() {
-        let page = page(&run);
+    for (name, recording) in all() {
+        let page = page(&recording);
         let document = parsed(&page);
         for chart in document
             .descendants()
@@ -300,7 +303,7 @@ fn nothing_is_cut_off() {
 
 #[test]
 fn the_page_says_what_was_tested_and_in_which_mode() {
-    let page = page(&troubled());
+    let page = page(&troubled().recording());
     for text in [
         "full: fail",
         "Rehearsal.",
@@ -323,11 +326,8 @@ fn the_page_says_what_was_tested_and_in_which_mode() {
 
 #[test]
 fn the_same_folder_gives_the_same_bytes() {
-    for (name, run) in all() {
-        let once = || {
-            let recording = run.recording();
-            render::outputs(&recording, &judge(&recording, None))
-        };
+    for (name, recording) in all() {
+        let once = || render::outputs(&recording, &judge(&recording, None));
         assert_eq!(once(), once(), "{name}");
     }
 }
@@ -352,8 +352,8 @@ fn one_line_a_check() {
 
 #[test]
 fn junit_has_a_case_for_each_check() {
-    for (name, run) in all() {
-        let result = run.judged();
+    for (name, recording) in all() {
+        let result = judge(&recording, None);
         let text = String::from_utf8(render::junit(&result)).unwrap();
         let document = Document::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
         let cases = document

@@ -186,7 +186,7 @@ pub fn worst(drilled: &Drilled<'_>) -> Option<result::Data> {
     if all.is_empty() {
         return None;
     }
-    let most = |of: fn(&Data) -> u64| all.iter().map(|data| of(data)).max().unwrap_or(0);
+    let most = |of: fn(&Data) -> u64| all.iter().map(of).max().unwrap_or(0);
     let points = all.iter().filter_map(|data| data.point.as_ref());
     Some(result::Data {
         attempted: most(|data| data.counts.attempted),

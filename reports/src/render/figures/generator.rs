@@ -1,6 +1,6 @@
 //! firedrill itself: how late it was, and how busy.
 
-use super::{Data, Figure, Table, rule};
+use super::{Data, Drawing, Figure, Table, rule};
 use crate::numbers::{duration, milliseconds, significant};
 use crate::recording::series;
 use crate::render::chart::{Axis, Chart, Ink, Line, Stroke};
@@ -38,7 +38,7 @@ pub fn lateness(data: &Data<'_>) -> Figure {
         ]
     });
     Figure {
-        chart,
+        drawing: Drawing::One(chart),
         note: "Dispatched minus due: what the generator is to blame for. Two seconds above the line, and more than one in \
                a hundred, make the checks of the phase invalid."
             .to_owned(),
@@ -99,7 +99,7 @@ pub fn pressure(data: &Data<'_>) -> Figure {
         marks: Vec::new(),
     };
     Figure {
-        chart,
+        drawing: Drawing::One(chart),
         note: format!(
             "Share of each second in which the busiest thread of firedrill worked, and in which something on its machine \
              waited for a core.{}",

@@ -1,6 +1,6 @@
 //! Throughput and latency, second by second.
 
-use super::{Data, Figure, Table, latency_rules};
+use super::{Data, Drawing, Figure, Table, latency_rules};
 use crate::numbers::{count, duration, milliseconds, significant};
 use crate::render::chart::{Axis, Chart, Ink, Stroke};
 use crate::render::steps::Step;
@@ -57,7 +57,7 @@ pub fn throughput(data: &Data<'_>) -> Figure {
         "failed /s",
     ];
     Figure {
-        chart,
+        drawing: Drawing::One(chart),
         note: format!(
             "Operations a second. Asked, sent and failed by the second in which they were due; completed (ended ok) \
              by the second in which they ended.{}",
@@ -107,7 +107,7 @@ pub fn latency(data: &Data<'_>) -> Figure {
             .collect()
     });
     Figure {
-        chart,
+        drawing: Drawing::One(chart),
         note: format!(
             "Operations that ended ok, from the time they were due, by the second in which they ended. Failed ones \
              have no time here: see the throughput.{}",

@@ -3,7 +3,7 @@
 use firedrill_evidence::{Quantile, quantile};
 use hdrhistogram::Histogram;
 
-use super::{Data, Figure, Table, latency_rules};
+use super::{Data, Drawing, Figure, Table, latency_rules};
 use crate::numbers::{count, duration, milliseconds, share, significant};
 use crate::recording::{Group, Measure};
 use crate::render::chart::{Axis, Chart, Ink, Line, Mark, Stroke};
@@ -81,7 +81,7 @@ pub fn percentiles(data: &Data<'_>) -> Figure {
         marks: misses_from(operations, misses),
     };
     Figure {
-        chart,
+        drawing: Drawing::One(chart),
         note: "At least this share of the operations took at most this time. Each step to the right has one nine more. \
                An operation that failed or was never sent is a miss, later than every time: the curve ends where misses begin."
             .to_owned(),

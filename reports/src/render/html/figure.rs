@@ -2,22 +2,22 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use crate::render::chart::{Ink, NARROW, Stroke, WIDE, svg};
+use crate::render::chart::{Ink, NARROW, Stroke, WIDE};
 use crate::render::figures::{Figure, Table};
 
 /// The chart is there twice, for wide and for narrow screens, since its text has to stay readable.
 pub fn figure(figure: &Figure) -> Markup {
-    let chart = &figure.chart;
+    let drawing = &figure.drawing;
     html! {
         figure {
-            h3 { (chart.title) }
+            h3 { (drawing.title()) }
             ul .legend aria-hidden="true" {
-                @for line in &chart.lines { li { (swatch(line.ink, line.stroke)) (line.name) } }
+                @for line in drawing.lines() { li { (swatch(line.ink, line.stroke)) (line.name) } }
             }
-            (PreEscaped(svg(chart, WIDE, "wide")))
-            (PreEscaped(svg(chart, NARROW, "narrow")))
+            (PreEscaped(drawing.svg(WIDE, "wide")))
+            (PreEscaped(drawing.svg(NARROW, "narrow")))
             figcaption {
-                p { (chart.description) " " (figure.note) }
+                p { (drawing.description()) " " (figure.note) }
                 (data(&figure.table))
             }
         }

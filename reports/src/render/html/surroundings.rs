@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
+use super::told;
 use crate::numbers::{bytes, count, duration, significant, span};
 use crate::recording::{Event, Recording, series};
 use crate::result::ResultDocument;
@@ -181,12 +182,24 @@ fn told(event: &Event) -> Option<String> {
         ),
         Event::EndedEarly { detail, .. } => format!("the run ended early: {detail}"),
         Event::Warning { text } => format!("warning: {text}"),
-        Event::Fault { .. }
-        | Event::Step { .. }
-        | Event::Mark { .. }
-        | Event::ReadBack { .. }
-        | Event::Steady { .. }
-        | Event::Sabotage { .. } => return None,
+        Event::Fault {
+            id,
+            fault,
+            on,
+            stage,
+        } => told::fault(id, fault, on, stage),
+        Event::Step { id, on, stage, .. } => told::step(id, on, stage),
+        Event::Mark {
+            mark,
+            source,
+            detail,
+            ..
+        } => told::mark(*mark, source, detail),
+        Event::ReadBack { id, site, stage } => told::read_back(id, site, stage),
+        Event::Steady { held, reason } => told::steady(*held, reason),
+        Event::Sabotage { name, shown } => {
+            format!("sabotage {name}: the run misbehaves on purpose; {shown}")
+        }
         Event::LoadEnded => "every operation has its outcome".to_owned(),
         Event::Ended { .. } => "the recording ended".to_owned(),
     })

@@ -1,0 +1,73 @@
+//! Events of a drill in words.
+
+use crate::recording::{FaultStage, Mark, ReadBackStage, StepStage};
+use crate::render::figures::mark_words;
+
+pub fn fault(id: &str, fault: &str, on: &str, stage: &FaultStage) -> String {
+    let what = if id == fault {
+        format!("fault {id} on {on}")
+    } else {
+        format!("fault {id} ({fault}) on {on}")
+    };
+    match stage {
+        FaultStage::Injecting => format!("{what} begins"),
+        FaultStage::Injected => format!("{what} is in force"),
+        FaultStage::EffectSeen { by } => format!("{what} is seen from outside by {by}"),
+        FaultStage::EffectNotSeen { reason } => {
+            format!("{what} is not seen from outside: {reason}")
+        }
+        FaultStage::Healing => format!("{what} is being undone"),
+        FaultStage::Healed { by } => format!("{what} is undone, as {by} shows"),
+        FaultStage::Leftover { what: left } => format!("{what} is not undone: {left}"),
+    }
+}
+
+pub fn step(id: &str, on: &str, stage: &StepStage) -> String {
+    match stage {
+        StepStage::Started => format!("step {id} on {on} begins"),
+        StepStage::Done { detail } => with(format!("step {id} on {on} is done"), detail),
+        StepStage::Failed { reason } => format!("step {id} on {on} failed: {reason}"),
+    }
+}
+
+pub fn mark(mark: Mark, source: &str, detail: &str) -> String {
+    let words = mark_words(mark.as_str());
+    with(format!("{source}: {words}"), detail)
+}
+
+pub fn read_back(id: &str, site: &str, stage: &ReadBackStage) -> String {
+    let what = format!("{id} of {site}");
+    match stage {
+        ReadBackStage::Started => format!("{what} begins"),
+        ReadBackStage::Pass { number, records } => {
+            format!("{what}: pass {number} read {records} records")
+        }
+        ReadBackStage::Done {
+            sound: true,
+            reason,
+        } => with(format!("{what} is sound"), reason),
+        ReadBackStage::Done {
+            sound: false,
+            reason,
+        } => with(format!("{what} is not sound"), reason),
+        ReadBackStage::Failed { reason } => format!("{what} failed: {reason}"),
+    }
+}
+
+pub fn steady(held: bool, reason: &str) -> String {
+    match held {
+        true => with("the target is steady".to_owned(), reason),
+        false => with(
+            "the target is not steady, and nothing is broken".to_owned(),
+            reason,
+        ),
+    }
+}
+
+fn with(text: String, detail: &str) -> String {
+    if detail.is_empty() {
+        text
+    } else {
+        format!("{text}: {detail}")
+    }
+}

@@ -1,0 +1,156 @@
+//! Drills judged by what was read back.
+
+use firedrill_evidence::Verdict::{Fail, Inconclusive, Pass};
+use firedrill_reports::recording::{DataCounts, Event, LedgerLine, Mark, ReadBackStage};
+use firedrill_scenarios::plan::{Corruption, DataCounter, FaultKind};
+
+use super::drill::{assert_check, assert_only};
+use super::drilled::{T0, good, lost, mark, read_back, sound};
+use super::synthetic::{MS, SECOND};
+
+const CORRUPTION: FaultKind = FaultKind::DataCorruption {
+    site: 0,
+    records: 20,
+    how: Corruption::Silent,
+};
+
+#[test]
+fn damaged_data_is_back_when_it_was_read_back() {
+    let corrupt = good().kind(CORRUPTION);
+    let result = corrupt.judged();
+    assert_eq!(result.faults[0].rto, Some(61 * SECOND - T0));
+    let unsound = good().kind(CORRUPTION).change(|event| {
+        if *event == sound(true) {
+            *event = sound(false);
+        }
+    });
+    assert_check(&unsound, "rto", Fail, "was not back");
+    let unread = good()
+        .kind(CORRUPTION)
+        .without(|event| matches!(event, Event::ReadBack { .. }));
+    assert_check(
+        &unread,
+        "rto",
+        Inconclusive,
+        "nothing was read back after site-failure",
+    );
+    assert_eq!(unread.judged().faults[0].rto, None);
+    let marked = good()
+        .kind(CORRUPTION)
+        .with(30 * SECOND, mark(Mark::DataVerified));
+    assert_eq!(marked.judged().faults[0].rto, Some(30 * SECOND - T0));
+}
+
+#[test]
+fn lost_work_beyond_the_limit_fails() {
+    let far = good().point(|point| {
+        point.rpo = 2500 * MS;
+        point.rpo_lower = Some(2400 * MS);
+    });
+    assert_only(
+        &far,
+        "rpo-budget",
+        Fail,
+        "2 of 3,900 acknowledged writes are lost in read-back of dr",
+    );
+    assert_check(
+        &far,
+        "rpo-budget",
+        Fail,
+        "everything up to 2.5 s before the stop is there",
+    );
+}
+
+/// With nothing lost the recovery point is how finely it was looked: too coarse is no failure and no pass.
+#[test]
+fn a_gap_above_the_limit_shows_nothing() {
+    let none = good().data(|counts| counts.lost = 0);
+    assert_check(
+        &none,
+        "rpo-budget",
+        Pass,
+        "none of 3,900 acknowledged writes is lost",
+    );
+    let gap = none.point(|point| point.rpo = 1500 * MS);
+    assert_only(
+        &gap,
+        "rpo-budget",
+        Inconclusive,
+        "no shorter loss could be seen",
+    );
+}
+
+#[test]
+fn every_counter_turns_its_own_check_red() {
+    for counter in DataCounter::ALL {
+        let one_too_many = |counts: &mut DataCounts| {
+            let field = match counter {
+                DataCounter::Lost => {
+                    counts.lost = 6;
+                    return;
+                }
+                DataCounter::Unexpected => &mut counts.unexpected,
+                DataCounter::Duplicated => &mut counts.duplicated,
+                DataCounter::Stale => &mut counts.stale,
+                DataCounter::Reordered => &mut counts.reordered,
+                DataCounter::Holes => &mut counts.holes,
+                DataCounter::SplitBrain => &mut counts.split_brain,
+                DataCounter::LostAfterStop => &mut counts.lost_after_stop,
+                DataCounter::Corrupt => &mut counts.corrupt,
+                DataCounter::Unread => &mut counts.unread,
+            };
+            *field = 1;
+        };
+        let drill = good().data(one_too_many);
+        let word = counter.as_str().replace('_', " ");
+        match counter {
+            // What could not be read may be there: nothing is proven, of any counter.
+            DataCounter::Unread => {
+                assert_check(&drill, "unread", Inconclusive, &word);
+                assert_check(&drill, "holes", Inconclusive, "0 holes");
+                assert_check(&drill, "rpo", Inconclusive, "1 could not be read back");
+            }
+            _ => assert_only(&drill, counter.as_str(), Fail, &word),
+        }
+    }
+}
+
+#[test]
+fn a_read_back_that_failed_or_never_was_is_no_pass() {
+    let mut none = good().without(|event| matches!(event, Event::ReadBack { .. }));
+    none.run.ledger.clear();
+    for id in ["rpo", "holes", "split_brain"] {
+        assert_check(
+            &none,
+            id,
+            Inconclusive,
+            "the read-back read-back did not take place",
+        );
+    }
+    assert_eq!(none.judged().data, None);
+    let failed = read_back(ReadBackStage::Failed {
+        reason: "page 3 was not answered".into(),
+    });
+    let failed = good().with(79 * SECOND, failed);
+    assert_check(&failed, "holes", Inconclusive, "page 3 was not answered");
+    assert_check(
+        &failed.data(|counts| counts.holes = 3),
+        "holes",
+        Fail,
+        "3 holes",
+    );
+}
+
+#[test]
+fn the_worst_read_back_is_judged() {
+    let mut twice = good();
+    let mut second = lost(2);
+    if let LedgerLine::Data { counts, point, .. } = &mut second {
+        counts.duplicated = 4;
+        point.as_mut().unwrap().rpo = 1200 * MS;
+    }
+    twice.run.ledger.push(second);
+    assert_check(&twice, "duplicated", Fail, "4 duplicated");
+    assert_check(&twice, "rpo-budget", Fail, "1.2 s");
+    assert_eq!(twice.judged().data.unwrap().duplicated, 4);
+}
