@@ -1,12 +1,12 @@
 //! Several panels under each other on one time axis: bars of what was done, and charts of what came of it.
 
-use plotters::element::{DashedPathElement, Rectangle};
+use plotters::element::{PathElement, Rectangle};
 use plotters::style::Color;
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::{
     Area, Axis, Band, Chart, Drawn, EDGE, FONT, Frame, Ink, Mark, Size, TEXT, UNIT, draw,
-    draw_bands, element, text_width, write,
+    draw_axes, draw_bands, element, text_width, write,
 };
 
 pub struct Stack {
@@ -48,7 +48,20 @@ const FOOT: i32 = 24;
 impl Stack {
     /// Each chart, or the lanes where there is none, ends with the names of the x axis.
     fn height(&self) -> i32 {
-        HEAD + NUMBERS + LANE * self.lanes.len() as i32 + CHART * self.charts.len() as i32 + FOOT
+        self.lanes_end() + CHART * self.charts.len() as i32 + FOOT
+    }
+
+    /// Where the numbers of the marks begin: below the names of the bands.
+    fn head(&self) -> i32 {
+        if self.bands.is_empty() { 0 } else { HEAD }
+    }
+
+    fn lanes_begin(&self) -> i32 {
+        self.head() + if self.marks.is_empty() { 0 } else { NUMBERS }
+    }
+
+    fn lanes_end(&self) -> i32 {
+        self.lanes_begin() + LANE * self.lanes.len() as i32
     }
 
     /// As `svg` of a chart. Only the width of `size` is taken.
@@ -77,7 +90,7 @@ impl Stack {
         let whole = Frame {
             left,
             right,
-            top: HEAD * UNIT,
+            top: self.head() * UNIT,
             bottom: height - FOOT * UNIT,
             x_ticks: self.x.ticks(((right - left) / (76 * UNIT)).max(2) as usize),
             y_ticks: Vec::new(),
@@ -87,8 +100,10 @@ impl Stack {
             ..Chart::blank(self.x.clone())
         };
         draw_bands(&banded, &whole, area)?;
+        // Under everything else, so that they cross no text.
+        self.draw_marks(&whole, area)?;
         self.draw_lanes(&whole, area)?;
-        let mut top = (HEAD + NUMBERS + LANE * self.lanes.len() as i32) * UNIT;
+        let mut top = self.lanes_end() * UNIT;
         for (chart, frame) in self.charts.iter().zip(frames) {
             let part = area.clone().shrink((0, top), (width, CHART * UNIT));
             let frame = Frame {
@@ -110,13 +125,12 @@ impl Stack {
             draw(chart, &frame, &part)?;
             top += CHART * UNIT;
         }
-        super::draw_axes(&Chart::blank(self.x.clone()), &whole, area)?;
-        self.draw_marks(&whole, area)
+        draw_axes(&Chart::blank(self.x.clone()), &whole, area)
     }
 
     fn draw_lanes(&self, whole: &Frame, area: &Area<'_>) -> Drawn {
         for (index, lane) in self.lanes.iter().enumerate() {
-            let top = (HEAD + NUMBERS + LANE * index as i32) * UNIT;
+            let top = (self.lanes_begin() + LANE * index as i32) * UNIT;
             for bar in &lane.bars {
                 let from = whole.x(self.x.place(bar.from));
                 // However short it was, it can be seen.
@@ -146,9 +160,9 @@ impl Stack {
         let mut free = whole.left;
         for mark in &self.marks {
             let x = whole.x(self.x.place(mark.at));
-            let down = [(x, whole.top + NUMBERS * UNIT), (x, whole.bottom)];
-            let style = EDGE.stroke_width(UNIT as u32 / 2);
-            area.draw(&DashedPathElement::new(down, 3 * UNIT, 3 * UNIT, style))?;
+            // Not dashed: the backend writes each dash as an element, and these are the longest lines of the page.
+            let down = vec![(x, self.lanes_begin() * UNIT), (x, whole.bottom)];
+            area.draw(&PathElement::new(down, EDGE.stroke_width(UNIT as u32 / 2)))?;
             let width = text_width(&mark.name);
             let from = (x - width / 2).max(free);
             // Numbers that have no room stand in the table below alone.

@@ -10,6 +10,9 @@ use crate::render::chart::{Axis, Bar, Chart, Ink, Lane, Line, Mark, Stack, Strok
 /// No more lanes than fit on a screen.
 const MOST_LANES: usize = 16;
 
+/// More lines than this hide what they mark; the table has them all.
+const MOST_MARKS: usize = 40;
+
 /// Something that took its time: its lane, what it was, and from when to when.
 struct Done {
     lane: String,
@@ -26,15 +29,16 @@ pub fn timeline(data: &Data<'_>) -> Option<Figure> {
         return None;
     }
     let marks = marks(data);
-    let numbered = marks.iter().enumerate().map(|(index, (_, at))| Mark {
+    let numbered = marks.iter().take(MOST_MARKS).enumerate();
+    let numbered = numbered.map(|(index, (_, at))| Mark {
         name: (index + 1).to_string(),
         at: seconds(data, *at),
     });
     let lanes = lanes(data, &done);
     let hidden = lanes.len().saturating_sub(MOST_LANES);
     let mut charts = vec![
-        bare(over_time::throughput(data)),
-        bare(over_time::latency(data)),
+        bare(over_time::throughput(data), "Operations a second"),
+        bare(over_time::latency(data), "Response time"),
     ];
     charts.retain(|chart| chart.lines.iter().any(|line| !line.runs.is_empty()));
     if let Some(errors) = errors(data) {
@@ -84,9 +88,10 @@ fn seconds(data: &Data<'_>, at: u64) -> f64 {
 }
 
 /// The chart without what the timeline has once for all.
-fn bare(figure: Figure) -> Chart {
+fn bare(figure: Figure, title: &str) -> Chart {
     match figure.drawing {
         Drawing::One(chart) => Chart {
+            title: title.to_owned(),
             bands: Vec::new(),
             marks: Vec::new(),
             ..chart
