@@ -2,7 +2,7 @@
 //! where it is not proven.
 
 use firedrill_evidence::Verdict::{self, Fail, Inconclusive, Invalid, Pass};
-use firedrill_reports::recording::{EarlyEnd, Event, FaultStage, Mode, StepStage};
+use firedrill_reports::recording::{EarlyEnd, Event, FaultStage, Mark, Mode, StepStage};
 use firedrill_reports::result::{Amount, LimitSource, Method};
 use firedrill_scenarios::plan::{Source, Until};
 
@@ -187,6 +187,55 @@ fn a_fault_that_was_never_begun_proves_nothing() {
         "rto",
         "nothing was broken, so nothing can be left"
     );
+}
+
+/// Its victims could not be found: it never began, and the reason is known.
+#[test]
+fn a_fault_that_could_not_be_injected_is_invalid() {
+    let unseen = stage(FaultStage::EffectNotSeen {
+        reason: "no pod is called p9".into(),
+    });
+    let never = good()
+        .without(|event| matches!(event, Event::Fault { .. }))
+        .with(T0, unseen);
+    assert_check(&never, "rto", Invalid, "no pod is called p9");
+    assert_check(&never, "holes", Invalid, "no pod is called p9");
+}
+
+/// Told late, when another fault was the newest: its instant says which one it is about.
+#[test]
+fn a_mark_that_was_told_late_stays_with_its_fault() {
+    let second = |stage| Event::Fault {
+        id: "site-failure#2".into(),
+        fault: "site-failure".into(),
+        on: "primary".into(),
+        stage,
+    };
+    let late = Event::Mark {
+        mark: Mark::RouteExpired,
+        fault: Some("site-failure#2".into()),
+        source: "director".into(),
+        detail: String::new(),
+    };
+    let mut drill = good().with(40 * SECOND, second(FaultStage::Injecting));
+    for stage in [
+        FaultStage::Injected,
+        FaultStage::EffectSeen {
+            by: "health".into(),
+        },
+        FaultStage::Healed { by: "view".into() },
+    ] {
+        drill = drill.with(41 * SECOND, second(stage));
+    }
+    let result = drill.with(15 * SECOND, late).judged();
+    let [first, second] = result.faults.as_slice() else {
+        panic!("{:?}", result.faults)
+    };
+    assert!(
+        first.marks.contains_key("route_expired") && !second.marks.contains_key("route_expired")
+    );
+    // Service was back before the second one, so that each has its own recovery.
+    assert_eq!((first.rto, second.unnoticed), (Some(6750 * MS), true));
 }
 
 #[test]

@@ -78,7 +78,7 @@ fn a_stopped_generator_is_invalid() {
     assert!(
         check(&result, "latency-p99")
             .reason
-            .contains("2 of 10 seconds")
+            .contains("3 of 10 seconds")
     );
 }
 

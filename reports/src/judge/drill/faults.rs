@@ -238,9 +238,13 @@ fn mark(view: &View<'_>, all: &mut [Broken]) {
     marks.sort_unstable_by_key(|(at, mark, _)| (*at, *mark));
     for (at, mark, about) in marks {
         let begun = |fault: &&mut Broken| fault.t0.is_some_and(|t0| t0 <= at);
-        let owner = match about {
-            Some(id) => all.iter_mut().find(|fault| fault.id == id),
+        let named = all
+            .iter()
+            .position(|fault| Some(fault.id.as_str()) == about);
+        let owner = match named.map(|index| &mut all[index]).filter(begun) {
+            // What is told late may name a fault that had not begun yet.
             None => all.iter_mut().filter(begun).max_by_key(|fault| fault.t0),
+            named => named,
         };
         if let Some(fault) = owner {
             fault.marks.entry(mark).or_insert(at);

@@ -103,7 +103,7 @@ fn until(drilled: &Drilled<'_>, recovery: &Recovery) -> u64 {
 /// Every time that the action was done; that it never was counts as one.
 fn of_action(drilled: &Drilled<'_>, action: usize, limit: u64) -> Vec<Found> {
     let done = drilled.faults.iter().enumerate();
-    let done = done.filter(|(_, fault)| fault.action == Some(action) && fault.t0.is_some());
+    let done = done.filter(|(_, fault)| fault.action == Some(action));
     let found: Vec<Found> = done
         .map(|(index, fault)| {
             let (verdict, reason) = judge(drilled, fault, &drilled.recoveries[index], limit);

@@ -57,6 +57,18 @@ pub fn about_counter(counter: DataCounter) -> &'static str {
     }
 }
 
+/// `site-failure on primary`; some things are done to nothing that has a name.
+fn at(id: &str, on: &str) -> String {
+    match on.is_empty() {
+        true => id.to_owned(),
+        false => format!("{id} on {on}"),
+    }
+}
+
+fn placed(fault: &Broken) -> String {
+    at(&fault.id, &fault.on)
+}
+
 // ---- recovery ----
 
 pub fn never_begun(id: &str) -> String {
@@ -65,10 +77,10 @@ pub fn never_begun(id: &str) -> String {
 
 pub fn not_seen(fault: &Broken, why: &str) -> String {
     match fault.nature {
-        Nature::FailBack => format!("{} on {} was not done: {why}", fault.id, fault.on),
+        Nature::FailBack => format!("{} was not done: {why}", placed(fault)),
         Nature::Service | Nature::Data => format!(
-            "the effect of {} on {} was not seen from outside: {why}",
-            fault.id, fault.on
+            "the effect of {} was not seen from outside: {why}",
+            placed(fault)
         ),
     }
 }
@@ -81,7 +93,7 @@ pub fn not_read_back(fault: &Broken) -> String {
 }
 
 pub fn rto(fault: &Broken, recovery: &Recovery, limit: u64) -> String {
-    let about = format!("{} on {}", fault.id, fault.on);
+    let about = placed(fault);
     let asked = format!("less than {} is asked", span(limit));
     let seen = match (recovery.rto, recovery.rto_at_least) {
         (Some(rto), _) if recovery.unnoticed && rto <= recovery.resolution => {
@@ -200,15 +212,15 @@ pub fn not_steady(reason: &str) -> String {
 }
 
 pub fn step_failed(id: &str, on: &str, reason: &str) -> String {
-    format!("{id} on {on} failed: {reason}")
+    format!("{} failed: {reason}", at(id, on))
 }
 
 pub fn step_unfinished(id: &str, on: &str) -> String {
-    format!("{id} on {on} was begun and not finished")
+    format!("{} was begun and not finished", at(id, on))
 }
 
 pub fn leftover(fault: &Broken, what: &str) -> String {
-    format!("{} on {}: {what}", fault.id, fault.on)
+    format!("{}: {what}", placed(fault))
 }
 
 pub fn all_healed(faults: usize) -> String {

@@ -4,11 +4,12 @@ use crate::recording::{FaultStage, Mark, ReadBackStage, StepStage};
 use crate::render::figures::mark_words;
 
 pub fn fault(id: &str, fault: &str, on: &str, stage: &FaultStage) -> String {
-    let what = if id == fault {
-        format!("fault {id} on {on}")
+    let kind = if id == fault {
+        String::new()
     } else {
-        format!("fault {id} ({fault}) on {on}")
+        format!(" ({fault})")
     };
+    let what = placed(format!("fault {id}{kind}"), on);
     match stage {
         FaultStage::Injecting => format!("{what} begins"),
         FaultStage::Injected => format!("{what} is in force"),
@@ -23,10 +24,11 @@ pub fn fault(id: &str, fault: &str, on: &str, stage: &FaultStage) -> String {
 }
 
 pub fn step(id: &str, on: &str, stage: &StepStage) -> String {
+    let what = placed(format!("step {id}"), on);
     match stage {
-        StepStage::Started => format!("step {id} on {on} begins"),
-        StepStage::Done { detail } => with(format!("step {id} on {on} is done"), detail),
-        StepStage::Failed { reason } => format!("step {id} on {on} failed: {reason}"),
+        StepStage::Started => format!("{what} begins"),
+        StepStage::Done { detail } => with(format!("{what} is done"), detail),
+        StepStage::Failed { reason } => format!("{what} failed: {reason}"),
     }
 }
 
@@ -61,6 +63,15 @@ pub fn steady(held: bool, reason: &str) -> String {
             "the target is not steady, and nothing is broken".to_owned(),
             reason,
         ),
+    }
+}
+
+/// Some things are done to nothing that has a name.
+fn placed(what: String, on: &str) -> String {
+    if on.is_empty() {
+        what
+    } else {
+        format!("{what} on {on}")
     }
 }
 
