@@ -201,6 +201,9 @@ pub fn warnings(view: &View<'_>) -> Vec<String> {
     for timed in &view.recording.events {
         let text = match &timed.event {
             Event::Warning { text } => text.clone(),
+            Event::Sabotage { name, shown } => {
+                format!("sabotage {name}: the run misbehaves on purpose; {shown}")
+            }
             Event::StickyConnection {
                 host,
                 address,

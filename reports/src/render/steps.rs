@@ -1,6 +1,6 @@
 //! The run second by second, or, where it is long, in steps of several seconds.
 
-use crate::recording::Recording;
+use crate::recording::{Event, Recording};
 
 /// No chart has more steps than this: more do not fit on a screen, or in a table.
 const MOST: u64 = 240;
@@ -112,6 +112,12 @@ impl Steps {
 /// Until when operations were due, in nanoseconds since the timeline's start.
 fn open(recording: &Recording, zero: u64, bucket: u64) -> u64 {
     let planned = u64::try_from(recording.plan.length().as_nanos()).unwrap_or(u64::MAX);
+    // A phase that waits for something may end before its length is over, and the timeline with it.
+    let last = recording.plan.timeline.last();
+    let ended = last.and_then(|last| {
+        recording.at(|event| matches!(event, Event::PhaseEnded { phase } if *phase == last.name))
+    });
+    let planned = ended.map_or(planned, |at| planned.min(at.saturating_sub(zero)));
     let cut = recording
         .ended_early()
         .map_or(u64::MAX, |(at, _, _)| at.saturating_sub(zero));

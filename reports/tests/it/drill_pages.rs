@@ -244,3 +244,32 @@ fn what_was_not_looked_at_is_named() {
     let none_lost = good().data(|counts| counts.lost = 0);
     assert!(lines(&none_lost).contains("That a loss of less than 310 ms would have been seen"));
 }
+
+/// A run that misbehaves on purpose is never taken for another.
+#[test]
+fn a_sabotage_is_warned_of() {
+    let event = Event::Sabotage {
+        name: "relapse".into(),
+        shown: "the pods refuse".into(),
+    };
+    let drill = good().with(20 * SECOND, event);
+    let warning = "sabotage relapse: the run misbehaves on purpose; the pods refuse";
+    assert_eq!(drill.judged().warnings, [warning]);
+    assert!(page(&drill.recording()).contains(warning));
+}
+
+/// A phase that waits may end early, and the charts with the timeline.
+#[test]
+fn charts_end_with_the_timeline() {
+    let mut drill = good();
+    drill.run.waited = vec![("outage".into(), 30 * SECOND)];
+    drill
+        .run
+        .operations
+        .retain(|operation| operation.due < 30 * SECOND);
+    let page = page(&drill.recording());
+    assert!(
+        page.contains("50 s") && !page.contains("70 s"),
+        "the axis ends at 50 s"
+    );
+}
