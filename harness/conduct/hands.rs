@@ -45,6 +45,10 @@ pub enum Told {
         take: Take,
         ok: bool,
     },
+    /// It could not even be begun.
+    Refused {
+        take: Take,
+    },
     Undone {
         take: Take,
         leftover: bool,
@@ -57,6 +61,15 @@ pub enum Told {
         site: String,
         passes: [Pass; 2],
     },
+}
+
+/// What came of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Came {
+    Done,
+    /// It was begun, and did not do what it is for.
+    Failed,
+    NotBegun,
 }
 
 /// Everything that acting needs.
@@ -97,10 +110,11 @@ impl Hands {
     pub fn take(&self, take: Take, fault_began: Nanos) {
         let hands = self.clone();
         tokio::task::spawn_blocking(move || {
-            let ok = hands
-                .block_on(hands.act(take, fault_began))
-                .unwrap_or(false);
-            hands.tell(Told::Taken { take, ok });
+            hands.tell(match hands.block_on(hands.act(take, fault_began)) {
+                Some(Came::Done) => Told::Taken { take, ok: true },
+                Some(Came::Failed) => Told::Taken { take, ok: false },
+                Some(Came::NotBegun) | None => Told::Refused { take },
+            });
         });
     }
 
@@ -143,12 +157,13 @@ impl Hands {
         });
     }
 
-    async fn act(&self, take: Take, fault_began: Nanos) -> bool {
-        match &self.plan.drill.actions[take.action].act {
-            Act::Fault(fault) => self.inject(take, &fault.kind).await,
+    async fn act(&self, take: Take, fault_began: Nanos) -> Came {
+        let done = match &self.plan.drill.actions[take.action].act {
+            Act::Fault(fault) => return self.inject(take, &fault.kind).await,
             Act::Step(step) => self.recover(take, step, fault_began).await,
             Act::ReadBack { site } => self.read_back(take, *site).await,
-        }
+        };
+        if done { Came::Done } else { Came::Failed }
     }
 
     fn fault_event(&self, id: &str, fault: &str, on: &str, stage: FaultStage) {
@@ -177,13 +192,13 @@ impl Hands {
             .map_err(|error: ResolveError| error.to_string())
     }
 
-    async fn inject(&self, take: Take, kind: &FaultKind) -> bool {
+    async fn inject(&self, take: Take, kind: &FaultKind) -> Came {
         let pinned = match self.pin(take, kind) {
             Ok(pinned) => pinned,
             Err(reason) => {
                 let stage = FaultStage::EffectNotSeen { reason };
                 self.fault_event(&self.id(take), kind.word(), "", stage);
-                return false;
+                return Came::NotBegun;
             }
         };
         let tell = |stage| self.fault_event(&pinned.id, pinned.fault, &pinned.on, stage);
@@ -193,19 +208,19 @@ impl Hands {
             tell(FaultStage::EffectNotSeen {
                 reason: error.to_string(),
             });
-            return false;
+            return Came::Failed;
         }
         tell(FaultStage::Injected);
         match see_effect(&pinned, &self.eyes).await {
             Ok(by) => {
                 tell(FaultStage::EffectSeen { by });
-                true
+                Came::Done
             }
             Err(error) => {
                 tell(FaultStage::EffectNotSeen {
                     reason: error.to_string(),
                 });
-                false
+                Came::Failed
             }
         }
     }
