@@ -11,6 +11,7 @@ use crate::pod::PodConfig;
 use crate::role::Role;
 use crate::site::{FRONT_OFFSET, SiteConfig};
 use crate::store::StoreConfig;
+use crate::store::lies::Lies;
 use crate::store::standing::Duty;
 
 /// Addresses, counted from the site's base.
@@ -93,6 +94,7 @@ pub(crate) fn store(config: &SiteConfig) -> Result<PartConfig, String> {
         director: None,
         shipping: None,
         backups: None,
+        lies: Lies::default(),
     }))
 }
 

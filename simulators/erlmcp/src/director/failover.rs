@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::{Directed, Director, Ownership, State};
 use crate::ask;
+use crate::front::answers::Order;
 use crate::store::shipping::Last;
 use crate::world::{Instant, Misbehaviour, lost_records};
 
@@ -50,9 +51,7 @@ async fn take_over(director: &Rc<Director>, lost: &str) -> Result<(), String> {
         ..state
     })?;
     fence(director, old, epoch).await;
-    if director.is(Misbehaviour::SlowRecovery) {
-        tokio::time::sleep(SLOWNESS).await;
-    }
+    recover_badly(&director.misbehaviour.borrow().clone(), new.front_control).await;
     let last = promote(new, epoch).await?;
     director.mark(
         Instant::Promoted,
@@ -60,6 +59,18 @@ async fn take_over(director: &Rc<Director>, lost: &str) -> Result<(), String> {
     );
     tell_what_was_lost(director, old, last).await;
     switch_route(director, &new.name).await
+}
+
+/// Before a promotion: what a site does that was told to recover badly.
+pub(crate) async fn recover_badly(how: &[Misbehaviour], front_control: SocketAddr) {
+    if how.contains(&Misbehaviour::SlowRecovery) {
+        tokio::time::sleep(SLOWNESS).await;
+    }
+    if let Some(order) = Order::after_promotion(how)
+        && let Ok(body) = serde_json::to_vec(&order)
+    {
+        let _ = ask::post(front_control, "/control/answers", body.into(), PATIENCE).await;
+    }
 }
 
 /// The first other site whose store answers.

@@ -12,7 +12,7 @@ mod failover;
 mod state;
 mod watch;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -29,6 +29,7 @@ use crate::serve::{self, HangUp, Listener, Whole};
 use crate::world::{DirectorConfig, Instant, Misbehaviour, append_mark};
 use state::StateFile;
 
+pub(crate) use failover::recover_badly;
 pub(crate) use state::{Ownership, State};
 
 const COMMAND_MAX: usize = 64 << 10;
@@ -70,18 +71,21 @@ impl Part for DirectorPart {
         announce: impl FnOnce(Announcement),
         stop: channel::Receiver<bool>,
     ) -> Result<(), RoleError> {
-        let (file, state) = StateFile::open(&self.directory, &self.sites[0].name)?;
+        let first = self.sites.first().map_or("", |site| site.name.as_str());
+        let (file, state) = StateFile::open(&self.directory, first)?;
         let listener = Listener::bind(self.address)?;
         let dns = dns::bind(self.dns).await?;
         announce(Announcement::Listening {
             address: listener.address()?,
             control: None,
         });
+        let misbehaviour = self.misbehaviour.clone();
         let director = Rc::new(Director {
             part: self,
             file,
             state: channel::Sender::new(state),
             busy: Cell::new(false),
+            misbehaviour: RefCell::new(misbehaviour),
         });
         tokio::task::spawn_local(dns::serve(director.clone(), dns));
         tokio::task::spawn_local(watch::run(director.clone()));
@@ -96,6 +100,7 @@ struct Director {
     state: channel::Sender<State>,
     /// Somebody is moving clients just now.
     busy: Cell<bool>,
+    misbehaviour: RefCell<Vec<Misbehaviour>>,
 }
 
 impl Director {
@@ -125,7 +130,7 @@ impl Director {
     }
 
     fn is(&self, misbehaviour: Misbehaviour) -> bool {
-        self.part.misbehaviour.contains(&misbehaviour)
+        self.misbehaviour.borrow().contains(&misbehaviour)
     }
 
     /// The epoch was given to a site by somebody else.
@@ -166,6 +171,13 @@ impl serve::Handler for Director {
             (&Method::GET, "/state") => answer::json(StatusCode::OK, &self.state()),
             (&Method::POST, "/own") => match serde_json::from_slice(&body) {
                 Ok(ownership) => done(self.own(ownership)),
+                Err(error) => refuse(&error),
+            },
+            (&Method::POST, "/misbehave") => match serde_json::from_slice(&body) {
+                Ok(how) => {
+                    self.misbehaviour.borrow_mut().push(how);
+                    done(Ok(()))
+                }
                 Err(error) => refuse(&error),
             },
             (&Method::POST, "/route") => match serde_json::from_slice::<To>(&body) {

@@ -6,7 +6,8 @@ use hyper::body::Incoming;
 use hyper::{Method, Request, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use super::Front;
+use super::answers::Order;
+use super::{Front, PodAddress};
 use crate::answer;
 use crate::serve::{self, Handler, HangUp, Whole};
 
@@ -44,16 +45,39 @@ impl Handler for Commands {
                 }
                 Err(error) => answer::text(StatusCode::BAD_REQUEST, error.to_string()),
             },
+            (&Method::POST, "/control/answers") => match serde_json::from_slice::<Order>(&body) {
+                Ok(order) => {
+                    front.answers.set(order);
+                    answer::text(StatusCode::OK, "{}")
+                }
+                Err(error) => answer::text(StatusCode::BAD_REQUEST, error.to_string()),
+            },
+            (&Method::POST, "/control/pods") => match serde_json::from_slice(&body) {
+                Ok(wanted) => {
+                    set_pods(front, wanted);
+                    answer::text(StatusCode::OK, "{}")
+                }
+                Err(error) => answer::text(StatusCode::BAD_REQUEST, error.to_string()),
+            },
             _ => answer::empty(StatusCode::NOT_FOUND),
         })
     }
 }
 
+fn set_pods(front: &Front, wanted: Vec<PodAddress>) {
+    let mut gone = front.pods.all();
+    gone.retain(|pod| !wanted.contains(&pod.at));
+    front.view.forget(&gone);
+    // The checks of new pods go on by themselves.
+    drop(front.pods.set(&wanted, &front.config));
+}
+
 fn seen(front: &Front) -> Vec<Seen> {
-    let pods = front.pods.all().iter();
-    pods.map(|pod| Seen {
-        name: pod.at.name.clone(),
-        ready: pod.ready.get(),
-    })
-    .collect()
+    let pods = front.pods.all();
+    pods.iter()
+        .map(|pod| Seen {
+            name: pod.at.name.clone(),
+            ready: pod.ready.get(),
+        })
+        .collect()
 }

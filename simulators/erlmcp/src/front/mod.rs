@@ -4,9 +4,11 @@
 //! pods     the pods and which of them are ready: health checks, and which pod a request goes to
 //! proxy    a request to its pod and the answer back, streamed
 //! commands what the world and the director tell it
+//! answers  how many requests are answered, for a site that recovers badly
 //! view     health, metrics and resources of the site as a whole
 //! ```
 
+pub(crate) mod answers;
 pub(crate) mod commands;
 mod pods;
 mod proxy;
@@ -20,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use http_body_util::Either;
 use hyper::body::Incoming;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -29,6 +31,7 @@ use crate::role::{Announcement, Part, RoleError};
 use crate::serve::{Connections, Handler, HangUp, Listener, Whole};
 use crate::site::{HealthCheck, Profile, TlsFiles};
 use crate::upstream;
+use answers::Answers;
 use pods::Pods;
 
 /// What the front door is told at its start.
@@ -49,7 +52,7 @@ pub(crate) struct FrontConfig {
     pub tls: Option<TlsFiles>,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PodAddress {
     pub name: String,
     pub node: String,
@@ -81,6 +84,7 @@ impl Part for FrontConfig {
             requests: Cell::new(0),
             errors: Cell::new(0),
             view: view::View::new(&self),
+            answers: Answers::default(),
             pods,
             config: self,
         });
@@ -103,6 +107,7 @@ struct Front {
     /// Requests that reached no pod, which no pod counts: each of them is an error.
     requests: Cell<u64>,
     errors: Cell<u64>,
+    answers: Answers,
 }
 
 impl Handler for Front {
@@ -110,12 +115,16 @@ impl Handler for Front {
 
     async fn answer(self: Rc<Self>, request: Request<Incoming>) -> Result<Response<Body>, HangUp> {
         Ok(match view::page(request.uri().path()) {
+            None if !self.answers.are_given() => {
+                let why = "out of order, as asked";
+                proxy::refuse(&self, StatusCode::SERVICE_UNAVAILABLE, why)
+            }
             Some(page) => view::answer(&self, page).await.map(Either::Left),
             None => proxy::forward(&self, request).await,
         })
     }
 
     fn connections_max(&self) -> u64 {
-        u64::from(self.config.connections_per_pod) * self.config.pods.len() as u64
+        u64::from(self.config.connections_per_pod) * self.pods.count()
     }
 }

@@ -1,85 +1,111 @@
 //! The pods of the site: which are ready, and which one a request goes to.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
+use tokio::task::JoinHandle;
 
+use super::view::Seen;
 use super::{FrontConfig, PodAddress};
 use crate::serve::Whole;
 use crate::site::{HealthCheck, Profile};
 use crate::upstream::Upstream;
 
 pub(super) struct Pods {
-    all: Vec<Rc<Pod>>,
+    all: RefCell<Vec<Rc<Pod>>>,
     next: Cell<usize>,
 }
 
 pub(super) struct Pod {
     pub at: PodAddress,
     pub ready: Cell<bool>,
+    /// The site has it no more.
+    removed: Cell<bool>,
     misses: Cell<u32>,
     pub clients: Rc<Upstream<Incoming>>,
+    /// Where it tells what it has counted, and what that was.
+    pub counts: Rc<Upstream<Whole>>,
+    pub seen: Cell<Seen>,
 }
 
 impl Pods {
     /// Checks every pod once, and then goes on checking.
     pub(super) async fn watch(config: &FrontConfig) -> Pods {
-        let all: Vec<_> = config.pods.iter().map(|at| Rc::new(Pod::new(at))).collect();
-        let first: Vec<_> = all
-            .iter()
-            .map(|pod| {
-                let watcher = Watcher::new(pod.clone(), config);
-                tokio::task::spawn_local(async move {
-                    watcher.check().await;
-                    watcher
-                })
-            })
-            .collect();
-        for watcher in first {
-            if let Ok(watcher) = watcher.await {
-                tokio::task::spawn_local(watcher.run());
-            }
-        }
-        Pods {
-            all,
+        let pods = Pods {
+            all: RefCell::default(),
             next: Cell::new(0),
+        };
+        for check in pods.set(&config.pods, config) {
+            // A check that failed to run is a miss.
+            let _ = check.await;
         }
+        pods
     }
 
-    pub(super) fn all(&self) -> &[Rc<Pod>] {
-        &self.all
+    /// These are the pods from now on. Returns the first checks of those that are new.
+    pub(super) fn set(&self, wanted: &[PodAddress], config: &FrontConfig) -> Vec<JoinHandle<()>> {
+        let mut checks = Vec::new();
+        let mut all = self.all.borrow_mut();
+        all.retain(|pod| {
+            let stays = wanted.contains(&pod.at);
+            pod.removed.set(!stays);
+            stays
+        });
+        for at in wanted {
+            if all.iter().any(|pod| pod.at == *at) {
+                continue;
+            }
+            let pod = Rc::new(Pod::new(at));
+            let watcher = Watcher::new(pod.clone(), config);
+            all.push(pod);
+            checks.push(tokio::task::spawn_local(async move {
+                watcher.check().await;
+                tokio::task::spawn_local(watcher.run());
+            }));
+        }
+        checks
+    }
+
+    pub(super) fn all(&self) -> Vec<Rc<Pod>> {
+        self.all.borrow().clone()
+    }
+
+    pub(super) fn count(&self) -> u64 {
+        self.all.borrow().len() as u64
     }
 
     pub(super) fn ready_count(&self) -> u64 {
-        self.all.iter().filter(|pod| pod.ready.get()).count() as u64
+        let all = self.all.borrow();
+        all.iter().filter(|pod| pod.ready.get()).count() as u64
     }
 
     /// The pod of a session as long as it is ready. Else, and for requests without a session, the ready pods in
     /// turn: a pod that does not know the session says so, and the client opens a new one.
-    pub(super) fn choose(&self, session: Option<&str>) -> Option<&Rc<Pod>> {
+    pub(super) fn choose(&self, session: Option<&str>) -> Option<Rc<Pod>> {
+        let all = self.all.borrow();
         session
-            .and_then(|session| self.owner(session))
+            .and_then(|session| owner(&all, session))
             .filter(|pod| pod.ready.get())
-            .or_else(|| self.in_turn())
+            .or_else(|| self.in_turn(&all))
+            .cloned()
     }
 
-    fn owner(&self, session: &str) -> Option<&Rc<Pod>> {
-        let (name, _) = session.rsplit_once('-')?;
-        self.all.iter().find(|pod| pod.at.name == name)
-    }
-
-    fn in_turn(&self) -> Option<&Rc<Pod>> {
+    fn in_turn<'a>(&self, all: &'a [Rc<Pod>]) -> Option<&'a Rc<Pod>> {
         let start = self.next.get();
-        let offset = (0..self.all.len())
-            .find(|offset| self.all[(start + offset) % self.all.len()].ready.get())?;
-        let at = (start + offset) % self.all.len();
+        let offset = (0..all.len()).find(|offset| all[(start + offset) % all.len()].ready.get())?;
+        let at = (start + offset) % all.len();
         self.next.set(at + 1);
-        Some(&self.all[at])
+        Some(&all[at])
     }
+}
+
+fn owner<'a>(all: &'a [Rc<Pod>], session: &str) -> Option<&'a Rc<Pod>> {
+    let (name, _) = session.rsplit_once('-')?;
+    all.iter().find(|pod| pod.at.name == name)
 }
 
 impl Pod {
@@ -87,8 +113,11 @@ impl Pod {
         Pod {
             at: at.clone(),
             ready: Cell::new(false),
+            removed: Cell::new(false),
             misses: Cell::new(0),
             clients: Upstream::new(at.address),
+            counts: Upstream::new(at.control),
+            seen: Cell::default(),
         }
     }
 
@@ -126,7 +155,7 @@ impl Watcher {
     }
 
     async fn run(self) {
-        loop {
+        while !self.pod.removed.get() {
             tokio::time::sleep(self.health.interval).await;
             self.check().await;
         }
@@ -185,7 +214,7 @@ mod tests {
             })
             .collect();
         Pods {
-            all,
+            all: RefCell::new(all),
             next: Cell::new(0),
         }
     }
@@ -199,24 +228,24 @@ mod tests {
         let pods = pods(12);
         assert_eq!(chosen(&pods, Some("a-1-0abc")).as_deref(), Some("a-1"));
         assert_eq!(chosen(&pods, Some("a-11-0abc")).as_deref(), Some("a-11"));
-        pods.all[11].ready.set(false);
+        pods.all()[11].ready.set(false);
         assert_eq!(chosen(&pods, Some("a-11-0abc")).as_deref(), Some("a-0"));
     }
 
     #[test]
     fn new_sessions_go_round_the_ready_pods() {
         let pods = pods(4);
-        pods.all[2].ready.set(false);
+        pods.all()[2].ready.set(false);
         let round: Vec<_> = (0..6).filter_map(|_| chosen(&pods, None)).collect();
         assert_eq!(round, ["a-0", "a-1", "a-3", "a-0", "a-1", "a-3"]);
-        pods.all.iter().for_each(|pod| pod.ready.set(false));
+        pods.all().iter().for_each(|pod| pod.ready.set(false));
         assert_eq!(chosen(&pods, None), None);
     }
 
     #[test]
     fn misses_in_a_row_make_a_pod_not_ready() {
         let pods = pods(1);
-        let pod = &pods.all[0];
+        let pod = &pods.all()[0];
         pod.take_check(false, 2);
         pod.take_check(true, 2);
         pod.take_check(false, 2);

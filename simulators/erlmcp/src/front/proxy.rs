@@ -25,7 +25,7 @@ pub(super) async fn forward(front: &Front, mut request: Request<Incoming>) -> Re
         .headers()
         .get(SESSION)
         .and_then(|id| id.to_str().ok());
-    let Some(pod) = front.pods.choose(session).cloned() else {
+    let Some(pod) = front.pods.choose(session) else {
         return refuse(front, StatusCode::SERVICE_UNAVAILABLE, "no pod is ready");
     };
     strip(request.headers_mut());
@@ -62,7 +62,7 @@ fn to_path(request: &mut Request<Incoming>) {
     }
 }
 
-fn refuse(front: &Front, status: StatusCode, reason: &str) -> Response<Body> {
+pub(super) fn refuse(front: &Front, status: StatusCode, reason: &str) -> Response<Body> {
     front.requests.set(front.requests.get() + 1);
     front.errors.set(front.errors.get() + 1);
     answer::text(status, reason.to_owned()).map(Either::Left)

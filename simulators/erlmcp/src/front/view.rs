@@ -1,13 +1,13 @@
 //! The site as a whole: what its pods count, added up.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::pods::get;
+use super::pods::{Pod, get};
 use super::{Front, FrontConfig};
 use crate::answer::{self, EXPOSITION};
 use crate::clock;
@@ -20,15 +20,14 @@ use crate::upstream::Upstream;
 const TIMEOUT: Duration = Duration::from_millis(500);
 
 pub(super) struct View {
-    /// One a pod, in the pods' order.
-    controls: Vec<Rc<Upstream<Whole>>>,
     store: Rc<Upstream<Whole>>,
-    seen: RefCell<Vec<Seen>>,
+    /// What pods had counted that the site has no more.
+    before: Cell<Counters>,
 }
 
 /// What a pod has counted so far, over all its lives.
 #[derive(Clone, Copy, Default)]
-struct Seen {
+pub(super) struct Seen {
     now: Counters,
     requests_before: u64,
     errors_before: u64,
@@ -60,35 +59,39 @@ pub(super) fn page(path: &str) -> Option<Page> {
 impl View {
     pub(super) fn new(config: &FrontConfig) -> View {
         View {
-            controls: config
-                .pods
-                .iter()
-                .map(|pod| Upstream::new(pod.control))
-                .collect(),
             store: Upstream::new(config.store),
-            seen: RefCell::new(vec![Seen::default(); config.pods.len()]),
+            before: Cell::default(),
         }
     }
 
+    /// These pods go: what they have counted stays counted.
+    pub(super) fn forget(&self, pods: &[Rc<Pod>]) {
+        let gone = pods.iter().map(|pod| pod.seen.get().shown(false));
+        let only_totals = |counters: Counters| Counters {
+            requests: counters.requests,
+            errors: counters.errors,
+            ..Counters::default()
+        };
+        let sum = gone.map(only_totals).fold(self.before.get(), Counters::add);
+        self.before.set(sum);
+    }
+
     /// Asks all pods at once, and adds up what they say.
-    async fn ask(&self) -> Counters {
-        let asked: Vec<_> = self
-            .controls
-            .iter()
-            .map(|control| {
-                let control = control.clone();
+    async fn ask(&self, pods: Vec<Rc<Pod>>) -> Counters {
+        let asked: Vec<_> = pods
+            .into_iter()
+            .map(|pod| {
                 tokio::task::spawn_local(async move {
-                    let body = get(&control, "/control/counters", TIMEOUT).await?;
-                    serde_json::from_slice::<Counters>(&body).ok()
+                    let body = get(&pod.counts, "/control/counters", TIMEOUT).await;
+                    let now = body.and_then(|body| serde_json::from_slice(&body).ok());
+                    pod.seen.set(pod.seen.get().then(now));
+                    pod.seen.get().shown(now.is_some())
                 })
             })
             .collect();
-        let mut sum = Counters::default();
-        for (at, answer) in asked.into_iter().enumerate() {
-            let now = answer.await.ok().flatten();
-            let mut seen = self.seen.borrow_mut();
-            seen[at] = seen[at].then(now);
-            sum = sum.add(seen[at].shown(now.is_some()));
+        let mut sum = self.before.get();
+        for answer in asked {
+            sum = sum.add(answer.await.unwrap_or_default());
         }
         sum
     }
@@ -124,7 +127,7 @@ impl Seen {
 }
 
 async fn counters(front: &Front) -> Counters {
-    let pods = front.view.ask().await;
+    let pods = front.view.ask(front.pods.all()).await;
     Counters {
         // What counts for the site is who is connected to it, not the front door's own connections to the pods.
         connections: front.connections.open(),

@@ -1,6 +1,6 @@
 //! What is left to chance in a pod, fixed by the site's seed and the pod's name.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
@@ -16,6 +16,8 @@ const Z99: f64 = 2.326_347_874_040_841;
 pub(super) struct Draws {
     service_time: Shape,
     error_rate: f64,
+    /// Service times are multiplied by this.
+    factor: Cell<f64>,
     // Streams of their own, so that the errors do not depend on how times are drawn.
     times: RefCell<Xoshiro256PlusPlus>,
     errors: RefCell<Xoshiro256PlusPlus>,
@@ -34,9 +36,14 @@ impl Draws {
         Ok(Draws {
             service_time: shape(&behaviour.service_time)?,
             error_rate: behaviour.error_rate,
+            factor: Cell::new(1.0),
             times: RefCell::new(stream(seed, pod, "times")),
             errors: RefCell::new(stream(seed, pod, "errors")),
         })
+    }
+
+    pub(super) fn stretch(&self, factor: f64) {
+        self.factor.set(factor);
     }
 
     pub(super) fn service_time(&self) -> Duration {
@@ -48,7 +55,7 @@ impl Draws {
             Shape::LogNormal(shape) => shape.sample(times),
         };
         // A draw beyond what a duration holds has no end for any client.
-        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+        Duration::try_from_secs_f64(seconds * self.factor.get()).unwrap_or(Duration::MAX)
     }
 
     pub(super) fn fails(&self) -> bool {

@@ -127,6 +127,11 @@ struct Stall {
     ms: u64,
 }
 
+#[derive(Deserialize)]
+struct Behave {
+    service_factor: f64,
+}
+
 impl Handler for Control {
     type Body = Whole;
 
@@ -142,6 +147,20 @@ impl Handler for Control {
                         pod.stall.set(Duration::from_millis(stall.ms));
                         answer::json(StatusCode::OK, &json!({ "stalled_ms": stall.ms }))
                     }
+                    Err(error) => answer::text(StatusCode::BAD_REQUEST, error.to_string()),
+                })
+            }
+            (&Method::POST, "/control/behave") => {
+                let body = serve::read_body(request.into_body(), COMMAND_MAX)
+                    .await
+                    .map_err(|_| HangUp)?;
+                let factor = serde_json::from_slice::<Behave>(&body).map(|b| b.service_factor);
+                Ok(match factor {
+                    Ok(factor) if factor >= 0.0 && factor.is_finite() => {
+                        pod.draws.stretch(factor);
+                        answer::text(StatusCode::OK, "{}")
+                    }
+                    Ok(_) => answer::text(StatusCode::BAD_REQUEST, "say a factor of 0 or more"),
                     Err(error) => answer::text(StatusCode::BAD_REQUEST, error.to_string()),
                 })
             }

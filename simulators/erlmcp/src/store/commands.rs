@@ -8,6 +8,7 @@ use hyper::{Method, Response, StatusCode};
 use serde::Deserialize;
 
 use super::commit::PutError;
+use super::lies::Lies;
 use super::shipping::{Last, Tail};
 use super::standing::{Duty, Refusal, Refused, Standing};
 use super::{Store, failed, refuse};
@@ -27,6 +28,14 @@ pub(super) async fn answer(store: &Rc<Store>, head: &Parts, body: Bytes) -> Resp
         (&Method::POST, "/control/ship") => match serde_json::from_slice(&body) {
             Ok(order) => {
                 store.shipper.order(order);
+                last(Ok(store.committer.last()))
+            }
+            Err(error) => refuse(&error),
+        },
+        (&Method::POST, "/control/lies") => match serde_json::from_slice::<Lies>(&body) {
+            Ok(lies) => {
+                store.committer.hold(lies.ack_before_fsync);
+                *store.lies.borrow_mut() = lies;
                 last(Ok(store.committer.last()))
             }
             Err(error) => refuse(&error),

@@ -6,13 +6,15 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
+use super::held::{HELD_FOR, Held, Text};
+use super::lies::Lies;
 use super::log::{self, Index, Log};
 use super::record::{Placed, Record, Write};
 use super::standing::{Refusal, Standing, StandingFile};
@@ -79,6 +81,8 @@ struct Shared {
     standing: Mutex<Standing>,
     /// Last positions of the commits that nobody has asked for yet, each with its instant.
     commits: Mutex<VecDeque<(u64, u64)>>,
+    /// Acknowledged and not on the disk: only of a store that is told to be wrong.
+    held: Mutex<Held>,
     /// Why nothing can be written any more. After a failed sync nobody knows what is on the disk.
     broken: OnceLock<String>,
 }
@@ -109,6 +113,7 @@ impl Committer {
             index: Mutex::new(log.index),
             standing: Mutex::new(standing),
             commits: Mutex::default(),
+            held: Mutex::default(),
             broken: OnceLock::new(),
         });
         let (queue, waiting) = sync_channel(WAITING_MAX);
@@ -163,28 +168,50 @@ impl Committer {
     }
 
     /// The newest record of the key, as JSON.
-    pub(super) fn get(&self, client: &str, sequence: u64) -> io::Result<Option<String>> {
+    pub(super) fn get(
+        &self,
+        client: &str,
+        sequence: u64,
+        lies: &Lies,
+    ) -> io::Result<Option<String>> {
         let index = lock(&self.shared.index);
         match index.position(client, sequence) {
-            Some(position) => log::read_line(&self.reader, &index, position),
-            None => Ok(None),
+            Some(position) if !lies.hides(position) => self.line(&index, position),
+            Some(_) | None => Ok(None),
+        }
+    }
+
+    fn line(&self, index: &Index, position: u64) -> io::Result<Option<String>> {
+        log::read_line(&self.text(), index, position)
+    }
+
+    fn text(&self) -> Text<'_> {
+        Text {
+            file: &self.reader,
+            held: &self.shared.held,
         }
     }
 
     /// Up to `limit` records from position `from` on, as JSON, and the position of the next page.
-    pub(super) fn scan(&self, from: u64, limit: u64) -> io::Result<(Vec<String>, Option<u64>)> {
+    pub(super) fn scan(
+        &self,
+        from: u64,
+        limit: u64,
+        lies: &Lies,
+    ) -> io::Result<(Vec<String>, Option<u64>)> {
         let index = lock(&self.shared.index);
         let to = from.saturating_add(limit).min(index.last() + 1);
         let mut records = Vec::new();
-        for position in from..to {
-            records.extend(log::read_line(&self.reader, &index, position)?);
+        for position in (from..to).filter(|&position| !lies.hides(position)) {
+            let line = self.line(&index, lies.instead_of(position))?;
+            records.extend(line.map(|line| lies.place(position, line)));
         }
         Ok((records, (to <= index.last()).then_some(to)))
     }
 
     /// The lines of these positions as they stand in the file.
     pub(super) fn lines(&self, from: u64, to: u64) -> io::Result<Vec<u8>> {
-        log::read_lines(&self.reader, &lock(&self.shared.index), from, to)
+        log::read_lines(&self.text(), &lock(&self.shared.index), from, to)
     }
 
     pub(super) fn last(&self) -> u64 {
@@ -194,6 +221,11 @@ impl Committer {
     /// The last position, and where its line ends.
     pub(super) fn tail(&self) -> (u64, u64) {
         self.shared.tail()
+    }
+
+    /// Whether writes are acknowledged before they are on the disk.
+    pub(super) fn hold(&self, on: bool) {
+        lock(&self.shared.held).on = on;
     }
 
     pub(super) fn standing(&self) -> Standing {
@@ -235,7 +267,15 @@ struct Appender {
 
 impl Appender {
     fn run(self, waiting: &Receiver<Task>) {
-        while let Ok(first) = waiting.recv() {
+        loop {
+            let first = match waiting.recv_timeout(HELD_FOR) {
+                Ok(first) => first,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.let_held_go();
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return self.let_held_go(),
+            };
             let mut writes = Vec::new();
             for task in std::iter::once(first).chain(waiting.try_iter().take(BATCH_MAX - 1)) {
                 if let Task::Write(pending) = task {
@@ -243,9 +283,25 @@ impl Appender {
                     continue;
                 }
                 self.commit(std::mem::take(&mut writes));
+                self.let_held_go();
                 self.carry_out(task);
             }
             self.commit(writes);
+            if lock(&self.shared.held)
+                .since
+                .is_some_and(|since| clock::now() >= since + HELD_FOR)
+            {
+                self.let_held_go();
+            }
+        }
+    }
+
+    /// Writes down what was acknowledged before.
+    fn let_held_go(&self) {
+        let held = lock(&self.shared.held).take();
+        if let Some((start, text)) = held {
+            // What cannot be written is lost: that is what being wrong in this way means.
+            let _ = self.append(&text, start);
         }
     }
 
@@ -279,7 +335,11 @@ impl Appender {
         if written.is_empty() {
             return;
         }
-        match self.append(&text, end) {
+        let done = match lock(&self.shared.held).keep(&text, end) {
+            true => Ok(()),
+            false => self.append(&text, end),
+        };
+        match done {
             Ok(()) => self.acknowledge(written),
             Err(reason) => {
                 for write in written {

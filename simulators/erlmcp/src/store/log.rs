@@ -7,12 +7,12 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Seek};
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rustix::fs::FlockOperation;
 use serde::Serialize;
 
+use super::held::Text;
 use super::record::Record;
 use crate::role::RoleError;
 
@@ -170,12 +170,16 @@ pub(super) fn record(line: &[u8]) -> Option<Record> {
 
 /// The record of `position` as JSON: as it stands in the file, and marked where its checksum does not fit. What is
 /// not even a record is shown as damage.
-pub(super) fn read_line(file: &File, index: &Index, position: u64) -> io::Result<Option<String>> {
+pub(super) fn read_line(
+    text: &Text<'_>,
+    index: &Index,
+    position: u64,
+) -> io::Result<Option<String>> {
     let Some((start, length)) = index.line(position) else {
         return Ok(None);
     };
     let mut line = vec![0; length];
-    file.read_exact_at(&mut line, start)?;
+    text.read(&mut line, start)?;
     Ok(Some(match record(&line) {
         Some(record) if record.is_sound() => String::from_utf8_lossy(&line).into_owned(),
         Some(record) => match serde_json::to_value(&record) {
@@ -195,7 +199,12 @@ fn damaged(position: u64) -> String {
 
 /// The lines of the positions `from` to `to`, each with its newline: as they stand in the file, and a line that says
 /// so for what is no line any more.
-pub(super) fn read_lines(file: &File, index: &Index, from: u64, to: u64) -> io::Result<Vec<u8>> {
+pub(super) fn read_lines(
+    text: &Text<'_>,
+    index: &Index,
+    from: u64,
+    to: u64,
+) -> io::Result<Vec<u8>> {
     let mut lines = Vec::new();
     for position in from..=to {
         let Some((start, length)) = index.line(position) else {
@@ -203,7 +212,7 @@ pub(super) fn read_lines(file: &File, index: &Index, from: u64, to: u64) -> io::
         };
         let at = lines.len();
         lines.resize(at + length, 0);
-        file.read_exact_at(&mut lines[at..], start)?;
+        text.read(&mut lines[at..], start)?;
         if length == 0 || lines[at..].contains(&b'\n') {
             lines.truncate(at);
             lines.extend_from_slice(damaged(position).as_bytes());

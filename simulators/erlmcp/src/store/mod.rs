@@ -4,23 +4,27 @@
 //! record    one record, its checksum, its line in the log
 //! log       the file: recovery at the start, appending, reading back
 //! commit    group commit: a write lives in memory until the fsync that covers it, and is acknowledged then
+//! held      writes that are acknowledged too early, by a store that is told to be wrong
 //! standing  whether it takes writes, and in which epoch
 //! learn     what the director says about that
 //! shipping  its lines to another store
 //! backups   copies of the log, here and off the site
+//! lies      being wrong about what is stored
 //! commands  what the world and the director tell it to be
 //! ```
 
 pub(crate) mod backups;
 mod commands;
 mod commit;
+mod held;
 mod learn;
+pub(crate) mod lies;
 mod log;
 pub(crate) mod record;
 pub(crate) mod shipping;
 pub(crate) mod standing;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -37,6 +41,7 @@ use crate::role::{Announcement, Part, RoleError};
 use crate::serve::{self, BodyError, Connections, HangUp, Listener, Whole};
 use backups::Schedule;
 use commit::{Committer, PutError};
+use lies::Lies;
 use record::Write;
 use shipping::{Shipper, Shipping};
 use standing::{Duty, Refusal, Refused, Standing, StandingFile};
@@ -67,6 +72,8 @@ pub(crate) struct StoreConfig {
     pub shipping: Option<Shipping>,
     #[serde(default)]
     pub backups: Option<Schedule>,
+    #[serde(default)]
+    pub lies: Lies,
 }
 
 fn serving() -> Duty {
@@ -87,10 +94,12 @@ impl Part for StoreConfig {
         })?;
         let shipper = Shipper::new(self.shipping, log.index.last());
         let committer = Committer::start(log, standing, file)?;
+        committer.hold(self.lies.ack_before_fsync);
         let listener = Listener::bind(self.address)?;
         let address = listener.address()?;
         let store = Rc::new(Store {
             certain: Cell::new(self.director.is_none()),
+            lies: RefCell::new(self.lies.clone()),
             config: self,
             committer,
             recovered,
@@ -122,6 +131,7 @@ struct Store {
     shipper: Shipper,
     /// Whether it is known who may serve.
     certain: Cell<bool>,
+    lies: RefCell<Lies>,
 }
 
 #[derive(Deserialize)]
@@ -204,7 +214,10 @@ impl Store {
     }
 
     fn get(&self, key: &Key) -> Response<Whole> {
-        match self.committer.get(&key.client, key.sequence) {
+        match self
+            .committer
+            .get(&key.client, key.sequence, &self.lies.borrow())
+        {
             Ok(Some(record)) => answer::typed(
                 StatusCode::OK,
                 answer::JSON,
@@ -218,7 +231,7 @@ impl Store {
     fn scan(&self, page: &Page) -> Response<Whole> {
         let from = page.from.unwrap_or(1).max(1);
         let limit = page.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX);
-        match self.committer.scan(from, limit) {
+        match self.committer.scan(from, limit, &self.lies.borrow()) {
             Ok((records, next)) => answer::typed(
                 StatusCode::OK,
                 answer::JSON,
@@ -249,6 +262,7 @@ impl Store {
             "last": self.committer.last(),
             "recovered": self.recovered,
             "shipped": self.shipper.confirmed(),
+            "agreed": self.shipper.agrees(),
             "oldest_unshipped_ns": oldest,
             "reason": broken,
         });

@@ -78,6 +78,11 @@ impl Shipper {
         self.confirmed.get()
     }
 
+    /// Whether the other store holds the same history, as far as it goes.
+    pub(super) fn agrees(&self) -> bool {
+        self.agreed.get()
+    }
+
     fn current(&self) -> Option<Shipping> {
         *self.order.borrow()
     }
@@ -89,7 +94,8 @@ pub(super) async fn run(store: Rc<Store>) {
         let Some(order) = store.shipper.current() else {
             continue;
         };
-        if order.paused || store.committer.standing().duty != Duty::Serving {
+        // A store that was fenced still hands over what it has.
+        if order.paused || store.committer.standing().duty == Duty::Standby {
             store.shipper.agreed.set(false);
             continue;
         }

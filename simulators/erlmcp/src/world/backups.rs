@@ -12,6 +12,7 @@ use super::request::{BackupChoice, Place};
 use super::restore::failed;
 use super::view::BackupView;
 use crate::backup::{self, Manifest};
+use crate::store::record::Record;
 
 /// A backup, and the folder that it is in.
 pub(super) struct Found {
@@ -48,6 +49,19 @@ impl Verified {
 /// Whether a log is the one that the manifest speaks of.
 pub(super) fn fits(log: &Path, manifest: &Manifest) -> bool {
     backup::check(log).is_ok_and(|checked| checked.sha256 == manifest.sha256)
+}
+
+/// The sound records of a store's directory.
+pub(super) fn records(directory: &Path) -> Result<Vec<Record>, String> {
+    let log = directory.join(backup::LOG);
+    let text = fs::read(&log).map_err(failed(&log))?;
+    let lines = text.split(|&byte| byte == b'\n');
+    let records = lines.filter_map(|line| serde_json::from_slice::<Record>(line).ok());
+    let sound: Vec<_> = records.filter(Record::is_sound).collect();
+    match sound.is_empty() {
+        true => Err(format!("{} has no record yet", log.display())),
+        false => Ok(sound),
+    }
 }
 
 /// Those kept at the site before those off the site.

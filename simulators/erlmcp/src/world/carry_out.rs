@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::ground::Ground;
 use super::request::{Done, Reply, Request};
-use super::{backups, marks, power, restore, roles, viewing};
+use super::{backups, failback, marks, misbehave, pods, power, restore, roles, viewing};
 use crate::clock;
 
 pub(super) async fn carry_out(ground: &Rc<Ground>, request: Request) -> Result<Reply, String> {
@@ -47,15 +47,21 @@ pub(super) async fn carry_out(ground: &Rc<Ground>, request: Request) -> Result<R
         Request::Marks { since } => marks::read(&ground.marks_file(), since)
             .map(Reply::Marks)
             .map_err(|error| format!("the marks cannot be read: {error}")),
-        Request::Cordon { .. }
-        | Request::Evict { .. }
-        | Request::Scale { .. }
-        | Request::RestartPod { .. }
-        | Request::Reverse { .. }
-        | Request::FailBack { .. }
-        | Request::Link { .. }
-        | Request::Behave { .. }
-        | Request::Misbehave(_) => Err("it cannot be asked for yet".to_owned()),
+        Request::Cordon { site, node, on } => done(pods::cordon(ground, &site, &node, on)),
+        Request::Evict { site, pod } => done(pods::evict(ground, &site, &pod).await),
+        Request::Scale { site, pods } => done(pods::scale(ground, &site, pods).await),
+        Request::RestartPod { site, pod } => done(pods::restart(ground, &site, &pod).await),
+        Request::Behave {
+            site,
+            pod,
+            service_factor,
+        } => done(pods::behave(ground, &site, &pod, service_factor).await),
+        Request::Reverse { from, to } => done(failback::reverse(ground, &from, &to).await),
+        Request::FailBack { to } => done(failback::fail_back(ground, &to).await),
+        Request::Misbehave(how) => done(misbehave::misbehave(ground, how).await),
+        Request::Link { .. } => {
+            Err("there are no links: say `links` in the configuration".to_owned())
+        }
     }
 }
 

@@ -28,6 +28,7 @@ use crate::role::Role;
 use crate::site::{FRONT_OFFSET, Profile, SiteConfig};
 use crate::store::StoreConfig;
 use crate::store::backups::Schedule;
+use crate::store::lies::Lies;
 use crate::store::shipping::Shipping;
 use crate::store::standing::Duty;
 
@@ -182,6 +183,13 @@ impl Ground {
             duty: self.first_duty(at),
             director: self.director.map(|director| director.commands),
             shipping: self.shipping(at),
+            lies: Lies {
+                ack_before_fsync: self
+                    .config
+                    .misbehaviour
+                    .contains(&Misbehaviour::AckBeforeFsync),
+                ..Lies::default()
+            },
             backups: self.config.backups.map(|backups| Schedule {
                 every: backups.every,
                 off_site_delay: backups.off_site_delay,

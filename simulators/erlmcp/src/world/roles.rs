@@ -10,7 +10,7 @@ use serde_json::json;
 use super::ground::Ground;
 use super::marks::Instant;
 use crate::ask;
-use crate::director::Ownership;
+use crate::director::{Ownership, recover_badly};
 use crate::layout::PartConfig;
 use crate::role::Role;
 use crate::store::shipping::Last;
@@ -31,17 +31,29 @@ pub(super) async fn tell(
 pub(super) async fn fence(ground: &Ground, site: &str, epoch: u64) -> Result<String, String> {
     let at = ground.site(site)?;
     let store = ground.sites[at].store;
-    tell(store, "/control/fence", &json!({ "epoch": epoch })).await?;
-    ground.mark(
-        Instant::Fenced,
-        json!({ "site": site, "epoch": epoch, "reached": true }),
-    );
-    Ok(format!("the store of `{site}` is fenced at epoch {epoch}"))
+    let told = tell(store, "/control/fence", &json!({ "epoch": epoch })).await;
+    if let Err(reason) = &told
+        && ground.director.is_none()
+    {
+        return Err(format!(
+            "`{site}` cannot be fenced, and there is no director to tell it later: {reason}"
+        ));
+    }
+    let reached = told.is_ok();
+    let detail = json!({ "site": site, "epoch": epoch, "reached": reached });
+    ground.mark(Instant::Fenced, detail);
+    Ok(if reached {
+        format!("the store of `{site}` is fenced at epoch {epoch}")
+    } else {
+        format!("the store of `{site}` is not there: it is fenced when it comes back")
+    })
 }
 
 /// The director is told first: then nobody of an older epoch can serve any more.
 pub(super) async fn promote(ground: &Ground, site: &str, epoch: u64) -> Result<String, String> {
     let at = ground.site(site)?;
+    let misbehaviour = ground.misbehaviour.borrow().clone();
+    recover_badly(&misbehaviour, ground.sites[at].front_control).await;
     if let Some(director) = ground.director {
         let ownership = Ownership {
             owner: site.to_owned(),

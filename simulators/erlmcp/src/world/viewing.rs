@@ -30,12 +30,20 @@ pub(super) struct StoreHealth {
     pub last: u64,
     recovered: Recovered,
     shipped: u64,
+    agreed: bool,
     oldest_unshipped_ns: Option<u64>,
 }
 
 #[derive(Clone, Deserialize)]
 struct Recovered {
     damaged: u64,
+}
+
+impl StoreHealth {
+    /// Whether the other store agrees and has all but `near` records.
+    pub(super) fn is_shipped(&self, near: u64) -> bool {
+        self.agreed && self.shipped + near >= self.last
+    }
 }
 
 pub(super) async fn view(ground: &Rc<Ground>) -> View {
@@ -155,7 +163,7 @@ pub(super) async fn store(ground: &Ground, at: usize) -> Option<StoreHealth> {
     serde_json::from_slice(&answer).ok()
 }
 
-async fn pods(front_control: SocketAddr) -> BTreeSet<String> {
+pub(super) async fn pods(front_control: SocketAddr) -> BTreeSet<String> {
     let answer = ask::get(front_control, "/control/pods", PATIENCE).await;
     let seen: Vec<Seen> = answer
         .ok()

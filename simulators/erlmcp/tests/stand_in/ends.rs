@@ -12,15 +12,15 @@ use serde_json::json;
 use crate::client::{Directory, PROGRAM, start};
 
 /// Refers to one process, also after its pid has been given to another one.
-struct Watched(u32, OwnedFd);
+pub struct Watched(u32, OwnedFd);
 
-fn watch(pid: u32) -> Watched {
+pub fn watch(pid: u32) -> Watched {
     let raw = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     Watched(pid, pidfd_open(raw, PidfdFlags::empty()).unwrap())
 }
 
 /// Waits for the end of each process. The bound is for a test that would hang.
-fn assert_all_end(processes: &[Watched]) {
+pub fn assert_all_end(processes: &[Watched]) {
     let bound = Timespec {
         tv_sec: 60,
         tv_nsec: 0,

@@ -134,13 +134,14 @@ fn a_director_that_is_not_automatic_only_detects() {
     crate::limits::until("it is detected", || {
         ground.mark(Instant::Detected).is_some()
     });
-    assert!(
-        ground
-            .refusal(Request::Fence {
-                site: "a".into(),
-                epoch: 2
-            })
-            .contains("reached")
+    // It is not there: the director tells it when it comes back.
+    ground.ask(Request::Fence {
+        site: "a".into(),
+        epoch: 2,
+    });
+    assert_eq!(
+        ground.mark(Instant::Fenced).unwrap().detail["reached"],
+        false
     );
     ground.ask(Request::Promote {
         site: "b".into(),
@@ -186,4 +187,63 @@ fn a_paused_replication_ships_nothing_and_catches_up() {
         let replication = view.replication.as_ref().unwrap();
         replication.shipped_position == 3 && replication.lag_ms == 0
     });
+}
+
+#[test]
+fn a_site_that_is_caught_up_takes_over_again_without_a_loss() {
+    let ground = two_sites(|_| {});
+    put(&ground.session("a"), "c", 1);
+    ground.ask(power("a", false));
+    ground.until("the route is switched", |view| {
+        view.director.as_ref().unwrap().route == "b"
+    });
+    let there = ground.session("b");
+    (2..=9).for_each(|number| assert_eq!(put(&there, "c", number)["epoch"], 2));
+    ground.ask(power("a", true));
+    ground.until("the old store is back", |view| {
+        view.site("a").unwrap().store.is_some()
+    });
+    // One after the other until it is refused: whatever was acknowledged has to be there.
+    let mut acknowledged: u64 = positions(&there).len() as u64;
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let written = (10..).take_while(|&number| put(&there, "d", number)["epoch"] == 2);
+            written.count() as u64
+        });
+        ground.ask(Request::FailBack { to: "a".into() });
+        acknowledged += writer.join().unwrap();
+    });
+    ground.ask(Request::FailBack { to: "a".into() });
+    let view = ground.view();
+    assert_eq!(view.director.as_ref().unwrap().route, "a");
+    let replication = view.replication.unwrap();
+    assert_eq!(
+        (replication.from.as_str(), replication.to.as_str()),
+        ("a", "b")
+    );
+    let session = ground.session("a");
+    let found = positions(&session);
+    assert!(
+        found.len() as u64 >= acknowledged,
+        "{found:?} {acknowledged}"
+    );
+    assert_eq!(put(&session, "e", 1)["epoch"], 3);
+    ground.until("the log is shipped as before", |view| {
+        let last = |name: &str| {
+            view.site(name)
+                .unwrap()
+                .store
+                .as_ref()
+                .unwrap()
+                .last_position
+        };
+        last("a") == last("b")
+    });
+    for mark in [
+        Instant::FailbackBegun,
+        Instant::WritesStopped,
+        Instant::CaughtUp,
+    ] {
+        assert!(ground.mark(mark).is_some(), "{mark:?}");
+    }
 }

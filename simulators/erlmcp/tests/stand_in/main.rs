@@ -7,6 +7,7 @@
 //! ledger    writes, reads, and a store that is killed
 //! tls       a front door with TLS and client certificates
 //! ends      every way in which a site ends
+//! world     several sites in a world; failover, pods, restore: what can be asked of it
 //! ```
 
 mod client;
@@ -14,6 +15,7 @@ mod ends;
 mod failover;
 mod ledger;
 mod limits;
+mod pods;
 mod restore;
 mod serving;
 mod tls;

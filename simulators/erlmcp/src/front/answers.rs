@@ -1,0 +1,76 @@
+//! How many requests are answered: all, unless the front door was told to recover badly.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock;
+use crate::world::Misbehaviour;
+
+/// From `after` on, for this long or for good, one request in `one_in` is answered; with 0 none is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Order {
+    pub one_in: u64,
+    pub after: Duration,
+    pub lasts: Option<Duration>,
+}
+
+/// A relapse comes when a recovery has been confirmed, and lasts long enough for nobody to overlook it.
+const RELAPSE_AFTER: Duration = Duration::from_secs(12);
+const RELAPSE: Duration = Duration::from_secs(3);
+/// Of requests, where only one in so many is answered.
+const PARTIAL: u64 = 20;
+
+impl Order {
+    /// How a site recovers that was told to be wrong in this way.
+    pub(crate) fn after_promotion(how: &[Misbehaviour]) -> Option<Order> {
+        if how.contains(&Misbehaviour::PartialGoodput) {
+            return Some(Order {
+                one_in: PARTIAL,
+                after: Duration::ZERO,
+                lasts: None,
+            });
+        }
+        how.contains(&Misbehaviour::Relapse).then_some(Order {
+            after: RELAPSE_AFTER,
+            ..Order::relapse_now()
+        })
+    }
+
+    pub(crate) fn relapse_now() -> Order {
+        Order {
+            one_in: 0,
+            after: Duration::ZERO,
+            lasts: Some(RELAPSE),
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Answers {
+    order: Cell<Option<(Order, Instant)>>,
+    asked: Cell<u64>,
+}
+
+impl Answers {
+    pub(super) fn set(&self, order: Order) {
+        self.order.set(Some((order, clock::now())));
+    }
+
+    /// Whether the request that has just come is answered.
+    pub(super) fn are_given(&self) -> bool {
+        let Some((order, since)) = self.order.get() else {
+            return true;
+        };
+        let Some(age) = clock::now().duration_since(since).checked_sub(order.after) else {
+            return true;
+        };
+        if order.lasts.is_some_and(|lasts| age >= lasts) {
+            self.order.set(None);
+            return true;
+        }
+        self.asked.set(self.asked.get() + 1);
+        order.one_in > 0 && self.asked.get().is_multiple_of(order.one_in)
+    }
+}
