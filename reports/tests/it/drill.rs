@@ -6,7 +6,7 @@ use firedrill_reports::recording::{EarlyEnd, Event, FaultStage, Mark, Mode, Step
 use firedrill_reports::result::{Amount, LimitSource, Method};
 use firedrill_scenarios::plan::{Source, Until};
 
-use super::drilled::{Drill, T0, fail_back, failing, good, rto, stage};
+use super::drilled::{Drill, T0, fail_back, failing, good, mark, rto, stage};
 use super::synthetic::{MS, SECOND, ZERO};
 use super::{check, ids};
 
@@ -66,6 +66,11 @@ fn a_good_drill_passes_with_its_numbers() {
         (T0, T0 + 1600 * MS, 17 * SECOND)
     );
     assert_eq!((at("t8"), at("t6")), (27 * SECOND, 17 * SECOND));
+    // Where clients saw the first success, it is known to the instant.
+    let seen = good()
+        .with(17 * SECOND + 40 * MS, mark(Mark::FirstSuccess))
+        .judged();
+    assert_eq!(seen.faults[0].marks["t6"] - ZERO, 17 * SECOND + 40 * MS);
     let data = result.data.unwrap();
     assert_eq!(
         (data.lost, data.acknowledged, data.rpo),
@@ -187,6 +192,18 @@ fn a_fault_that_was_never_begun_proves_nothing() {
         "rto",
         "nothing was broken, so nothing can be left"
     );
+}
+
+/// Undoing what may be in force is no sign that it ever was.
+#[test]
+fn a_fault_that_was_only_undone_was_never_begun() {
+    let undone = |event: &Event| match event {
+        Event::Fault { stage, .. } => matches!(stage, FaultStage::Healed { .. }),
+        _ => false,
+    };
+    let never = good().without(|event| matches!(event, Event::Fault { .. }) && !undone(event));
+    assert_check(&never, "rto", Inconclusive, "site-failure was never begun");
+    assert!(never.judged().faults.is_empty());
 }
 
 /// Its victims could not be found: it never began, and the reason is known.

@@ -19,6 +19,14 @@ fn damaged_data_is_back_when_it_was_read_back() {
     let corrupt = good().kind(CORRUPTION);
     let result = corrupt.judged();
     assert_eq!(result.faults[0].rto, Some(61 * SECOND - T0));
+    let unnoticed = super::drilled::failing(|_, _| false)
+        .kind(CORRUPTION)
+        .judged();
+    let budget = super::check(&unnoticed, "rto");
+    assert_eq!(
+        (budget.lower, budget.upper),
+        (budget.measured, budget.measured)
+    );
     let unsound = good().kind(CORRUPTION).change(|event| {
         if *event == sound(true) {
             *event = sound(false);

@@ -74,13 +74,14 @@ pub fn check(
 fn measured(drilled: &Drilled<'_>, check: Check, index: usize) -> Check {
     let (fault, recovery) = (&drilled.faults[index], &drilled.recoveries[index]);
     let rto = recovery.rto.filter(|_| fault.can_be_back());
-    let lower = match recovery.unnoticed {
-        true => rto.map(|_| 0),
-        false => rto.map(|rto| rto.saturating_sub(recovery.resolution)),
-    };
-    let upper = match recovery.unnoticed {
-        true => rto,
-        false => rto.map(|rto| rto + recovery.resolution),
+    // A read-back that ends a recovery is known to the instant; what nobody noticed is known to be no longer.
+    let [lower, upper] = match (recovery.unnoticed, recovery.resolution) {
+        (true, width) if rto.is_some_and(|rto| rto > width) => [rto, rto],
+        (true, _) => [rto.map(|_| 0), rto],
+        (false, width) => [
+            rto.map(|rto| rto.saturating_sub(width)),
+            rto.map(|rto| rto + width),
+        ],
     };
     Check {
         measured: rto.map(Amount::Whole),

@@ -98,14 +98,17 @@ impl Load {
         let before_the_next = others.into_iter().map(until);
         let back = before_the_next.into_iter().find(|found| found.t7.is_some());
         let mut found = back.unwrap_or_else(|| until(end));
-        // Clients saw it to the instant; the slots only to their width.
-        if let (Some(t6), Some(seen)) = (found.t6, fault.marks.get(&Mark::FirstSuccess))
-            && seen.abs_diff(t6) <= nanoseconds(view.width())
-        {
-            found.t6 = Some(*seen);
-        }
+        found.t6 = found.t6.map(|t6| seen_success(view, fault, t6));
         found
     }
+}
+
+/// Slots show the first success to their width. Where clients saw one in it, they saw it to the instant.
+fn seen_success(view: &View<'_>, fault: &Broken, t6: u64) -> u64 {
+    let slot = t6..t6.saturating_add(nanoseconds(view.width()));
+    let seen = [Mark::FirstSuccess, Mark::FirstAnswer].map(|mark| fault.marks.get(&mark));
+    let inside = seen.into_iter().flatten().find(|at| slot.contains(at));
+    inside.copied().unwrap_or(t6)
 }
 
 /// When clients were moved back on purpose, after the fault.
