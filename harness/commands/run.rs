@@ -211,13 +211,15 @@ fn drive(
         &ready,
         &job,
     )?;
-    let _guard = Guard {
+    let mut guard = Guard {
+        disarmed: false,
         run: folder.to_owned(),
         journal: beside.journal.clone(),
         eyes: beside.eyes.clone(),
     };
     let job = Job { desk, ..job };
     let early = conduct(&job, ready, recorder, beside)?;
+    guard.disarmed = true;
     Ok(early)
 }
 

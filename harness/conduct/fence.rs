@@ -97,7 +97,8 @@ impl Hands {
             let answer = caller.call("tools/call", params.as_bytes()).await;
             let fate = match &answer {
                 Ok(Ok(_)) => Fate::Acknowledged,
-                Ok(Err(_)) | Err(_) => Fate::Unknown,
+                Ok(Err(_)) => Fate::Refused,
+                Err(_) => Fate::Unknown,
             };
             match answer {
                 Ok(Ok(_)) => tried.acknowledged += 1,

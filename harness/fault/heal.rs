@@ -83,6 +83,8 @@ fn seen_by(undo: &Undo) -> String {
 
 /// Heals what is still open when it is dropped: on a way out that nobody thought of, a panic among them.
 pub struct Guard {
+    /// The run came to its end by itself, and has told what it left.
+    pub disarmed: bool,
     pub run: PathBuf,
     pub journal: Arc<Shared>,
     pub eyes: Eyes,
@@ -90,6 +92,9 @@ pub struct Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        if self.disarmed {
+            return;
+        }
         let is_open = journal::open_changes::<Undo>(&self.run).is_ok_and(|open| !open.is_empty());
         if !is_open {
             return;

@@ -162,8 +162,8 @@ fn known(attempt: io::Result<Attempt>) -> io::Result<ledger::Attempt> {
         sequence: attempt.sequence,
         sent: attempt.sent,
         acknowledged: (attempt.fate == Fate::Acknowledged).then_some(attempt.ended),
-        // What was not sent is not in the file, and of what was sent nothing else is sure.
-        failed: false,
+        // What was not sent is not in the file, and of what was sent only a fence's refusal is sure.
+        failed: attempt.fate == Fate::Refused,
         site: attempt.site,
         epoch: attempt.epoch,
     })

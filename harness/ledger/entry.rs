@@ -17,6 +17,8 @@ pub trait Entry: Sized {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     Acknowledged,
+    /// Refused by a fence: it may be nowhere.
+    Refused,
     /// Timed out, cut off or answered with an error: kept or not, nobody can know.
     Unknown,
 }
@@ -80,7 +82,11 @@ impl Entry for Attempt {
             out.extend_from_slice(&number.to_le_bytes());
         }
         out.extend_from_slice(&self.site.to_le_bytes());
-        out.push(u8::from(self.fate == Fate::Acknowledged));
+        out.push(match self.fate {
+            Fate::Unknown => 0,
+            Fate::Acknowledged => 1,
+            Fate::Refused => 2,
+        });
     }
 
     fn read(bytes: &[u8]) -> Attempt {
@@ -93,8 +99,9 @@ impl Entry for Attempt {
             epoch: numbers.u64(),
             site: u16::from_le_bytes(numbers.take()),
             fate: match numbers.take::<1>() {
-                [0] => Fate::Unknown,
-                _ => Fate::Acknowledged,
+                [1] => Fate::Acknowledged,
+                [2] => Fate::Refused,
+                _ => Fate::Unknown,
             },
         }
     }
