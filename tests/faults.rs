@@ -201,6 +201,26 @@ fn what_waits_for_the_last_sessions_is_still_sent() {
 }
 
 #[test]
+fn sessions_begin_again_no_faster_than_their_rate() {
+    let server = FaultServer::start();
+    let target = format!("endpoint: \"{}\"", server.url());
+    let text = scenario(&target, &call("echo", ""), "{ constant: 100/s }", "2s").replace(
+        "count: 8, open_rate: 100/s",
+        "count: 8, open_rate: 20/s, lifetime: 1 call",
+    );
+    let folder = Folder::new();
+    let done = run(&folder, &text, &[]);
+    let outcomes = outcomes(&folder.result());
+    // Eight before the timeline, then 20 a second for its 2 s and the last operation's 400 ms.
+    let opened = server.used("initialize");
+    assert!((30..=8 + 48 + 2).contains(&opened), "{opened} {done:#?}");
+    // What waits for a session waits until its own deadline.
+    assert!(outcomes["timeout.connect"] > 100, "{outcomes:?}");
+    assert!(outcomes["ok"] > 20, "{outcomes:?}");
+    assert_eq!(outcomes.values().sum::<u64>(), 200, "{outcomes:?}");
+}
+
+#[test]
 fn a_target_that_stalls_takes_no_more_connections_than_were_planned() {
     let server = FaultServer::start();
     let target = format!("endpoint: \"{}\"", server.url_of(Mode::Hang));

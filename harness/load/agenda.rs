@@ -12,7 +12,7 @@ pub enum Task {
     Cycle { slot: usize },
     /// The prepared next step of a flow becomes due.
     Step { operation: u32 },
-    /// Opens the first session of a slot.
+    /// Opens a session for the slot.
     Open { slot: usize },
     /// The session has lived its time.
     Expire { session: Key },

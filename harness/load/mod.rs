@@ -2,8 +2,8 @@
 //!
 //! - `schedule`: seed and plan to due times, stripe by stripe
 //! - `pacer`, `wheel`, `agenda`: when to wake, and what for
-//! - `worker`: one thread's state, in five rooms: `arrivals` makes operations due, `sessions` opens and ends
-//!   sessions, `connections` moves bytes, `requests` sends, `outcomes` reads answers
+//! - `worker`: one thread's state, in six rooms: `arrivals` makes operations due, `opening` says when sessions begin,
+//!   `sessions` opens and ends them, `connections` moves bytes, `requests` sends, `outcomes` reads answers
 //! - `operation`, `slab`: things that come and go without allocating
 //! - `tally`: what is counted
 //! - `engine`, `report`: all threads together
@@ -12,6 +12,7 @@ pub mod agenda;
 pub mod arrivals;
 pub mod connections;
 pub mod engine;
+pub mod opening;
 pub mod operation;
 pub mod outcomes;
 pub mod pacer;

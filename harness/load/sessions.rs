@@ -1,5 +1,5 @@
-//! Sessions: opened before the timeline at their rate, ended as the plan says, opened again when an
-//! operation needs one.
+//! Sessions: opened before the timeline at their rate, ended as the plan says, opened again at the same rate
+//! when an operation needs one.
 //!
 //! A slot is the plan's session number j; it outlives the MCP sessions that serve it in turn. Operations
 //! that wait, wait at the slot. A session owns its connections; operations that overlap use one each.
@@ -39,6 +39,8 @@ pub struct Slot {
     /// Flows of a closed load so far, and the stream of its think times.
     pub rounds: u64,
     pub random: Xoshiro256PlusPlus,
+    /// An opening is planned for a later instant.
+    pub asked: bool,
     /// No session is asked for before this instant.
     refused_until: Nanos,
     /// The last session was lost: the next opening is counted as one of its successors.
@@ -73,6 +75,7 @@ impl Slot {
                     seq: 0,
                     rounds: 0,
                     random: key.stream(Purpose::Think, u64::from(session)),
+                    asked: false,
                     refused_until: 0,
                     bereaved: false,
                     tried: false,
@@ -120,20 +123,6 @@ pub struct Session {
 }
 
 impl Worker {
-    /// Plans the first opening of every slot, at the load's rate.
-    pub fn open_all_sessions(&mut self) {
-        let now = self.now();
-        for index in 0..self.slots.len() {
-            let slot = &self.slots[index];
-            let rate = self.plan.loads[slot.load].sessions.open_rate.0;
-            let after = (f64::from(slot.session) / rate * 1e9) as Nanos;
-            self.agenda.add(now + after, Task::Open { slot: index });
-        }
-        if self.slots.is_empty() {
-            self.report_openings();
-        }
-    }
-
     /// Gives the slot a new MCP session.
     pub fn open_session(&mut self, slot: usize) {
         if self.slots[slot].current.is_some() {
@@ -229,7 +218,7 @@ impl Worker {
         }
     }
 
-    fn report_openings(&mut self) {
+    pub fn report_openings(&mut self) {
         let loads: Vec<Openings> = std::mem::take(&mut self.openings);
         self.tell(FromWorker::Opened {
             thread: self.job.thread,
@@ -247,7 +236,7 @@ impl Worker {
         }
         own.waiting.push_back(index);
         if own.current.is_none() {
-            self.open_session(slot);
+            self.ask_for_session(slot);
         } else {
             self.pump(slot, now);
         }
@@ -322,7 +311,7 @@ impl Worker {
         }
     }
 
-    /// The session takes no more operations; the slot gets a new one at once.
+    /// The session takes no more operations; the slot gets a new one.
     pub fn retire(&mut self, key: Key) {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
@@ -336,9 +325,8 @@ impl Worker {
         if !busy {
             self.end_session(key);
         }
-        let needed = matches!(self.course, Course::Running { .. } | Course::Opening);
-        if needed || !self.slots[slot].waiting.is_empty() {
-            self.open_session(slot);
+        if self.needs_sessions() || !self.slots[slot].waiting.is_empty() {
+            self.ask_for_session(slot);
         }
     }
 
@@ -359,7 +347,7 @@ impl Worker {
             own.current = None;
             own.bereaved = true;
             if !own.waiting.is_empty() {
-                self.open_session(slot);
+                self.ask_for_session(slot);
             }
         }
     }

@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use super::agenda::{Agenda, Task};
 use super::arrivals::Stripes;
 use super::connections::Connection;
+use super::opening::Pace;
 use super::operation::Operations;
 use super::pacer::Pacer;
 use super::report::{Control, Flush, FromWorker, Openings, ThreadTotals};
@@ -96,6 +97,8 @@ pub struct Worker {
     pub segments: Vec<Segment>,
     pub stripes: Stripes,
     pub slots: Vec<Slot>,
+    /// When the next session may begin, by load.
+    pub paces: Vec<Pace>,
     /// Slots whose next flow (closed load) is due at once.
     pub ready: VecDeque<(usize, Nanos)>,
     pub sessions: Slab<Session>,
@@ -152,6 +155,7 @@ impl Worker {
                 stripes: Stripes::new(&slots),
                 opening: slots.len(),
                 openings: vec![Openings::default(); job.plan.loads.len()],
+                paces: Pace::of_thread(&job, &slots),
                 slots,
                 ready: VecDeque::new(),
                 sessions: Slab::default(),
@@ -338,7 +342,7 @@ impl Worker {
             match task {
                 Task::Cycle { slot } => self.cycle(slot, at),
                 Task::Step { operation } => self.start_step(operation),
-                Task::Open { slot } => self.open_session(slot),
+                Task::Open { slot } => self.open_as_planned(slot),
                 Task::Expire { session } => self.retire(session),
                 Task::GiveUp { connection, serial } => self.give_up(connection, serial, now),
                 Task::CloseIdle { connection } => self.close_if_spare(connection, now),

@@ -156,7 +156,7 @@ pub(crate) static SESSION_ENDS: [(&str, SessionEnd); 3] = [
 fn sessions(reader: &Reader<'_>, item: Option<&Item>) -> Sessions {
     let mut sessions = Sessions {
         count: 10,
-        open_rate: Rate(100.0),
+        open_rate: Rate(1000.0),
         lifetime: Lifetime::Run,
         end: SessionEnd::Delete,
     };

@@ -270,8 +270,9 @@ pub(crate) static SESSIONS: Kind = Kind {
         key(
             "open_rate",
             What::Rate,
-            Some("100/s"),
-            "Sessions opened a second, before the timeline starts and when one ended.",
+            Some("1000/s"),
+            "Sessions that begin a second, before the timeline starts and when others have ended. An operation \
+             without a session waits for it.",
         ),
         key(
             "lifetime",
