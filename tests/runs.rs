@@ -280,3 +280,49 @@ fn several_loads_are_judged_apart_and_an_objective_can_end_the_run() {
     let intended = result["load"]["intended"].as_u64().expect("a count");
     assert!(intended < 8_000, "the run went on to its end: {intended}");
 }
+
+#[test]
+fn several_scenarios_end_with_the_worst_verdict_and_say_whose_each_is() {
+    let folder = Folder::new();
+    let good = scenario("400/s", "2s");
+    let bad = good
+        .replace("scenario: miniature", "scenario: unlucky")
+        .replace("\"{{message}}\"", "\"never\"");
+    let (good, bad) = (
+        folder.file("good.yaml", &good),
+        folder.file("bad.yaml", &bad),
+    );
+    let (good, bad) = (
+        good.to_str().expect("a path"),
+        bad.to_str().expect("a path"),
+    );
+    let out = folder.run();
+    let out = out.to_str().expect("a path");
+    let done = firedrill(&["run", bad, good, "--out", out]);
+    assert_eq!(done.code, 1, "{done:#?}");
+    let told: Vec<&str> = done
+        .stdout
+        .lines()
+        .filter(|line| !line.starts_with("check "))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "scenario unlucky: fail",
+            "scenario miniature: pass",
+            "verdict: fail"
+        ]
+    );
+}
+
+#[test]
+fn scenarios_that_would_share_a_folder_are_refused_before_the_first_starts() {
+    let folder = Folder::new();
+    let path = folder.file("good.yaml", &scenario("400/s", "2s"));
+    let path = path.to_str().expect("a path");
+    let out = folder.run();
+    let done = firedrill(&["run", path, path, "--out", out.to_str().expect("a path")]);
+    assert_eq!(done.code, 2, "{done:#?}");
+    assert!(done.stderr.contains("`miniature`"), "{}", done.stderr);
+    assert!(!out.exists(), "something was started");
+}

@@ -1,11 +1,13 @@
 //! Scenarios to verdicts: parsed, checked against machine and target, run, judged, reported.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use firedrill_reports::recording::{EarlyEnd, Event, RECORDING_VERSION, Started};
+use firedrill_reports::{Verdict, render};
 use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::Target;
 
@@ -44,23 +46,65 @@ pub fn run(options: &RunOptions) -> anyhow::Result<Exit> {
         fits(&plan, options)?;
         plans.push(plan);
     }
-    let several = plans.len() > 1;
-    let mut worst = Exit::Pass;
-    for plan in plans {
-        let exit = match run_one(&plan, options, several) {
-            Ok(exit) => exit,
-            Err(error) if several => {
-                note(&format!("{}: {}", plan.name, super::explain(&error)));
-                exit_of(&error)
-            }
-            Err(error) => return Err(error),
-        };
-        worst = worst.worst(exit);
-        if exit == Exit::Interrupted {
-            break;
-        }
+    differ(&plans, options)?;
+    match plans.as_slice() {
+        [plan] => run_one(plan, options, false).map(|ended| ended.exit),
+        plans => Ok(run_several(plans, options)),
     }
-    Ok(worst)
+}
+
+/// How one scenario's run ended.
+struct Ended {
+    exit: Exit,
+    /// None of a dry run.
+    verdict: Option<Verdict>,
+}
+
+/// One after the other. Each scenario's verdict follows its checks, and the worst one is the last word.
+fn run_several(plans: &[Plan], options: &RunOptions) -> Exit {
+    let mut exits = Exit::Pass;
+    let mut verdicts = Vec::new();
+    for plan in plans {
+        let ended = if exits == Exit::Interrupted {
+            None
+        } else {
+            match run_one(plan, options, true) {
+                Ok(ended) => {
+                    exits = exits.worst(ended.exit);
+                    ended.verdict
+                }
+                Err(error) => {
+                    note(&format!("{}: {}", plan.name, super::explain(&error)));
+                    exits = exits.worst(exit_of(&error));
+                    None
+                }
+            }
+        };
+        if !options.dry_run {
+            let word = ended.map_or("not run".to_owned(), |verdict| verdict.to_string());
+            say(&format!("scenario {}: {word}\n", plan.name));
+        }
+        // What did not run is no evidence, and no evidence is not a pass.
+        verdicts.push(ended.unwrap_or(Verdict::Inconclusive));
+    }
+    if !options.dry_run {
+        say(&format!("verdict: {}\n", Verdict::worst(verdicts)));
+    }
+    exits
+}
+
+/// Refuses scenarios that would be recorded in the same folder.
+fn differ(plans: &[Plan], options: &RunOptions) -> anyhow::Result<()> {
+    let mut names = BTreeSet::new();
+    let twice = plans.iter().find(|plan| !names.insert(plan.name.as_str()));
+    match twice.filter(|_| options.out.is_some()) {
+        None => Ok(()),
+        Some(plan) => anyhow::bail!(
+            "two of the scenarios are called `{}`, and --out gives each a folder by its name: change a `scenario:`, or run \
+             them one after the other",
+            plan.name
+        ),
+    }
 }
 
 /// The `--set` arguments, with `--target` as one of them, so that it is checked in the same way.
@@ -115,7 +159,7 @@ fn identity(plan: &Plan, options: &RunOptions) -> Identity {
     Identity { id, seed, started }
 }
 
-fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyhow::Result<Exit> {
+fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyhow::Result<Ended> {
     let identity = identity(plan, options);
     let folder = match &options.out {
         None => Path::new("runs").join(&identity.id),
@@ -131,17 +175,28 @@ fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyhow::Result<E
     ));
     if options.dry_run {
         say(&plan.describe());
-        return Ok(Exit::Pass);
+        return Ok(Ended {
+            exit: Exit::Pass,
+            verdict: None,
+        });
     }
     let early = drive(plan, options, &identity, &folder)?;
     let result = conclude(&folder, options.strict)?;
-    say_verdict(&result);
+    if several {
+        say(&render::lines(&result));
+    } else {
+        say_verdict(&result);
+    }
     note(&format!("report: {}", folder.join("report.html").display()));
-    Ok(match early {
+    let exit = match early {
         Some(EarlyEnd::Interrupted) => Exit::Interrupted,
         Some(EarlyEnd::Aborted | EarlyEnd::TargetLost | EarlyEnd::NotSteady) | None => {
             exit_of_verdict(result.verdict)
         }
+    };
+    Ok(Ended {
+        exit,
+        verdict: Some(result.verdict),
     })
 }
 
