@@ -66,7 +66,7 @@ pub struct RunOptions {
     /// The run's folder; for several scenarios the folder that holds one for each. Default: `runs/...`.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Print what would be done, and do nothing.
+    /// Print what would be done, refuse what a run would refuse, and start nothing.
     #[arg(long)]
     pub dry_run: bool,
     /// A check by a point rule is inconclusive.

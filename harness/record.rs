@@ -39,6 +39,27 @@ pub enum RecordError {
 }
 
 impl Recorder {
+    /// Refuses a folder that holds something already.
+    ///
+    /// # Errors
+    /// When it does, or cannot be read. One that is not there will be made.
+    pub fn refuse(folder: &Path) -> Result<(), RecordError> {
+        let failed = |source| RecordError::Io {
+            folder: folder.to_owned(),
+            source,
+        };
+        match fs::read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed(error)),
+            Ok(mut entries) => match entries.next() {
+                None => Ok(()),
+                Some(_) => Err(RecordError::NotEmpty {
+                    folder: folder.to_owned(),
+                }),
+            },
+        }
+    }
+
     /// Makes the folder and opens its files. `started` is the run's start since 1970.
     ///
     /// # Errors
@@ -53,12 +74,8 @@ impl Recorder {
             folder: folder.to_owned(),
             source,
         };
+        Recorder::refuse(folder)?;
         fs::create_dir_all(folder).map_err(failed)?;
-        if fs::read_dir(folder).map_err(failed)?.next().is_some() {
-            return Err(RecordError::NotEmpty {
-                folder: folder.to_owned(),
-            });
-        }
         Recorder::open(folder, plan, layout, started).map_err(failed)
     }
 

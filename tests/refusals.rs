@@ -164,6 +164,38 @@ fn a_dry_run_does_nothing() {
 }
 
 #[test]
+fn a_dry_run_refuses_what_a_run_would() {
+    let refused = |text: &str, words: &str| {
+        let folder = Folder::new();
+        let done = run(&folder, text, &["--dry-run"]);
+        assert_eq!(done.code, 5, "{done:?}");
+        assert!(done.stderr.contains(words), "{}", done.stderr);
+        assert!(done.stdout.contains("steady"), "{}", done.stdout);
+        assert!(!folder.run().exists());
+    };
+    refused(
+        &endpoint("http://192.0.2.1:8080/mcp"),
+        "--allow-host 192.0.2.1",
+    );
+    let local = endpoint("http://127.0.0.1:9/mcp");
+    let secret = local.replace(
+        "/mcp\" }",
+        "/mcp\", bearer: { env: FIREDRILL_TEST_NO_SUCH } }",
+    );
+    refused(&secret, "FIREDRILL_TEST_NO_SUCH");
+    let crowd = local.replace(
+        "\x20 sessions",
+        "\x20 max_in_flight: 4000000\n\x20 sessions",
+    );
+    refused(&crowd, "max_in_flight");
+    let folder = Folder::new();
+    std::fs::create_dir(folder.run()).expect("a folder");
+    std::fs::write(folder.run().join("precious"), "x").expect("a file");
+    let done = run(&folder, &local, &["--dry-run"]);
+    assert_eq!(done.code, 2, "{done:?}");
+}
+
+#[test]
 fn bad_usage_is_exit_code_2() {
     assert_eq!(firedrill(&["rn"]).code, 2);
     let done = firedrill(&["run", "baselin"]);

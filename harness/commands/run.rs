@@ -175,6 +175,7 @@ fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyhow::Result<E
     ));
     if options.dry_run {
         say(&plan.describe());
+        refuse(plan, options, &folder)?;
         return Ok(Ended {
             exit: Exit::Pass,
             verdict: None,
@@ -200,6 +201,29 @@ fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyhow::Result<E
     })
 }
 
+/// Refuses what a run would refuse, as far as nothing has to be started to see it.
+fn refuse(plan: &Plan, options: &RunOptions, folder: &Path) -> anyhow::Result<()> {
+    let threads = threads(options, machine::environment().cores);
+    preflight::check(plan, &layout(plan), threads, Room::of_machine())?;
+    Recorder::refuse(folder)?;
+    if let Some(state) = attached(options) {
+        world::take(plan, state)?;
+    } else if let Target::Endpoint(target) = &plan.target {
+        endpoint::prepare(plan, target, &options.allow_host)?;
+    }
+    Ok(())
+}
+
+fn threads(options: &RunOptions, cores: u32) -> u32 {
+    options.threads.unwrap_or(cores).max(1)
+}
+
+/// The folder of sites that somebody else keeps.
+fn attached(options: &RunOptions) -> Option<&Path> {
+    let folder = options.target.as_deref().map(Path::new);
+    folder.filter(|path| path.is_dir())
+}
+
 /// Everything up to the sealed recording.
 fn drive(
     plan: &Plan,
@@ -208,7 +232,7 @@ fn drive(
     folder: &Path,
 ) -> anyhow::Result<Option<EarlyEnd>> {
     let environment = machine::environment();
-    let threads = options.threads.unwrap_or(environment.cores).max(1);
+    let threads = threads(options, environment.cores);
     let layout = layout(plan);
     preflight::check(plan, &layout, threads, Room::of_machine())?;
     let clock = Clock::start();
@@ -353,12 +377,7 @@ fn checkpoint() -> Checkpoint {
 }
 
 fn prepare(plan: &Plan, options: &RunOptions, seed: u64) -> anyhow::Result<Ready> {
-    if let Some(state) = options
-        .target
-        .as_deref()
-        .map(Path::new)
-        .filter(|path| path.is_dir())
-    {
+    if let Some(state) = attached(options) {
         return Ok(world::take(plan, state)?);
     }
     Ok(match &plan.target {
