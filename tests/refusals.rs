@@ -85,6 +85,25 @@ fn a_target_that_refuses_fails_and_improves_no_quantile() {
 }
 
 #[test]
+fn a_throughput_that_is_out_of_reach_ends_the_run_and_fails() {
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = socket.local_addr().expect("an address");
+    drop(socket);
+    let folder = Folder::new();
+    let text = endpoint(&format!("http://{address}/mcp")).replace("for: 2s", "for: 60s");
+    let limits = text.find("  - { latency").expect("objectives");
+    let text = format!(
+        "{}  - {{ throughput: 390/s, abort: true }}\n",
+        &text[..limits]
+    );
+    let done = run(&folder, &text, &[]);
+    assert_eq!(done.code, 1, "{done:#?}");
+    let result = folder.result();
+    let intended = result["load"]["intended"].as_u64().expect("a count");
+    assert!(intended < 12_000, "the run went on: {intended} of 24,000");
+}
+
+#[test]
 fn nothing_due_is_no_pass() {
     let folder = Folder::new();
     let text = endpoint("http://127.0.0.1:9/mcp").replace(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use firedrill_evidence::{Limit, Share, hopeless, hopeless_window};
+use firedrill_evidence::{Limit, Share, hopeless, hopeless_window, out_of_reach};
 use firedrill_reports::recording::{Sample, series as samples};
 use firedrill_scenarios::plan::{ErrorClass, MetricBase, Objective, Over, Series, Subject};
 use firedrill_scenarios::{Outcome, Plan};
@@ -53,7 +53,7 @@ impl Watch {
                 return Some(self.plan.objectives[number].id.clone());
             }
         }
-        None
+        self.was_too_slow(phase)
     }
 
     /// What an objective counts in one bucket.
@@ -116,8 +116,12 @@ impl Watch {
         let limit = match &objective.subject {
             Subject::Latency { quantile, .. } => Limit::Quantile(*quantile),
             Subject::Errors { below, .. } => Limit::Below(*below),
-            Subject::Throughput { at_least, .. } => {
-                return self.is_too_slow(objective, buckets, at_least.0);
+            Subject::Throughput {
+                at_least,
+                operation,
+            } => {
+                let wanted = (at_least.0, operation.as_deref());
+                return self.is_too_slow(number, phase, buckets, wanted);
             }
             Subject::Metric { .. }
             | Subject::Rto { .. }
@@ -135,21 +139,57 @@ impl Watch {
         }
     }
 
-    /// A window is too slow when it is; a phase only when it is over, and then there is nothing to end.
-    fn is_too_slow(&self, objective: &Objective, buckets: &[Share], at_least: f64) -> bool {
-        let Over::Window(length) = objective.over else {
-            return false;
+    /// A window is too slow when it is; a phase when what is still expected could not make up for it.
+    fn is_too_slow(
+        &self,
+        number: usize,
+        phase: usize,
+        buckets: &[Share],
+        (at_least, operation): (f64, Option<&str>),
+    ) -> bool {
+        match self.plan.objectives[number].over {
+            Over::Window(length) => {
+                let width = self.plan.bucket.as_secs_f64();
+                let count = (length.as_secs_f64() / width).round().max(1.0) as usize;
+                let start = buckets.len().checked_sub(count);
+                start.is_some_and(|start| {
+                    (good(&buckets[start..]) as f64) < at_least * length.as_secs_f64()
+                })
+            }
+            Over::Phase => {
+                let counted = self.series.iter().map(|series| series.name.as_str());
+                let expected: Option<f64> = counted
+                    .filter(|name| operation.is_none_or(|own| own == *name))
+                    .map(|name| self.plan.expected_series(name, phase))
+                    .sum();
+                let timed = &self.plan.timeline[phase];
+                let wanted = at_least * timed.length.as_secs_f64();
+                let seen = buckets.iter().copied().sum();
+                timed.until.is_none()
+                    && expected.is_some_and(|expected| out_of_reach(seen, expected, wanted))
+            }
+        }
+    }
+
+    /// An objective on the whole of an earlier phase that was too slow: it is over when a later one has a bucket.
+    fn was_too_slow(&self, now: usize) -> Option<String> {
+        let too_slow = |(number, objective): &(usize, &Objective)| {
+            let Subject::Throughput { at_least, .. } = &objective.subject else {
+                return false;
+            };
+            let over = |phase: &usize| {
+                let timed = &self.plan.timeline[*phase];
+                // What began before the phase and ended in it is counted there and not here.
+                let wanted = at_least.0 * timed.length.as_secs_f64() * 0.99;
+                let seen = self.seen.get(&(*number, *phase));
+                *phase < now
+                    && timed.until.is_none()
+                    && seen.is_some_and(|buckets| (good(buckets) as f64) < wanted)
+            };
+            objective.over == Over::Phase && objective.phases.iter().any(over)
         };
-        let width = self.plan.bucket.as_secs_f64();
-        let count = (length.as_secs_f64() / width).round().max(1.0) as usize;
-        let Some(start) = buckets.len().checked_sub(count) else {
-            return false;
-        };
-        let ok: u64 = buckets[start..]
-            .iter()
-            .map(|share| share.of - share.bad)
-            .sum();
-        (ok as f64) < at_least * length.as_secs_f64()
+        let found = self.watched().find(too_slow);
+        found.map(|(_, objective)| objective.id.clone())
     }
 
     /// Takes in what probes have seen in a phase; returns the objective that cannot be met any more.
@@ -177,5 +217,53 @@ impl Watch {
             .map(|(_, objective)| objective)
             .find(lost)
             .map(|found| found.id.clone())
+    }
+}
+
+fn good(buckets: &[Share]) -> u64 {
+    buckets.iter().map(|share| share.of - share.bad).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use firedrill_scenarios::Given;
+
+    use super::*;
+
+    /// A second in which so many of ten operations ended ok.
+    fn second(ok: u64) -> Vec<Cell> {
+        let outcomes = vec![(Outcome::Ok, ok), (Outcome::NeverAnswered, 10 - ok)];
+        vec![Cell {
+            outcomes,
+            ..Cell::default()
+        }]
+    }
+
+    fn watch(drive: &str) -> Watch {
+        let text = format!(
+            "scenario: unit\n\
+             load: {{ {drive}, operations: [ {{ tool: echo, arguments: {{ message: hi }} }} ] }}\n\
+             timeline: [ {{ phase: one, for: 1000s }}, {{ phase: two, for: 10s }} ]\n\
+             objectives: [ {{ throughput: 5/s, in: [one], abort: true }} ]\n"
+        );
+        Watch::new(&Plan::parse(&text, &Given::named("unit.yaml")).expect("a plan"))
+    }
+
+    #[test]
+    fn throughput_of_a_phase_is_given_up_when_a_perfect_rest_is_not_enough() {
+        let mut open = watch("rate: 10/s");
+        let lost = (0..1000).find(|_| open.bucket(0, &second(0)).is_some());
+        // 10,000 are expected and 5,000 wanted: 500 s are left, and what chance may add.
+        assert!(lost.is_some_and(|at| (500..600).contains(&at)), "{lost:?}");
+        let mut good = watch("rate: 10/s");
+        assert!((0..1000).all(|_| good.bucket(0, &second(6)).is_none()));
+        assert_eq!(good.bucket(1, &second(0)), None);
+    }
+
+    #[test]
+    fn throughput_of_a_closed_load_is_given_up_when_the_phase_is_over() {
+        let mut closed = watch("closed: { think: 1s }");
+        assert!((0..1000).all(|_| closed.bucket(0, &second(0)).is_none()));
+        assert!(closed.bucket(1, &second(10)).is_some());
     }
 }

@@ -40,6 +40,13 @@ pub fn hopeless_window(closed: &[Share], width: Duration, length: Duration, limi
     })
 }
 
+/// Whether `wanted` good operations of a phase are out of reach, even if all that still come were good. So many as
+/// `expected` come in the whole phase, and six standard deviations more are let pass, since arrivals are chance.
+pub fn out_of_reach(seen: Share, expected: f64, wanted: f64) -> bool {
+    let still_to_come = (expected - seen.of as f64).max(0.0) + 6.0 * expected.max(0.0).sqrt();
+    (seen.of - seen.bad) as f64 + still_to_come < wanted
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +82,15 @@ mod tests {
         assert!(hopeless_window(&closed, second, 5 * second, LIMIT));
         closed.extend([Share { bad: 0, of: 500 }; 5]);
         assert!(!hopeless_window(&closed, second, 5 * second, LIMIT));
+    }
+
+    #[test]
+    fn what_a_perfect_rest_would_reach_is_not_out_of_reach() {
+        let seen = Share {
+            bad: 4_000,
+            of: 4_000,
+        };
+        assert!(!out_of_reach(seen, 10_000.0, 6_600.0));
+        assert!(out_of_reach(seen, 10_000.0, 6_601.0));
     }
 }

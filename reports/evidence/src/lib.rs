@@ -22,7 +22,7 @@ mod verdict;
 mod window;
 
 pub use binomial::{lower_bound, tail_at_least, upper_bound};
-pub use hopeless::{LEAST_OPERATIONS, NO_CHANCE, hopeless, hopeless_window};
+pub use hopeless::{LEAST_OPERATIONS, NO_CHANCE, hopeless, hopeless_window, out_of_reach};
 pub use limit::{
     ALPHA, BLOCK, Finding, LEAST_BLOCKS, Limit, Method, Share, Why, design_effect, judge_blocks,
     judge_point, strict,

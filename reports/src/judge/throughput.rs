@@ -1,8 +1,9 @@
 //! Objectives on throughput: operations that ended ok, by the second in which they ended.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
-use firedrill_evidence::{Verdict, windows};
+use firedrill_evidence::{Share, Verdict, out_of_reach, windows};
 use firedrill_scenarios::plan::{Over, Rate};
 
 use super::view::{Which, nanoseconds};
@@ -26,12 +27,15 @@ pub fn check(scope: &Scope<'_>, at_least: Rate, operation: Option<&str>) -> Chec
     let names = scope
         .view
         .names(operation.map_or(Which::Every, Which::Operation));
-    let due: u64 = scope
+    let seen: Share = scope
         .view
         .lines(scope.phase, &names)
-        .map(|line| line.due())
+        .map(|line| Share {
+            bad: line.due() - line.ok(),
+            of: line.due(),
+        })
         .sum();
-    if due == 0 {
+    if seen.of == 0 {
         return Check {
             reason: words::nothing_due(scope.ran()),
             ..check
@@ -59,7 +63,11 @@ pub fn check(scope: &Scope<'_>, at_least: Rate, operation: Option<&str>) -> Chec
         end: span.end,
     });
     Check {
-        verdict: verdict(scope, rate >= at_least.0),
+        verdict: verdict(
+            scope,
+            rate >= at_least.0,
+            is_lost(scope, seen, at_least.0, &names),
+        ),
         measured: Some(Amount::Real(rounded(rate))),
         samples: (rate * (span.end - span.start) as f64 / 1e9).round() as u64,
         reason: words::rate_found(scope, rate, at_least.0, window),
@@ -86,14 +94,27 @@ fn spans<'a>(scope: &'a Scope<'_>, ran: &Range<u64>) -> impl Iterator<Item = Ran
     }))
 }
 
-/// A phase that was cut short proves nothing by its mean, but a whole window that is too slow is too slow.
-fn verdict(scope: &Scope<'_>, met: bool) -> Verdict {
+/// A phase that was cut short proves nothing by its mean, unless the rest could not have saved it; but a whole
+/// window that is too slow is too slow.
+fn verdict(scope: &Scope<'_>, met: bool, lost: bool) -> Verdict {
     let windowed = matches!(scope.objective.over, Over::Window(_));
     match (met, scope.ran().complete) {
         (true, true) => Verdict::Pass,
-        (false, complete) if complete || windowed => Verdict::Fail,
+        (false, complete) if complete || windowed || lost => Verdict::Fail,
         (true | false, _) => Verdict::Inconclusive,
     }
+}
+
+/// Whether the phase could not have met the limit any more when it was cut short.
+fn is_lost(scope: &Scope<'_>, seen: Share, at_least: f64, names: &BTreeSet<&str>) -> bool {
+    let plan = &scope.view.recording.plan;
+    let timed = &plan.timeline[scope.phase];
+    let expected: Option<f64> = names
+        .iter()
+        .map(|name| plan.expected_series(name, scope.phase))
+        .sum();
+    let wanted = at_least * timed.length.as_secs_f64();
+    timed.until.is_none() && expected.is_some_and(|expected| out_of_reach(seen, expected, wanted))
 }
 
 /// Operations are whole, and rates of them need no more than thousandths.
