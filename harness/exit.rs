@@ -19,7 +19,7 @@ pub enum Exit {
     Target,
     /// A bug of firedrill.
     Bug,
-    /// SIGINT or SIGTERM; the report is written.
+    /// SIGINT, SIGTERM or SIGHUP; the report is written.
     Interrupted,
 }
 

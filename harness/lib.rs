@@ -13,5 +13,6 @@ pub mod observe;
 pub mod preflight;
 pub mod record;
 pub mod scenario;
+pub mod signals;
 pub mod stand_in;
 pub mod target;

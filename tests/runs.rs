@@ -143,6 +143,29 @@ fn an_interrupt_ends_early_with_a_report_and_a_second_one_does_not_skip_it() {
 }
 
 #[test]
+fn a_terminal_that_goes_away_ends_the_run_unless_it_was_started_to_outlive_it() {
+    let folder = Folder::new();
+    let mut running = start(&folder, &scenario("200/s", "60s"));
+    running.wait_for("/s ok");
+    running.signal(Signal::HUP);
+    let done = running.finish();
+    assert_eq!(done.code, 130, "{done:#?}");
+    assert!(folder.run().join("report.html").is_file());
+
+    let folder = Folder::new();
+    let path = folder.file("scenario.yaml", &scenario("200/s", "3s"));
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]);
+    command.args([env!("CARGO_BIN_EXE_firedrill"), "run"]);
+    command.arg(path).arg("--out").arg(folder.run());
+    let mut running = crate::program::Running::start(command);
+    running.wait_for("/s ok");
+    running.signal(Signal::HUP);
+    let done = running.finish();
+    assert_eq!(done.code, 0, "{done:#?}");
+}
+
+#[test]
 fn no_child_survives_a_kill_of_the_program() {
     let folder = Folder::new();
     let mut running = start(&folder, &scenario("200/s", "60s"));

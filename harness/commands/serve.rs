@@ -6,12 +6,12 @@ use anyhow::{Context as _, bail};
 use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::{Embedded, Target};
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{say, warn_of};
 use crate::cli::ServeOptions;
 use crate::exit::Exit;
 use crate::scenario;
+use crate::signals::Ends;
 use crate::stand_in;
 use crate::target::embedded::{self, Sites};
 use crate::target::{TargetError, world};
@@ -36,34 +36,18 @@ pub fn serve(options: &ServeOptions) -> anyhow::Result<Exit> {
     }
 }
 
-/// What ends the command.
-struct Ends {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Ends {
-    fn catch() -> std::io::Result<Ends> {
-        Ok(Ends {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    /// Looks once a second until the end, or until `look` says that there is nothing left to look at.
-    fn wait(mut self, runtime: &Runtime, mut look: impl FnMut() -> bool) {
-        runtime.block_on(async {
-            let mut ticks = tokio::time::interval(std::time::Duration::from_secs(1));
-            loop {
-                tokio::select! {
-                    biased;
-                    _ = self.interrupt.recv() => return,
-                    _ = self.terminate.recv() => return,
-                    _ = ticks.tick() => if !look() { return },
-                }
+/// Looks once a second until the end, or until `look` says that there is nothing left to look at.
+fn wait(mut ends: Ends, runtime: &Runtime, mut look: impl FnMut() -> bool) {
+    runtime.block_on(async {
+        let mut ticks = tokio::time::interval(std::time::Duration::from_secs(1));
+        loop {
+            tokio::select! {
+                biased;
+                _ = ends.next() => return,
+                _ = ticks.tick() => if !look() { return },
             }
-        });
-    }
+        }
+    });
 }
 
 fn serve_sites(
@@ -83,7 +67,7 @@ fn serve_sites(
     for (site, url) in sites.urls() {
         say(&format!("{site} {url}{}\n", plan.profile.path));
     }
-    ends.wait(runtime, || {
+    wait(ends, runtime, || {
         report_exits(&mut sites);
         true
     });
@@ -124,7 +108,7 @@ fn serve_world(
         ));
     }
     say(&format!("drill them with: --target {}\n", state.display()));
-    ends.wait(runtime, || running.ended().is_none());
+    wait(ends, runtime, || running.ended().is_none());
     let lost = running.ended().is_some();
     running.stop();
     Ok(if lost { Exit::Target } else { Exit::Pass })

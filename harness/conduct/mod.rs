@@ -21,7 +21,6 @@ use firedrill_reports::recording::{
     EarlyEnd, Event, Measure, Sample, Totals, empty_histogram, series,
 };
 use firedrill_scenarios::{Plan, Sabotage};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use self::abort::Watch;
@@ -41,6 +40,7 @@ use crate::observe::machine::{self, Machine};
 use crate::observe::probes::{self, Source};
 use crate::observe::progress::{self, note};
 use crate::record::Recorder;
+use crate::signals::Ends;
 use crate::target::Ready;
 use crate::target::embedded::Sites;
 
@@ -102,7 +102,7 @@ pub fn conduct(
     local.block_on(&runtime, async {
         let cpu_before = machine::cpu_ns();
         // Signals are caught before any thread has a session to lose.
-        let signals = Signals::catch().map_err(RunError::Threads)?;
+        let signals = Ends::catch().map_err(RunError::Threads)?;
         let (samples, probed) = mpsc::unbounded_channel();
         let (told, acted) = mpsc::unbounded_channel();
         for probe in &job.plan.probes {
@@ -167,32 +167,10 @@ fn drill(job: &Job, beside: &Beside, told: mpsc::UnboundedSender<Told>) -> Optio
     Some(Drill::new(job.plan.clone(), hands))
 }
 
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn catch() -> io::Result<Signals> {
-        Ok(Signals {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            biased;
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-        }
-    }
-}
-
 impl Conductor {
     async fn run(
         mut self,
-        mut signals: Signals,
+        mut signals: Ends,
         mut probed: mpsc::UnboundedReceiver<Vec<Sample>>,
         mut acted: mpsc::UnboundedReceiver<Told>,
     ) -> Result<Option<EarlyEnd>, RunError> {
