@@ -1,9 +1,13 @@
 //! A scenario's text and everything that it names, from the catalog or from disk.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use firedrill_scenarios::{Diagnostics, Plan, Sources, catalog};
+
+/// No scenario that a person writes is as large.
+const SIZE_MAX: u64 = 4 << 20;
 
 /// A scenario cannot be used. Nothing has been started.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +19,12 @@ pub enum ScenarioError {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error(
+        "the scenario `{}` is larger than {} MiB: name a scenario, and move long data into a `csv:` or a trace file",
+        path.display(),
+        SIZE_MAX >> 20
+    )]
+    TooLarge { path: PathBuf },
     /// The page of problems begins with its own first line.
     #[error("{0}")]
     Problems(Diagnostics),
@@ -49,6 +59,23 @@ impl Sources for Surroundings<'_> {
     }
 }
 
+/// Reads no more of a file than a scenario may have: what is named may be a device without an end.
+fn read(path: &Path) -> Result<String, ScenarioError> {
+    let mut text = String::new();
+    let taken = fs::File::open(path)
+        .and_then(|file| file.take(SIZE_MAX + 1).read_to_string(&mut text))
+        .map_err(|source| ScenarioError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+    if taken as u64 > SIZE_MAX {
+        return Err(ScenarioError::TooLarge {
+            path: path.to_owned(),
+        });
+    }
+    Ok(text)
+}
+
 /// Reads and checks a scenario; `name` is a path or the name of a shipped one.
 ///
 /// # Errors
@@ -64,10 +91,7 @@ pub fn load(name: &str, overrides: &[String]) -> Result<Plan, ScenarioError> {
             format!("{shipped}.yaml"),
         ),
         None if path.exists() => {
-            let text = fs::read_to_string(path).map_err(|source| ScenarioError::Unreadable {
-                path: path.to_owned(),
-                source,
-            })?;
+            let text = read(path)?;
             let folder = path.parent().unwrap_or(Path::new("")).to_owned();
             (text, folder, name.to_owned())
         }

@@ -228,6 +228,13 @@ fn bad_usage_is_exit_code_2() {
 }
 
 #[test]
+fn what_has_no_end_is_not_read_to_its_end() {
+    let done = firedrill(&["check", "/dev/zero"]);
+    assert_eq!(done.code, 2, "{done:?}");
+    assert!(done.stderr.contains("4 MiB"), "{}", done.stderr);
+}
+
+#[test]
 fn every_shipped_scenario_can_be_listed_and_checked() {
     let list = firedrill(&["list"]);
     assert_eq!(list.code, 0, "{list:?}");

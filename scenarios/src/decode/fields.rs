@@ -169,6 +169,12 @@ impl<'a> Fields<'a> {
             .and_then(|item| self.reader.count(item, least))
     }
 
+    /// A whole number, both ends included.
+    pub fn count_within(&self, key: &'static str, least: u32, most: u32) -> Option<u32> {
+        self.get(key)
+            .and_then(|item| self.reader.count_within(item, least, most))
+    }
+
     pub fn flag(&self, key: &'static str) -> Option<bool> {
         self.get(key).and_then(|item| self.reader.flag(item))
     }

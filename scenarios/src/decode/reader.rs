@@ -194,24 +194,30 @@ impl<'a> Reader<'a> {
 
     /// A whole number from `least` to four billion.
     pub fn count(&self, item: &Item, least: u32) -> Option<u32> {
+        self.count_within(item, least, u32::MAX)
+    }
+
+    /// A whole number, both ends included.
+    pub fn count_within(&self, item: &Item, least: u32, most: u32) -> Option<u32> {
         let text = self.scalar(item, "a whole number")?;
-        let Ok(count) = text.parse::<u32>() else {
-            self.problem(
-                item.place,
-                format!("`{text}` is no whole number"),
-                "write digits only: 50",
-            );
-            return None;
-        };
-        if count < least {
-            self.problem(
-                item.place,
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let (message, remedy) = match text.parse::<u32>() {
+            Ok(count) if count < least => (
                 format!("{count} is too few"),
                 format!("write {least} or more"),
-            );
-            return None;
-        }
-        Some(count)
+            ),
+            Ok(count) if count <= most => return Some(count),
+            Err(_) if !digits => (
+                format!("`{text}` is no whole number"),
+                "write digits only: 50".to_owned(),
+            ),
+            Ok(_) | Err(_) => (
+                format!("{text} is too many"),
+                format!("write {most} or less"),
+            ),
+        };
+        self.problem(item.place, message, remedy);
+        None
     }
 
     pub fn number(&self, item: &Item) -> Option<f64> {

@@ -7,11 +7,16 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Location, Spanned};
 
 use super::diagnostic::Diagnostic;
 use super::{Place, Texts};
+
+/// How deep lists and maps may stand in each other, and how many keys and values there may be.
+const DEPTH_MAX: usize = 48;
+const NODES_MAX: usize = 100_000;
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +100,11 @@ pub(crate) fn parse(texts: &Texts, text: usize, offset: usize) -> Result<Item, D
         reject_unsupported_tags: true,
         emit_comments: false,
         with_snippet: false,
-        budget: serde_saphyr::budget! { max_depth: 48, max_nodes: 100_000, max_documents: 1 },
+        budget: serde_saphyr::budget! {
+            max_depth: DEPTH_MAX,
+            max_nodes: NODES_MAX,
+            max_documents: 1,
+        },
     };
     let origin = Origin {
         source,
@@ -278,6 +287,9 @@ fn syntax(texts: &Texts, origin: &Origin<'_>, error: &serde_saphyr::Error) -> Di
     if let Some(at) = message.rfind(" at line ") {
         message.truncate(at);
     }
+    if let Some((message, remedy)) = excess(error) {
+        return Diagnostic::at(texts, place, message, remedy.to_owned());
+    }
     let line = texts.line(place);
     let remedy = if unquoted(line, "${") {
         "inside { } and [ ] a variable is written in quotes: \"${NAME}\""
@@ -291,6 +303,31 @@ fn syntax(texts: &Texts, origin: &Origin<'_>, error: &serde_saphyr::Error) -> Di
         "this is not valid YAML here: look at indentation, quotes, and at a bracket that is not closed"
     };
     Diagnostic::at(texts, place, message, remedy.to_owned())
+}
+
+/// What there is too much of, and what to do about it.
+fn excess(error: &serde_saphyr::Error) -> Option<(String, &'static str)> {
+    let serde_saphyr::Error::Budget { breach, .. } = error else {
+        return None;
+    };
+    Some(match breach {
+        BudgetBreach::Depth { .. } => (
+            format!("lists and maps stand more than {DEPTH_MAX} deep in each other"),
+            "no scenario needs that: look for brackets that are not closed",
+        ),
+        BudgetBreach::Nodes { .. } => (
+            format!("there are more than {NODES_MAX} keys and values"),
+            "move what is repeated into a `csv:` or a trace file, which may be long",
+        ),
+        BudgetBreach::Documents { .. } => (
+            "a second document begins here".to_owned(),
+            "a file holds one scenario: take the `---` away, or write a file for each",
+        ),
+        _ => (
+            "this is too much for a scenario".to_owned(),
+            "write fewer or shorter values, and fewer anchors (&) and aliases (*)",
+        ),
+    })
 }
 
 /// Errors of the reader tell line and column, and not always bytes.

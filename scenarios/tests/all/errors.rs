@@ -45,6 +45,11 @@ const MISTAKES: &[(&str, &str)] = &[
     ("load:", "loads: {}\nload:"),
     ("scenario: minimal\n", ""),
     ("phase: steady", "phase: 'steady state'"),
+    (
+        "scenario: minimal",
+        "about: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+    ),
+    ("scenario: minimal", "---\nabout: one\n---\nscenario: two"),
     // quantities
     ("10min", "10"),
     ("10min", "10 minutes"),
@@ -67,6 +72,8 @@ const MISTAKES: &[(&str, &str)] = &[
     ("rate: 10/s", "rate: 10/s\n  arrivals: { constant: 1/s }"),
     ("rate: 10/s", "spacing: poisson"),
     ("rate: 10/s", "rate: 10/s\n  max_in_flight: 0"),
+    ("rate: 10/s", "rate: 10/s\n  max_in_flight: 5000000000"),
+    ("rate: 10/s", "rate: 10/s\n  max_in_flight: 1e3"),
     ("rate: 10/s", "rate: 10/s\n  sessions: { count: 0 }"),
     ("rate: 10/s", "rate: 10/s\n  sessions: { open_rate: 0/s }"),
     (
