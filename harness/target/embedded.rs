@@ -20,6 +20,9 @@ use crate::stand_in;
 /// Sites are a little politer than the generator: on a shared core it is their answers that may wait.
 const NICE: i32 = 5;
 
+/// Scenarios do not know the stand-in: they have its limit in a copy.
+const _: () = assert!(plan::PODS_MAX == firedrill_erlmcp::PODS_MAX);
+
 /// Running sites and their folder. Dropping ends the processes and removes the folder.
 pub struct Sites {
     running: Vec<RunningSite>,

@@ -48,7 +48,10 @@ impl Plan {
             heading: "scenario".to_owned(),
         };
         let about: Vec<&str> = self.about.split_whitespace().collect();
-        page.line(&format!("{}: {}", self.name, about.join(" ")));
+        page.line(&match about.as_slice() {
+            [] => self.name.clone(),
+            about => format!("{}: {}", self.name, about.join(" ")),
+        });
         if let Some(covers) = &self.covers {
             page.line(&format!("covers {covers}"));
         }

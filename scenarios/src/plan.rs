@@ -33,7 +33,7 @@ pub use operation::{
     Check, Comparison, Condition, Expectation, LedgerUse, Operation, Pointer, Save,
 };
 pub use target::{
-    Backups, Behaviour, Director, Embedded, Endpoint, HeaderValue, Identity, Profile,
+    Backups, Behaviour, Director, Embedded, Endpoint, HeaderValue, Identity, PODS_MAX, Profile,
     ProtocolVersion, Replication, Secret, ServiceTime, Site, Target, TlsOptions, Url,
 };
 

@@ -7,7 +7,8 @@ use super::fields::Fields;
 use super::reader::Reader;
 use crate::grammar::{Kind, fault as grammar};
 use crate::plan::{
-    Act, Blocked, Command, Corruption, Fault, FaultKind, Link, LinkShape, NodeChoice, Pick, Victims,
+    Act, Blocked, Command, Corruption, Fault, FaultKind, Link, LinkShape, NodeChoice, PODS_MAX,
+    Pick, Victims,
 };
 use crate::text::tree::{Item, Node};
 
@@ -104,7 +105,7 @@ fn kind(fields: &Fields<'_>, stage: Stage<'_>) -> Option<FaultKind> {
         "rolling-restart" => FaultKind::RollingRestart { site: site()? },
         "scale" => {
             let own = Fields::open(reader, item, &grammar::SCALE)?;
-            let (pods, site) = (own.count("pods", 1), site_key(&own, stage));
+            let (pods, site) = (own.count_within("pods", 1, PODS_MAX), site_key(&own, stage));
             FaultKind::Scale {
                 site: site?,
                 pods: pods?,

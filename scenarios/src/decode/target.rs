@@ -8,7 +8,7 @@ use super::fields::Fields;
 use super::profile::profile;
 use super::reader::Reader;
 use crate::grammar::target;
-use crate::plan::{Behaviour, Embedded, Profile, ServiceTime, Site, Target};
+use crate::plan::{Behaviour, Embedded, PODS_MAX, Profile, ServiceTime, Site, Target};
 use crate::text::tree::{Item, Node};
 
 /// The target and its profile. Without a value: one stand-in site.
@@ -131,8 +131,12 @@ fn site(reader: &Reader<'_>, name: String, item: &Item) -> Site {
     let Some(fields) = Fields::open(reader, item, &target::SITE) else {
         return site;
     };
-    site.nodes = fields.count("nodes", 1).unwrap_or(site.nodes);
-    site.pods = fields.count("pods", 1).unwrap_or(site.pods.max(site.nodes));
+    site.nodes = fields
+        .count_within("nodes", 1, PODS_MAX)
+        .unwrap_or(site.nodes);
+    site.pods = fields
+        .count_within("pods", 1, PODS_MAX)
+        .unwrap_or(site.pods.max(site.nodes));
     if site.pods < site.nodes {
         reader.problem(
             fields.key_place("pods"),

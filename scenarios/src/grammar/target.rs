@@ -93,7 +93,7 @@ pub(crate) static SITE: Kind = Kind {
             "pods",
             What::Count(1),
             Some("2"),
-            "Pods of the whole site, spread over its nodes in turn.",
+            "Pods of the whole site, spread over its nodes in turn; 200 at most.",
         ),
         key(
             "disruption_budget",

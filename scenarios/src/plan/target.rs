@@ -55,6 +55,9 @@ pub struct Backups {
     pub keep: u32,
 }
 
+/// More pods than the processes of one machine are good for.
+pub const PODS_MAX: u32 = 200;
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Site {
     pub name: String,

@@ -19,6 +19,21 @@ fn ten_mistakes_show_ten_diagnostics() {
     insta::assert_snapshot!(found);
 }
 
+#[test]
+fn what_is_too_deep_or_too_long_is_said_in_the_languages_words() {
+    let deep = format!("scenario: {}{}\n", "[".repeat(60), "]".repeat(60));
+    let long = format!("scenario: [{}]\n", "1, ".repeat(100_001));
+    let said =
+        [deep, long].map(|text| problems(&text, &Given::named("big.yaml")).problems[0].to_string());
+    for (said, words) in said
+        .iter()
+        .zip(["more than 48 deep", "more than 100000 keys"])
+    {
+        assert!(said.contains(words), "{said}");
+        assert!(!said.contains("budget"), "{said}");
+    }
+}
+
 /// The smallest scenario; each mistake replaces a part of it.
 const MINIMAL: &str = "\
 scenario: minimal
@@ -45,11 +60,15 @@ const MISTAKES: &[(&str, &str)] = &[
     ("load:", "loads: {}\nload:"),
     ("scenario: minimal\n", ""),
     ("phase: steady", "phase: 'steady state'"),
+    ("scenario: minimal", "---\nabout: one\n---\nscenario: two"),
     (
         "scenario: minimal",
-        "about: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+        "scenario: minimal\ntarget: { sites: { a: { pods: 201 } } }",
     ),
-    ("scenario: minimal", "---\nabout: one\n---\nscenario: two"),
+    (
+        "scenario: minimal",
+        "scenario: minimal\ntarget: { sites: { a: { nodes: 300 } } }",
+    ),
     // quantities
     ("10min", "10"),
     ("10min", "10 minutes"),
