@@ -16,7 +16,7 @@ use super::agenda::Task;
 use super::report::{FromWorker, Openings};
 use super::schedule::{Purpose, STRIPES, StripeKey};
 use super::slab::Key;
-use super::worker::{Course, Job, Worker};
+use super::worker::{Job, Worker};
 use crate::clock::Nanos;
 use crate::mcp::session::{Heads, Side};
 
