@@ -228,7 +228,8 @@ fn the_seed_chooses_the_victims() {
 fn nothing_is_broken_when_the_target_is_not_steady() {
     let folder = Folder::new();
     let scenario = mini("mini", SITE_FAILURE, "  - { rto: 4h }\n")
-        .replace("service_time: 1ms", "service_time: 1ms, error_rate: 20 %");
+        .replace("service_time: 1ms", "service_time: 1ms, error_rate: 20 %")
+        .replace("errors: 1 %", "errors: 60 %");
     let done = run(&folder, &scenario, &["--seed", "1"]);
     assert_eq!(done.code, 4, "{}\n{}", done.stdout, done.stderr);
     let broken = folder

@@ -153,7 +153,7 @@ fn a_terminal_that_goes_away_ends_the_run_unless_it_was_started_to_outlive_it() 
     assert!(folder.run().join("report.html").is_file());
 
     let folder = Folder::new();
-    let path = folder.file("scenario.yaml", &scenario("200/s", "3s"));
+    let path = folder.file("scenario.yaml", &scenario("400/s", "3s"));
     let mut command = std::process::Command::new("sh");
     command.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]);
     command.args([env!("CARGO_BIN_EXE_firedrill"), "run"]);

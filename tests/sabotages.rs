@@ -1,8 +1,6 @@
 //! Every sabotage turns a run red, for the reason that it was made for.
 
-use crate::drills::{
-    DATA_CORRUPTION, NODE_DRAIN, SITE_FAILURE, STORE_CRASH, checks, mini, mini_alone,
-};
+use crate::drills::{DATA_CORRUPTION, NODE_DRAIN, SITE_FAILURE, checks, mini, mini_alone};
 use crate::program::{Folder, run};
 
 /// Runs the drill with and without the sabotage: only with it the check fails.
@@ -55,11 +53,6 @@ fn a_slow_recovery_fails_its_budget() {
 }
 
 #[test]
-fn a_relapse_is_no_recovery() {
-    turns_red(&failover(), "relapse", "rto-budget", "fail");
-}
-
-#[test]
 fn a_few_answers_are_no_recovery() {
     turns_red(&failover(), "partial-goodput", "rto-budget", "fail");
 }
@@ -77,12 +70,6 @@ fn a_restore_that_does_nothing_leaves_corrupt_records() {
 #[test]
 fn an_old_backup_fails_the_recovery_point() {
     turns_red(&restored(), "restore-stale-backup", "rpo-budget", "fail");
-}
-
-#[test]
-fn acknowledging_before_the_disk_has_it_loses_writes() {
-    let scenario = mini("mini", STORE_CRASH, "  - { rto: 1h }\n  - { lost: 0 }\n");
-    turns_red(&scenario, "ack-before-fsync", "lost", "fail");
 }
 
 #[test]

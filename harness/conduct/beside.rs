@@ -139,7 +139,7 @@ impl Conductor {
             promotions: promotions.to_vec(),
         };
         let path = self.run_folder.join(file::LEDGER);
-        accounts.write(reads, &path).map_err(RunError::Ledger)
+        accounts.write(&reads, &path).map_err(RunError::Ledger)
     }
 
     /// A line for whoever watches.

@@ -180,7 +180,6 @@ impl Drill {
                 {
                     self.fault_began = Some(at);
                     self.newest_fault = Some(id.clone());
-                    self.stops.clear();
                     self.answered = false;
                 }
                 vec![Word::Event(at, event)]
@@ -235,32 +234,49 @@ impl Drill {
         let Act::Fault(fault) = &action.act else {
             return None;
         };
-        let ends = |mark: Mark| match &fault.kind {
-            FaultKind::DataCorruption { .. } => {
-                matches!(mark, Mark::WritesStopped | Mark::Fenced | Mark::Restored)
-            }
-            _ => matches!(mark, Mark::Promoted | Mark::Restored),
-        };
-        let until = self
-            .stops
-            .iter()
-            .find(|(_, mark)| ends(*mark))
-            .map(|(at, _)| *at);
         let named = self.plan.profile.identity.is_some();
         let site = fault.kind.site().filter(|_| named);
         Some(Broken {
             id,
             stop: Stop {
                 t0,
-                until,
+                until: None,
                 site: site.and_then(|site| u16::try_from(site).ok()),
             },
         })
     }
 
-    /// What was read back, and which sites were promoted when.
-    pub fn accounts(&self) -> (&[Read], &[Promotion]) {
-        (&self.reads, &self.promotions)
+    /// What was read back, and which sites were promoted when. Marks are told late, so that what ended a fault's
+    /// acknowledgements is looked up here and not when the read-back was made.
+    pub fn accounts(&self) -> (Vec<Read>, &[Promotion]) {
+        let mut reads = self.reads.clone();
+        for read in &mut reads {
+            let began = read.passes[0].began;
+            if let Some(broken) = &mut read.fault {
+                broken.stop.until = self.stopped(&broken.id, broken.stop.t0, began);
+            }
+        }
+        (reads, &self.promotions)
+    }
+
+    /// When a site was promoted, a backup restored, or writes stopped, between the fault and the read-back.
+    fn stopped(&self, fault: &str, t0: Nanos, read: Nanos) -> Option<Nanos> {
+        let word = fault.split('#').next().unwrap_or_default();
+        let mut actions = self.plan.drill.actions.iter();
+        let action = actions.find(|action| action.id == word)?;
+        let corrupt = matches!(&action.act, Act::Fault(fault) if matches!(fault.kind, FaultKind::DataCorruption { .. }));
+        let ends = |mark: Mark| match mark {
+            Mark::WritesStopped | Mark::Fenced => corrupt,
+            Mark::Promoted => !corrupt,
+            Mark::Restored => true,
+            _ => false,
+        };
+        let within = |at: Nanos| at >= t0 && at <= read;
+        let own = self
+            .stops
+            .iter()
+            .filter(|(at, mark)| within(*at) && ends(*mark));
+        own.map(|(at, _)| *at).min()
     }
 
     fn mark(&self, at: Nanos, mark: Mark, source: &str, detail: String) -> Word {

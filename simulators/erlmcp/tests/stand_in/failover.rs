@@ -92,7 +92,8 @@ fn a_site_that_comes_back_is_fenced_and_says_both_epochs() {
     });
     ground.ask(power("a", true));
     ground.until("the old site is back", |view| {
-        view.site("a").unwrap().pods().all(|pod| pod.ready)
+        let site = view.site("a").unwrap();
+        site.store.is_some() && site.pods().all(|pod| pod.ready)
     });
     let store = ground.site("a").store.unwrap();
     assert_eq!((store.epoch, store.fenced), (2, true));
