@@ -51,7 +51,8 @@ async fn take_over(director: &Rc<Director>, lost: &str) -> Result<(), String> {
         ..state
     })?;
     fence(director, old, epoch).await;
-    recover_badly(&director.misbehaviour.borrow().clone(), new.front_control).await;
+    let misbehaviour = director.misbehaviour.borrow().clone();
+    recover_badly(&misbehaviour, new.front_control).await;
     let last = promote(new, epoch).await?;
     director.mark(
         Instant::Promoted,
