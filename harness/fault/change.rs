@@ -143,14 +143,13 @@ pub fn run(words: &Words) -> io::Result<Option<i32>> {
         .process_group(0)
         .spawn()?;
     let ended = wait(&child, words.timeout)?;
-    if !ended {
-        if let Some(group) = i32::try_from(child.id())
+    if !ended
+        && let Some(group) = i32::try_from(child.id())
             .ok()
             .and_then(rustix::process::Pid::from_raw)
-        {
-            // It may have ended by itself meanwhile.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
+    {
+        // It may have ended by itself meanwhile.
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
     }
     let status = child.wait()?;
     let code = status.code().or(status.signal().map(|signal| 128 + signal));
