@@ -9,3 +9,4 @@ mod refusals;
 mod runs;
 mod sabotages;
 mod tidy;
+mod truth;

@@ -11,6 +11,7 @@ use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::{Act, FaultKind, Target, When};
 
 use super::hands::{Hands, Told};
+use super::sabotage::Moment;
 use super::script::{Order, Script, Seen, Take};
 use crate::clock::Nanos;
 use crate::ledger::account::{Broken, Read};
@@ -38,6 +39,8 @@ pub struct Drill {
     answered: bool,
     serving: Option<u16>,
     leftover: bool,
+    /// The recovery from a fault has been seen.
+    recovered: bool,
     reads: Vec<Read>,
     promotions: Vec<Promotion>,
     /// Marks since the newest fault that end what it may take back, with their kind.
@@ -78,6 +81,7 @@ impl Drill {
             answered: false,
             serving: None,
             leftover: false,
+            recovered: false,
             reads: Vec::new(),
             promotions: Vec::new(),
             stops: Vec::new(),
@@ -99,6 +103,9 @@ impl Drill {
 
     /// Something happened; what the conductor has to do about it.
     pub fn see(&mut self, now: Nanos, seen: Seen) -> Vec<Word> {
+        if matches!(seen, Seen::Begins { phase: 0, .. }) {
+            self.hands.misbehave_from(Moment::Start);
+        }
         let orders = self.script.step(now, seen);
         let mut words = Vec::new();
         for order in orders {
@@ -165,10 +172,13 @@ impl Drill {
         let recovered = self
             .fault_began
             .and_then(|began| self.live.recovered_since(began));
-        match recovered {
-            Some(_) => self.see(now, Seen::Holds(When::Recovered)),
-            None => Vec::new(),
+        if recovered.is_none() {
+            return Vec::new();
         }
+        if !std::mem::replace(&mut self.recovered, true) {
+            self.hands.misbehave_from(Moment::Recovery);
+        }
+        self.see(now, Seen::Holds(When::Recovered))
     }
 
     /// What was told by an action that is being taken.

@@ -202,7 +202,7 @@ impl Hands {
             }
         };
         let tell = |stage| self.fault_event(&pinned.id, pinned.fault, &pinned.on, stage);
-        self.sabotage_before(kind);
+        self.sabotage_before(kind).await;
         tell(FaultStage::Injecting);
         if let Err(error) = inject(&pinned, &self.journal, &self.eyes, self.clock) {
             tell(FaultStage::EffectNotSeen {

@@ -1,49 +1,140 @@
-//! Being wrong on purpose, so that it can be seen that somebody notices. Most of it the stand-in does: it is told
-//! just before the fault, or at the start where it has to be wrong from then on.
+//! Being wrong on purpose, so that it can be seen that somebody notices. Most of it the stand-in does: it is told at
+//! the instant from which the misbehaviour has to be in force.
 
-use firedrill_erlmcp::world::{Misbehaviour, Request};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::time::Duration;
+
+use firedrill_erlmcp::world::{Misbehaviour, Reply, Request};
 use firedrill_reports::recording::Event;
 use firedrill_scenarios::Sabotage;
 use firedrill_scenarios::plan::FaultKind;
 
 use super::hands::Hands;
 
-/// What the stand-in does wrong; `None` where the harness itself does.
-pub fn misbehaviour(sabotage: Sabotage) -> Option<Misbehaviour> {
-    match sabotage {
-        Sabotage::LoseAcknowledgedWrite => Some(Misbehaviour::LoseAcknowledgedWrite),
-        Sabotage::ReorderWrites => Some(Misbehaviour::ReorderWrites),
-        Sabotage::SkipRestore => Some(Misbehaviour::SkipRestore),
-        Sabotage::RestoreStaleBackup => Some(Misbehaviour::RestoreStaleBackup),
-        Sabotage::AckBeforeFsync => Some(Misbehaviour::AckBeforeFsync),
-        Sabotage::NoFencing => Some(Misbehaviour::NoFencing),
-        Sabotage::SlowRecovery => Some(Misbehaviour::SlowRecovery),
-        Sabotage::Relapse => Some(Misbehaviour::Relapse),
-        Sabotage::PartialGoodput => Some(Misbehaviour::PartialGoodput),
-        Sabotage::LeaveFault => None,
-    }
+/// Where a stand-in's store keeps its records, one a line.
+const LOG: &str = "ledger.log";
+/// Acknowledged writes that are not on the disk: enough for a crash to lose some beyond doubt.
+const AHEAD: u64 = 20;
+/// How long a store that acknowledges too early is waited for to be so far ahead, and between two looks.
+const PATIENCE: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_millis(10);
+
+/// From when on something is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Writes that are acknowledged long before the fault are part of it.
+    Start,
+    Fault,
+    /// Recovery has been confirmed.
+    Recovery,
+}
+
+/// What the stand-in does wrong, and from when on; `None` where the harness itself does.
+fn misbehaviour(sabotage: Sabotage) -> Option<(Moment, Misbehaviour)> {
+    Some(match sabotage {
+        Sabotage::LoseAcknowledgedWrite => (Moment::Fault, Misbehaviour::LoseAcknowledgedWrite),
+        Sabotage::ReorderWrites => (Moment::Fault, Misbehaviour::ReorderWrites),
+        Sabotage::SkipRestore => (Moment::Fault, Misbehaviour::SkipRestore),
+        Sabotage::RestoreStaleBackup => (Moment::Fault, Misbehaviour::RestoreStaleBackup),
+        Sabotage::AckBeforeFsync => (Moment::Start, Misbehaviour::AckBeforeFsync),
+        Sabotage::NoFencing => (Moment::Fault, Misbehaviour::NoFencing),
+        Sabotage::SlowRecovery => (Moment::Fault, Misbehaviour::SlowRecovery),
+        Sabotage::Relapse => (Moment::Recovery, Misbehaviour::Relapse),
+        Sabotage::PartialGoodput => (Moment::Fault, Misbehaviour::PartialGoodput),
+        Sabotage::LeaveFault => return None,
+    })
 }
 
 impl Hands {
-    /// Has the stand-in be wrong from now on, just before a fault acts.
-    pub(super) fn sabotage_before(&self, kind: &FaultKind) {
+    /// Has the stand-in be wrong from now on, on a thread of its own.
+    pub fn misbehave_from(&self, moment: Moment) {
+        if self
+            .sabotage
+            .and_then(misbehaviour)
+            .is_some_and(|own| own.0 == moment)
+        {
+            let hands = self.clone();
+            tokio::task::spawn_blocking(move || hands.misbehave(moment));
+        }
+    }
+
+    fn misbehave(&self, moment: Moment) {
+        let Some((own, how)) = self.sabotage.and_then(misbehaviour) else {
+            return;
+        };
+        let Some(world) = self.eyes.world.as_ref().filter(|_| own == moment) else {
+            return;
+        };
+        self.show(match world.ask(&Request::Misbehave(how)) {
+            Ok(Reply::Done(done)) => done.detail,
+            Ok(other) => format!("the stand-in answered {other:?}"),
+            Err(error) => format!("the stand-in refused: {error}"),
+        });
+    }
+
+    /// Just before a fault acts: what is to be wrong from now on is, and what has been wrong before is shown.
+    pub(super) async fn sabotage_before(&self, kind: &FaultKind) {
+        self.misbehave(Moment::Fault);
+        if self.sabotage == Some(Sabotage::AckBeforeFsync)
+            && let Some(site) = kind.site()
+        {
+            self.show(self.ahead_of_disk(site).await);
+        }
+    }
+
+    /// Waits until the site's store has acknowledged what its disk does not hold, and says how much that is.
+    async fn ahead_of_disk(&self, site: usize) -> String {
+        let mut looked = Duration::ZERO;
+        let mut last = String::new();
+        while looked < PATIENCE {
+            match self.positions(site) {
+                Ok((acknowledged, on_disk)) => {
+                    last = format!(
+                        "the store has acknowledged {acknowledged} writes, and its disk holds {on_disk}"
+                    );
+                    if acknowledged >= on_disk + AHEAD {
+                        return last;
+                    }
+                }
+                Err(error) => last = error,
+            }
+            tokio::time::sleep(LOOK).await;
+            looked += LOOK;
+        }
+        format!("NOT in force: {last}")
+    }
+
+    /// The newest position that the store speaks of, and the records in its file.
+    fn positions(&self, site: usize) -> Result<(u64, u64), String> {
+        let world = self
+            .eyes
+            .world
+            .as_ref()
+            .ok_or("the target has no controls")?;
+        let view = world.view().map_err(|error| error.to_string())?;
+        let name = self.plan.site_name(site);
+        let site = view.site(name).ok_or("the site is not there")?;
+        let store = site.store.as_ref().ok_or("the store does not answer")?;
+        let on_disk = lines(&site.data.join(LOG)).map_err(|error| error.to_string())?;
+        Ok((store.last_position, on_disk))
+    }
+
+    fn show(&self, shown: String) {
         let Some(sabotage) = self.sabotage else {
             return;
         };
-        let (Some(misbehaviour), Some(world)) = (misbehaviour(sabotage), &self.eyes.world) else {
-            return;
-        };
-        let shown = match world.ask(&Request::Misbehave(misbehaviour)) {
-            Ok(firedrill_erlmcp::world::Reply::Done(done)) => done.detail,
-            Ok(other) => format!("the stand-in answered {other:?}"),
-            Err(error) => format!("the stand-in refused before {}: {error}", kind.word()),
-        };
-        self.event(
-            self.clock.now(),
-            Event::Sabotage {
-                name: sabotage.as_str().to_owned(),
-                shown,
-            },
-        );
+        let name = sabotage.as_str().to_owned();
+        self.event(self.clock.now(), Event::Sabotage { name, shown });
     }
+}
+
+fn lines(file: &Path) -> std::io::Result<u64> {
+    let mut count = 0;
+    for line in BufReader::new(File::open(file)?).split(b'\n') {
+        line?;
+        count += 1;
+    }
+    Ok(count)
 }

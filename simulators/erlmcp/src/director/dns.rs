@@ -6,6 +6,7 @@ use std::rc::Rc;
 use tokio::net::UdpSocket;
 
 use super::Director;
+use crate::clock;
 use crate::role::RoleError;
 
 /// Longer than any query for a name.
@@ -36,6 +37,7 @@ pub(super) async fn serve(director: Rc<Director>, socket: UdpSocket) {
             continue;
         };
         if let Some(answer) = answer(&query[..length], &director.part.config.name, address, ttl) {
+            director.told_at.set(clock::now());
             // Who asked asks again.
             let _ = socket.send_to(&answer, from).await;
         }

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::{Directed, Director, Ownership, State};
 use crate::ask;
+use crate::clock;
 use crate::front::answers::Order;
 use crate::store::shipping::Last;
 use crate::world::{Instant, Misbehaviour, lost_records};
@@ -132,7 +133,9 @@ pub(super) async fn switch_route(director: &Rc<Director>, site: &str) -> Result<
         ..state
     })?;
     director.mark(Instant::RouteSwitched, json!({ "site": site }));
-    tokio::task::spawn_local(tell_serving_again(director.clone(), site.to_owned()));
+    // Who was told the old route last may use it for so long.
+    let until = director.told_at.get() + director.part.config.route_ttl;
+    tokio::task::spawn_local(tell_serving_again(director.clone(), site.to_owned(), until));
     drain(new.front_control, false).await;
     for other in director
         .part
@@ -151,8 +154,8 @@ async fn drain(front_control: SocketAddr, on: bool) {
     let _ = ask::post(front_control, "/control/drain", body, FENCE_PATIENCE).await;
 }
 
-async fn tell_serving_again(director: Rc<Director>, site: String) {
-    tokio::time::sleep(director.part.config.route_ttl).await;
+async fn tell_serving_again(director: Rc<Director>, site: String, until: std::time::Instant) {
+    tokio::time::sleep(until.saturating_duration_since(clock::now())).await;
     if director.state().route == site {
         director.mark(Instant::ServingAgain, json!({ "site": site }));
     }

@@ -24,6 +24,7 @@ use serde_json::Value;
 use tokio::sync::watch as channel;
 
 use crate::answer;
+use crate::clock;
 use crate::role::{Announcement, Part, RoleError};
 use crate::serve::{self, HangUp, Listener, Whole};
 use crate::world::{DirectorConfig, Instant, Misbehaviour, append_mark};
@@ -84,6 +85,7 @@ impl Part for DirectorPart {
             part: self,
             file,
             state: channel::Sender::new(state),
+            told_at: Cell::new(clock::now()),
             busy: Cell::new(false),
             misbehaviour: RefCell::new(misbehaviour),
         });
@@ -98,6 +100,8 @@ struct Director {
     part: DirectorPart,
     file: StateFile,
     state: channel::Sender<State>,
+    /// When somebody was told last where clients go.
+    told_at: Cell<std::time::Instant>,
     /// Somebody is moving clients just now.
     busy: Cell<bool>,
     misbehaviour: RefCell<Vec<Misbehaviour>>,

@@ -8,16 +8,14 @@ use serde::{Deserialize, Serialize};
 use crate::clock;
 use crate::world::Misbehaviour;
 
-/// From `after` on, for this long or for good, one request in `one_in` is answered; with 0 none is.
+/// For this long or for good, one request in `one_in` is answered; with 0 none is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Order {
     pub one_in: u64,
-    pub after: Duration,
     pub lasts: Option<Duration>,
 }
 
-/// A relapse comes when a recovery has been confirmed, and lasts long enough for nobody to overlook it.
-const RELAPSE_AFTER: Duration = Duration::from_secs(12);
+/// Long enough for nobody to overlook it.
 const RELAPSE: Duration = Duration::from_secs(3);
 /// Of requests, where only one in so many is answered.
 const PARTIAL: u64 = 20;
@@ -25,23 +23,16 @@ const PARTIAL: u64 = 20;
 impl Order {
     /// How a site recovers that was told to be wrong in this way.
     pub(crate) fn after_promotion(how: &[Misbehaviour]) -> Option<Order> {
-        if how.contains(&Misbehaviour::PartialGoodput) {
-            return Some(Order {
+        how.contains(&Misbehaviour::PartialGoodput)
+            .then_some(Order {
                 one_in: PARTIAL,
-                after: Duration::ZERO,
                 lasts: None,
-            });
-        }
-        how.contains(&Misbehaviour::Relapse).then_some(Order {
-            after: RELAPSE_AFTER,
-            ..Order::relapse_now()
-        })
+            })
     }
 
-    pub(crate) fn relapse_now() -> Order {
+    pub(crate) fn relapse() -> Order {
         Order {
             one_in: 0,
-            after: Duration::ZERO,
             lasts: Some(RELAPSE),
         }
     }
@@ -58,16 +49,18 @@ impl Answers {
         self.order.set(Some((order, clock::now())));
     }
 
-    /// Whether the request that has just come is answered.
-    pub(super) fn are_given(&self) -> bool {
+    /// Whether the request that has just come is answered. Where some are, every session may be opened: else there
+    /// would be nobody whose requests could be answered in part.
+    pub(super) fn are_given(&self, opens_session: bool) -> bool {
         let Some((order, since)) = self.order.get() else {
             return true;
         };
-        let Some(age) = clock::now().duration_since(since).checked_sub(order.after) else {
-            return true;
-        };
+        let age = clock::now().duration_since(since);
         if order.lasts.is_some_and(|lasts| age >= lasts) {
             self.order.set(None);
+            return true;
+        }
+        if opens_session && order.one_in > 0 {
             return true;
         }
         self.asked.set(self.asked.get() + 1);

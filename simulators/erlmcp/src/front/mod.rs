@@ -115,7 +115,7 @@ impl Handler for Front {
 
     async fn answer(self: Rc<Self>, request: Request<Incoming>) -> Result<Response<Body>, HangUp> {
         Ok(match view::page(request.uri().path()) {
-            None if !self.answers.are_given() => {
+            None if !self.answers.are_given(proxy::opens_session(&request)) => {
                 let why = "out of order, as asked";
                 proxy::refuse(&self, StatusCode::SERVICE_UNAVAILABLE, why)
             }

@@ -48,6 +48,11 @@ pub(super) async fn forward(front: &Front, mut request: Request<Incoming>) -> Re
     }
 }
 
+/// A request without a session asks for one, or needs none.
+pub(super) fn opens_session(request: &Request<Incoming>) -> bool {
+    !request.headers().contains_key(SESSION)
+}
+
 fn strip(headers: &mut HeaderMap) {
     for name in &HOP_BY_HOP {
         headers.remove(name);

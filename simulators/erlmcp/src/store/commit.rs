@@ -423,7 +423,7 @@ impl Appender {
 }
 
 fn write(position: u64, epoch: u64, pending: Pending, text: &mut Vec<u8>) -> Written {
-    let record = Record::new(position, epoch, pending.write);
+    let record = Record::new(position, epoch, pending.write, clock::monotonic_ns());
     let start = text.len();
     // A record of strings and numbers always has a JSON text.
     let _ = serde_json::to_writer(&mut *text, &record);

@@ -37,7 +37,7 @@ impl Lies {
                 value: record.value,
                 epoch: None,
             };
-            Record::new(position, record.epoch, write)
+            Record::new(position, record.epoch, write, record.at_ns)
         });
         let text = moved.and_then(|record| serde_json::to_string(&record));
         text.unwrap_or(line)

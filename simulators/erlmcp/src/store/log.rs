@@ -236,7 +236,7 @@ mod tests {
             value: "v".repeat(position as usize),
             epoch: None,
         };
-        let record = Record::new(position, 1, write);
+        let record = Record::new(position, 1, write, 0);
         format!("{}\n", serde_json::to_string(&record).unwrap())
     }
 
@@ -316,6 +316,7 @@ mod tests {
                 value: "w".into(),
                 epoch: None,
             },
+            0,
         );
         let text = format!("{}{}\n", line(1), serde_json::to_string(&again).unwrap());
         assert_eq!(recovered(&text).0.position("c", 10), Some(2));

@@ -32,10 +32,13 @@ pub(crate) struct Record {
     pub sequence: u64,
     pub value: String,
     pub checksum: String,
+    /// When the store took it, in nanoseconds of CLOCK_MONOTONIC. It is for telling what was really lost.
+    #[serde(default)]
+    pub at_ns: u64,
 }
 
 impl Record {
-    pub(crate) fn new(position: u64, epoch: u64, write: Write) -> Record {
+    pub(crate) fn new(position: u64, epoch: u64, write: Write, at_ns: u64) -> Record {
         let checksum = checksum(position, epoch, &write.client, write.sequence, &write.value);
         Record {
             position,
@@ -44,6 +47,7 @@ impl Record {
             sequence: write.sequence,
             value: write.value,
             checksum,
+            at_ns,
         }
     }
 
@@ -90,7 +94,7 @@ mod tests {
             value: "v".into(),
             epoch: None,
         };
-        let sound = Record::new(3, 2, write);
+        let sound = Record::new(3, 2, write, 5);
         assert!(sound.is_sound());
         let damaged = [
             Record {
@@ -132,6 +136,6 @@ mod tests {
             value: String::new(),
             epoch: None,
         };
-        assert_eq!(Record::new(1, 1, write).checksum, "4547189093b21c20");
+        assert_eq!(Record::new(1, 1, write, 5).checksum, "4547189093b21c20");
     }
 }

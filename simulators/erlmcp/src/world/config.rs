@@ -154,6 +154,6 @@ pub enum Misbehaviour {
     PartialGoodput,
     /// A promotion takes ten seconds more.
     SlowRecovery,
-    /// Some time after a promotion the site fails its requests again for three seconds.
+    /// Every site fails its requests for three seconds, from now on.
     Relapse,
 }

@@ -31,11 +31,10 @@ pub(super) async fn misbehave(ground: &Ground, how: Misbehaviour) -> Result<Stri
         }
         Misbehaviour::LoseAcknowledgedWrite => lose(ground).await,
         Misbehaviour::ReorderWrites => reorder(ground).await,
-        Misbehaviour::Relapse if known => relapse_now(ground).await,
-        Misbehaviour::NoFencing
-        | Misbehaviour::PartialGoodput
-        | Misbehaviour::SlowRecovery
-        | Misbehaviour::Relapse => tell_director(ground, how).await,
+        Misbehaviour::Relapse => relapse(ground).await,
+        Misbehaviour::NoFencing | Misbehaviour::PartialGoodput | Misbehaviour::SlowRecovery => {
+            tell_director(ground, how).await
+        }
         Misbehaviour::RestoreStaleBackup => Ok("restores take the oldest backup".to_owned()),
         Misbehaviour::SkipRestore => Ok("restores do nothing, and say that they did".to_owned()),
     }
@@ -116,15 +115,9 @@ async fn tell_director(ground: &Ground, how: Misbehaviour) -> Result<String, Str
     Ok(format!("{} from the next promotion on", json!(how)))
 }
 
-/// Asked for a second time, a relapse does not wait for its time.
-async fn relapse_now(ground: &Ground) -> Result<String, String> {
+async fn relapse(ground: &Ground) -> Result<String, String> {
     for site in ground.sites.iter().filter(|site| site.powered.get()) {
-        let _ = tell(
-            site.front_control,
-            "/control/answers",
-            &Order::relapse_now(),
-        )
-        .await;
+        tell(site.front_control, "/control/answers", &Order::relapse()).await?;
     }
     Ok("every site fails its requests for three seconds".to_owned())
 }

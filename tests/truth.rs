@@ -1,0 +1,164 @@
+//! What is measured, against what the stand-in knows: which writes it really lost, and when the last client could
+//! still be sent to the lost site. Twenty seeds are a lane of their own; one is enough to see that nothing broke.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::drills::{SITE_FAILURE, mini, passes};
+use crate::program::{Folder, Running, command, run};
+
+/// A bucket of the miniatures.
+const BUCKET: i128 = 200_000_000;
+
+#[test]
+fn what_is_measured_is_what_was_lost_and_when_it_was_back() {
+    compare(1);
+}
+
+#[test]
+#[ignore = "four minutes: a lane of its own"]
+fn twenty_seeds_measure_what_was_lost_and_when_it_was_back() {
+    (1..=20).for_each(compare);
+}
+
+/// One failover on sites that outlive the run, so that their own marks can be read afterwards.
+fn compare(seed: u64) {
+    let folder = Folder::new();
+    let objectives = "  - { rto: 4h, budget: 8s }\n  - { rpo: 15min, budget: 2s }\n";
+    let outage = SITE_FAILURE.replace("dr, for: 2s", "dr, for: 1s");
+    let scenario = mini("truth", &outage, objectives);
+    let state = folder.run().with_file_name("state");
+    let sites = serve(&folder, &scenario, &state);
+    let seed_word = seed.to_string();
+    let target = state.to_str().expect("a path");
+    let done = run(
+        &folder,
+        &scenario,
+        &["--seed", &seed_word, "--target", target],
+    );
+    passes(&folder, &done);
+    let told = marks(&state);
+    sites.signal(Signal::TERM);
+    sites.finish();
+    let truth = Truth::of(&told);
+    println!("seed {seed}: {}", truth.against(&folder));
+}
+
+fn serve(folder: &Folder, scenario: &str, state: &Path) -> Running {
+    let file = folder.file("sites.yaml", scenario);
+    let (file, state) = (
+        file.to_str().expect("a path"),
+        state.to_str().expect("a path"),
+    );
+    let mut sites = Running::start(command(&["serve", file, "--state", state]));
+    // The last process that is told of; after it the world is up.
+    sites.wait_for("dr-0");
+    sites
+}
+
+fn marks(state: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(state.join("marks.jsonl")).expect("the sites' own marks");
+    text.lines()
+        .map(|line| serde_json::from_str(line).expect("a mark"))
+        .collect()
+}
+
+struct Truth {
+    lost: BTreeSet<(String, u64)>,
+    /// From the newest record that survived to the newest that was stored.
+    rpo: i128,
+    /// When nobody could be sent to the lost site any more, after the promotion.
+    back: i128,
+    /// The director's promotion, on the same clock: it ties the stand-in's clock to the run's.
+    promoted: i128,
+}
+
+impl Truth {
+    fn of(marks: &[Value]) -> Truth {
+        let one = |name: &str| {
+            let found = marks.iter().find(|mark| mark["mark"] == name);
+            found.unwrap_or_else(|| panic!("no `{name}` in {marks:#?}"))
+        };
+        let at = |mark: &Value| i128::from(mark["at_ns"].as_u64().expect("an instant"));
+        let lost = &one("lost")["detail"];
+        let ns = |key: &str| i128::from(lost[key].as_u64().expect("an instant"));
+        let keys = lost["keys"].as_array().expect("keys");
+        let key = |key: &Value| {
+            let client = key[0].as_str().expect("a client").to_owned();
+            (client, key[1].as_u64().expect("a sequence"))
+        };
+        Truth {
+            lost: keys.iter().map(key).collect(),
+            rpo: ns("newest_ns") - ns("kept_ns"),
+            back: at(one("serving_again")),
+            promoted: at(one("promoted")),
+        }
+    }
+
+    /// What was measured fits; in words.
+    fn against(&self, folder: &Folder) -> String {
+        let result = folder.result();
+        let fault = &result["faults"][0];
+        let measured = |key: &str| i128::from(fault[key].as_u64().expect("a duration"));
+        let (lost, gap) = ledger(folder);
+        // What was stored and never acknowledged is lost too, and nobody was promised it.
+        assert!(lost.is_subset(&self.lost), "{lost:?} {:?}", self.lost);
+        let unheard = self.lost.len() - lost.len();
+        assert!(
+            unheard < 20,
+            "{unheard} of {} were unheard",
+            self.lost.len()
+        );
+        let rpo = measured("rpo");
+        assert!(
+            (rpo - self.rpo).abs() <= gap + 20_000_000,
+            "rpo {rpo}, truth {}, gap {gap}",
+            self.rpo
+        );
+        let back = self.back - self.promoted + promoted(folder);
+        let off = measured("injected") + measured("rto") - back;
+        assert!(
+            off.abs() <= BUCKET,
+            "back {off} ns after the truth: {fault}"
+        );
+        format!(
+            "rpo {rpo} ({} in truth), back {off} after the truth",
+            self.rpo
+        )
+    }
+}
+
+/// Every lost write of the ledger, and the longest time between two acknowledgements.
+fn ledger(folder: &Folder) -> (BTreeSet<(String, u64)>, i128) {
+    let text = std::fs::read_to_string(folder.run().join("ledger.jsonl")).expect("a ledger");
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("a line of the ledger"))
+        .collect();
+    let lost = lines
+        .iter()
+        .filter(|line| line["kind"] == "write" && line["class"] == "lost");
+    let key = |line: &Value| {
+        let client = line["client"].as_str().expect("a client").to_owned();
+        (client, line["sequence"].as_u64().expect("a sequence"))
+    };
+    let gaps = lines
+        .iter()
+        .filter_map(|line| line["point"]["resolution"].as_u64());
+    (
+        lost.map(key).collect(),
+        i128::from(gaps.max().expect("a recovery point")),
+    )
+}
+
+/// When the run says that the other site was promoted.
+fn promoted(folder: &Folder) -> i128 {
+    let events = folder.events();
+    let mark = events
+        .iter()
+        .find(|event| event["event"]["kind"] == "mark" && event["event"]["mark"] == "promoted");
+    i128::from(mark.and_then(|mark| mark["at"].as_u64()).expect("a mark"))
+}
