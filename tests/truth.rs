@@ -118,14 +118,14 @@ impl Truth {
             "rpo {rpo}, truth {}, gap {gap}",
             self.rpo
         );
-        let back = self.back - self.promoted + promoted(folder);
-        let off = measured("injected") + measured("rto") - back;
-        assert!(
-            off.abs() <= BUCKET,
-            "back {off} ns after the truth: {fault}"
-        );
+        let back = self.back - self.promoted + instant(folder, "promoted");
+        let t0 = i128::from(fault["marks"]["t0"].as_u64().expect("t0"));
+        let seen = t0 + measured("rto");
+        let bucket = |at: i128| (at - instant(folder, "timeline_started")).div_euclid(BUCKET);
+        let off = bucket(seen) - bucket(back);
+        assert!(off.abs() <= 1, "{off} buckets from {back}: {fault}");
         format!(
-            "rpo {rpo} ({} in truth), back {off} after the truth",
+            "rpo {rpo} ns, {} in truth; back {off} buckets after the truth",
             self.rpo
         )
     }
@@ -154,11 +154,13 @@ fn ledger(folder: &Folder) -> (BTreeSet<(String, u64)>, i128) {
     )
 }
 
-/// When the run says that the other site was promoted.
-fn promoted(folder: &Folder) -> i128 {
+/// When the run says that this happened first: an event's kind, or a mark.
+fn instant(folder: &Folder, name: &str) -> i128 {
     let events = folder.events();
-    let mark = events
+    let own = |event: &&Value| event["event"]["kind"] == name || event["event"]["mark"] == name;
+    let found = events
         .iter()
-        .find(|event| event["event"]["kind"] == "mark" && event["event"]["mark"] == "promoted");
-    i128::from(mark.and_then(|mark| mark["at"].as_u64()).expect("a mark"))
+        .find(own)
+        .and_then(|event| event["at"].as_u64());
+    i128::from(found.unwrap_or_else(|| panic!("no `{name}` in {events:#?}")))
 }
