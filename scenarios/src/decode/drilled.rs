@@ -125,7 +125,7 @@ pub(super) fn can_count(counter: DataCounter, ledger: &Ledger, profile: &Profile
 }
 
 /// With a ledger, nothing may be wrong with the data, whether the scenario says so or not. What may be lost is
-/// the matter of the recovery point.
+/// the matter of the recovery point, and nothing where there is no objective on that.
 pub(super) fn add_defaults(
     fields: &Fields<'_>,
     drill: &Drill,
@@ -136,13 +136,17 @@ pub(super) fn add_defaults(
     let Some(ledger) = &drill.ledger else {
         return;
     };
-    for counter in DataCounter::ALL {
-        let stated = objectives.iter().any(
-            |known| matches!(known.subject, Subject::Data { counter: own, .. } if own == counter),
-        );
-        if stated || counter == DataCounter::Lost || !can_count(counter, ledger, profile) {
-            continue;
-        }
+    let has = |is: &dyn Fn(&Subject) -> bool| objectives.iter().any(|known| is(&known.subject));
+    let may_lose = has(&|subject| matches!(subject, Subject::Rpo { .. }));
+    let missing: Vec<DataCounter> = DataCounter::ALL
+        .into_iter()
+        .filter(|counter| {
+            let stated = |subject: &Subject| matches!(subject, Subject::Data { counter: own, .. } if own == counter);
+            let free = *counter == DataCounter::Lost && may_lose;
+            !has(&stated) && !free && can_count(*counter, ledger, profile)
+        })
+        .collect();
+    for counter in missing {
         objectives.push(Objective {
             id: String::new(),
             subject: Subject::Data {

@@ -135,3 +135,24 @@ fn a_drill_can_be_a_miniature() {
     );
     assert_eq!(plan.drill.recovery.window, Duration::from_secs(2));
 }
+
+#[test]
+fn nothing_may_be_lost_where_no_recovery_point_is_asked_for() {
+    let lost = |plan: &Plan| {
+        let own = plan.objectives.iter().filter(|own| own.id == "lost");
+        own.count()
+    };
+    let (_, text) = catalog()
+        .iter()
+        .find(|(name, _)| *name == "store-crash")
+        .unwrap();
+    let silent: String = text
+        .lines()
+        .filter(|line| !line.contains("{ lost: 0 }"))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    assert!(silent.len() < text.len(), "it says so itself no more");
+    let plan = Plan::parse(&silent, &Given::named("store-crash.yaml")).unwrap();
+    assert_eq!(lost(&plan), 1);
+    assert_eq!(lost(&shipped("site-failure", &[])), 0);
+}
