@@ -6,9 +6,9 @@ use std::sync::Arc;
 use firedrill_erlmcp::world::{self, Reply, Request};
 use firedrill_evidence::ledger::{Promotion, Stop};
 use firedrill_evidence::recovery::{Limits, Live, Quality, Slot, judge_slots};
-use firedrill_reports::recording::{Event, Mark};
+use firedrill_reports::recording::{Event, FaultStage, Mark, StepStage};
 use firedrill_scenarios::Plan;
-use firedrill_scenarios::plan::{Act, FaultKind, Target, When};
+use firedrill_scenarios::plan::{Act, FaultKind, RecoveryStep, Target, When};
 
 use super::hands::{Hands, Told};
 use super::sabotage::Moment;
@@ -30,6 +30,8 @@ pub struct Drill {
     /// When the newest fault was injected; none so far.
     fault_began: Option<Nanos>,
     newest_fault: Option<String>,
+    /// When clients began to be led back, since then.
+    failback_began: Option<Nanos>,
     /// The steady state has been asked for, and this is the answer.
     steady: Option<bool>,
     /// Marks up to this instant of the machine's clock have been told.
@@ -76,6 +78,7 @@ impl Drill {
             before: Vec::new(),
             fault_began: None,
             newest_fault: None,
+            failback_began: None,
             steady: None,
             asking_marks: false,
             answered: false,
@@ -169,9 +172,8 @@ impl Drill {
             }
             self.before.push(slot);
         }
-        let recovered = self
-            .fault_began
-            .and_then(|began| self.live.recovered_since(began));
+        let disturbed = self.failback_began.or(self.fault_began);
+        let recovered = disturbed.and_then(|began| self.live.recovered_since(began));
         if recovered.is_none() {
             return Vec::new();
         }
@@ -185,13 +187,7 @@ impl Drill {
     pub fn told(&mut self, now: Nanos, told: Told) -> Vec<Word> {
         match told {
             Told::Event { at, event } => {
-                if let Event::Fault { id, stage, .. } = &*event
-                    && *stage == firedrill_reports::recording::FaultStage::Injecting
-                {
-                    self.fault_began = Some(at);
-                    self.newest_fault = Some(id.clone());
-                    self.answered = false;
-                }
+                self.begins(at, &event);
                 vec![Word::Event(at, event)]
             }
             Told::Taken { take, ok } => self.see(now, Seen::Taken { take, ok }),
@@ -214,6 +210,37 @@ impl Drill {
         }
     }
 
+    /// What moves clients away from the site that serves them.
+    fn begins(&mut self, at: Nanos, event: &Event) {
+        match event {
+            Event::Fault {
+                id,
+                stage: FaultStage::Injecting,
+                ..
+            } => {
+                self.fault_began = Some(at);
+                self.newest_fault = Some(id.clone());
+                self.failback_began = None;
+                self.answered = false;
+            }
+            Event::Step {
+                id,
+                stage: StepStage::Started,
+                ..
+            } if self.is_failback(id) => {
+                self.failback_began = Some(at);
+                self.answered = false;
+            }
+            _ => {}
+        }
+    }
+
+    fn is_failback(&self, id: &str) -> bool {
+        self.plan.drill.actions.iter().any(|action| {
+            action.id == id && matches!(action.act, Act::Step(RecoveryStep::FailBack { .. }))
+        })
+    }
+
     /// A site answered a client for the first time after another one did.
     pub fn answered_by(&mut self, at: Nanos, site: u16) -> Vec<Word> {
         let before = self.serving.replace(site);
@@ -223,12 +250,11 @@ impl Drill {
         }
         self.answered = true;
         let name = self.plan.site_name(usize::from(site));
-        vec![self.mark(
-            at,
-            Mark::FirstAnswer,
-            "clients",
-            format!("answers come from {name}"),
-        )]
+        let mark = match self.failback_began {
+            None => Mark::FirstAnswer,
+            Some(_) => Mark::FailbackAnswer,
+        };
+        vec![self.mark(at, mark, "clients", format!("answers come from {name}"))]
     }
 
     /// The newest fault, as a read-back of now has to see it.

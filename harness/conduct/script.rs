@@ -5,7 +5,7 @@
 //! run ends before its time nothing new is begun, and everything in force is undone, the newest first.
 
 use firedrill_scenarios::Plan;
-use firedrill_scenarios::plan::{Act, Action, FaultKind, Start, Until, When};
+use firedrill_scenarios::plan::{Act, Action, FaultKind, RecoveryStep, Start, Until, When};
 
 use crate::clock::Nanos;
 
@@ -256,7 +256,12 @@ impl Script {
                 };
                 Stage::InForce { until }
             }
-            Act::Step(_) | Act::ReadBack { .. } => Stage::Over,
+            Act::Step(step) => {
+                // Clients are moved: what is recovered afterwards counts.
+                self.recovered &= !matches!(step, RecoveryStep::FailBack { .. });
+                Stage::Over
+            }
+            Act::ReadBack { .. } => Stage::Over,
         };
         self.set(take, stage);
         if !ok {

@@ -305,8 +305,8 @@ fn a_closed_load_shows_no_outage() {
     assert_check(&closed, "rto", Inconclusive, "no load is open");
 }
 
-#[test]
-fn a_failback_ends_what_a_fault_is_judged_by_and_is_judged_itself() {
+/// A site that fails, service that is back, and clients that are led home.
+fn there_and_back() -> Drill {
     let step = |stage| Event::Step {
         id: "fail-back".into(),
         step: "fail-back".into(),
@@ -318,13 +318,28 @@ fn a_failback_ends_what_a_fault_is_judged_by_and_is_judged_itself() {
     };
     let mut drill = failing(|second, _| (11..17).contains(&second) || (40..43).contains(&second))
         .with(40 * SECOND - MS, step(StepStage::Started))
-        .with(42 * SECOND, step(done));
+        .with(42 * SECOND, step(done))
+        .with(
+            43 * SECOND,
+            Event::Mark {
+                mark: Mark::FailbackAnswer,
+                fault: None,
+                source: "clients".into(),
+                detail: String::new(),
+            },
+        );
     drill.actions.push(fail_back());
     let mut of_failback = rto("rto-failback", 5, Source::Budget);
     if let firedrill_scenarios::plan::Subject::Rto { fault, .. } = &mut of_failback.subject {
         *fault = Some(2);
     }
     drill.objectives.push(of_failback);
+    drill
+}
+
+#[test]
+fn a_failback_ends_what_a_fault_is_judged_by_and_is_judged_itself() {
+    let drill = there_and_back();
     assert_eq!(drill.judged().verdict, Pass, "{:#?}", drill.judged().checks);
     let result = drill.judged();
     assert_eq!(
@@ -335,6 +350,14 @@ fn a_failback_ends_what_a_fault_is_judged_by_and_is_judged_itself() {
         check(&result, "rto-failback").measured,
         Some(Amount::Whole(3001 * MS))
     );
+    let unseen = there_and_back().change(|event| {
+        if let Event::Mark { mark, .. } = event
+            && *mark == Mark::FailbackAnswer
+        {
+            *mark = Mark::CaughtUp;
+        }
+    });
+    assert_check(&unseen, "rto-failback", Invalid, "nobody looked");
     let refused = drill.change(|event| {
         if let Event::Step { stage, .. } = event
             && matches!(stage, StepStage::Done { .. })

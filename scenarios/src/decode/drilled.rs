@@ -4,7 +4,9 @@ use super::fields::Fields;
 use super::objective::Known;
 use super::reader::Reader;
 use crate::grammar::judged;
-use crate::plan::{Act, DataCounter, Drill, Ledger, Objective, Over, Profile, Source, Subject};
+use crate::plan::{
+    Act, DataCounter, Drill, Ledger, Objective, Over, Profile, RecoveryStep, Source, Subject,
+};
 use crate::text::tree::{Item, Node};
 
 /// What an item of the list says about a drill; `None` when it is an objective of another kind.
@@ -68,16 +70,16 @@ fn times(fields: &Fields<'_>, known: &Known<'_>) -> Vec<Subject> {
         },
         None => None,
     };
+    let rto = fields.get("rto");
     if let (Some(index), Some(item)) = (fault, fields.get("fault"))
-        && !matches!(known.actions[index].act, Act::Fault(_))
+        && !is_judged(&known.actions[index].act, rto.is_some())
     {
         reader.problem(
             item.place,
             format!("`{}` is no fault", known.actions[index].id),
-            "name a fault, or leave it out: then the worst of all is judged",
+            "name a fault (or, of an rto, a fail-back), or leave it out: then the worst of all faults is judged",
         );
     }
-    let rto = fields.get("rto");
     let below = rto
         .or(fields.get("rpo"))
         .and_then(|item| reader.length(item));
@@ -106,6 +108,15 @@ fn times(fields: &Fields<'_>, known: &Known<'_>) -> Vec<Subject> {
     let procedure = below.map(|below| subject(below, Source::Procedure));
     let own = budget.map(|below| subject(below, Source::Budget));
     procedure.into_iter().chain(own).collect()
+}
+
+/// A way back moves clients as a fault does, and takes no data with it.
+fn is_judged(act: &Act, by_time: bool) -> bool {
+    match act {
+        Act::Fault(_) => true,
+        Act::Step(RecoveryStep::FailBack { .. }) => by_time,
+        Act::Step(_) | Act::ReadBack { .. } => false,
+    }
 }
 
 /// Whether answers and records say what the counter needs.

@@ -116,10 +116,7 @@ impl Broken {
     fn take_step(&mut self, at: u64, stage: &StepStage) {
         match stage {
             StepStage::Started => self.t0 = self.t0.or(Some(at)),
-            StepStage::Done { .. } => {
-                self.injected = Some(at);
-                self.effect = Effect::Seen("the step itself".to_owned());
-            }
+            StepStage::Done { .. } => self.injected = Some(at),
             StepStage::Failed { reason } => self.effect = Effect::NotSeen(reason.clone()),
         }
     }
@@ -250,6 +247,11 @@ fn mark(view: &View<'_>, all: &mut [Broken]) {
         };
         if let Some(fault) = owner {
             fault.marks.entry(mark).or_insert(at);
+            if (fault.nature, mark) == (Nature::FailBack, Mark::FailbackAnswer)
+                && fault.effect == Effect::NotLookedFor
+            {
+                fault.effect = Effect::Seen("clients, whom the site answered".to_owned());
+            }
         }
     }
 }
