@@ -23,6 +23,14 @@ impl Clock {
         }
     }
 
+    /// A clock whose zero was so long ago, for tests.
+    #[cfg(test)]
+    pub fn before(long: Duration) -> Clock {
+        Clock {
+            origin: monotonic() - long.as_nanos() as u64,
+        }
+    }
+
     pub fn now(&self) -> Nanos {
         monotonic().saturating_sub(self.origin)
     }

@@ -2,11 +2,13 @@
 //!
 //! - `run`: scenarios to verdicts
 //! - `folder`: `judge` and `report`, from a recording alone
+//! - `pins`: what a run would hit, before it does
 //! - `heal`: what a run left broken, undone
 //! - `serve`: stand-in sites that stay
 
 mod folder;
 mod heal;
+mod pins;
 mod run;
 mod serve;
 
@@ -76,6 +78,24 @@ pub fn exit_of_verdict(verdict: Verdict) -> Exit {
         Verdict::Inconclusive => Exit::Inconclusive,
         Verdict::Invalid => Exit::Invalid,
     }
+}
+
+/// Tests have the program killed at a position of its journal, or have it panic there: `FIREDRILL_DIE_AT` and
+/// `FIREDRILL_PANIC_AT` name it.
+fn checkpoint(position: u64) {
+    let is_wanted = |name: &str| {
+        let wanted = std::env::var(name).ok();
+        wanted.and_then(|text| text.parse().ok()) == Some(position)
+    };
+    if is_wanted("FIREDRILL_DIE_AT") {
+        // As sudden as a power cut: nothing is cleaned up.
+        let _ =
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    }
+    assert!(
+        !is_wanted("FIREDRILL_PANIC_AT"),
+        "asked for at position {position} of the journal"
+    );
 }
 
 /// Prints to stdout. A reader that has gone away has seen what it wanted.

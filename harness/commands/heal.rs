@@ -1,9 +1,11 @@
 //! `firedrill heal RUN`: undoes what a run left broken, on any later day.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, bail};
+use firedrill_erlmcp::world::{Request, World};
 
 use super::say;
 use crate::exit::Exit;
@@ -12,6 +14,7 @@ use crate::fault::journal::{Journal, open_changes};
 use crate::fault::pinned::Undo;
 use crate::fault::seen::Eyes;
 use crate::fault::whereabouts::{Again, Whereabouts};
+use crate::target::TargetError;
 
 /// Heals the run in `folder`. Healing what is healed changes nothing.
 pub fn heal(folder: &Path) -> anyhow::Result<Exit> {
@@ -25,6 +28,13 @@ pub fn heal(folder: &Path) -> anyhow::Result<Exit> {
         );
     }
     let found = Whereabouts::read(folder).context("the run's target.json cannot be read")?;
+    // Held from here on, so that the run does not go on behind our back.
+    let journal = match Journal::open(folder, super::checkpoint) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => bail!(TargetError::StillKept {
+            keeper: error.to_string(),
+        }),
+        opened => opened.context("the run's journal cannot be written")?,
+    };
     let open = open_changes::<Undo>(folder).context("the run's journal cannot be read")?;
     let world = match found.as_ref().map(Whereabouts::find) {
         None if open.is_empty() => {
@@ -43,11 +53,11 @@ pub fn heal(folder: &Path) -> anyhow::Result<Exit> {
             return Ok(Exit::Invalid);
         }
         Some(Again::Gone(why)) => {
-            bail!(crate::target::TargetError::NotAttached(why));
+            bail!(TargetError::NotAttached(why));
         }
         Some(Again::Here(world)) => world,
     };
-    let journal = Journal::open(folder, |_| {}).context("the run's journal cannot be written")?;
+    settle(world.as_ref());
     let eyes = Eyes { world };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -68,4 +78,12 @@ pub fn heal(folder: &Path) -> anyhow::Result<Exit> {
         undone.len() - left
     ));
     Ok(if left == 0 { Exit::Pass } else { Exit::Invalid })
+}
+
+/// Waits for what a run had begun when it was killed: a world does one thing after the other, and does it to its end.
+fn settle(world: Option<&World>) {
+    if let Some(world) = world {
+        // One that does not answer is told of by what is undone next.
+        let _ = world.ask(&Request::Marks { since: u64::MAX });
+    }
 }

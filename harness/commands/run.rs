@@ -12,14 +12,14 @@ use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::Target;
 
 use super::folder::{conclude, say_verdict};
-use super::{exit_of, exit_of_verdict, say, warn_of};
+use super::{exit_of, exit_of_verdict, pins, say, warn_of};
 use crate::cli::RunOptions;
 use crate::clock::{self, Clock, Nanos, Utc};
 use crate::conduct::hands::Reading;
 use crate::conduct::{Beside, conduct};
 use crate::exit::Exit;
 use crate::fault::heal::Guard;
-use crate::fault::journal::{Checkpoint, Journal};
+use crate::fault::journal::Journal;
 use crate::fault::seen::Eyes;
 use crate::fault::whereabouts::Whereabouts;
 use crate::ledger::Clients;
@@ -175,7 +175,8 @@ fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyhow::Result<E
     ));
     if options.dry_run {
         say(&plan.describe());
-        refuse(plan, options, &folder)?;
+        refuse(plan, options, &folder, identity.seed)?;
+        say(&pins::describe(plan, attached(options), identity.seed)?);
         return Ok(Ended {
             exit: Exit::Pass,
             verdict: None,
@@ -202,12 +203,13 @@ fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyhow::Result<E
 }
 
 /// Refuses what a run would refuse, as far as nothing has to be started to see it.
-fn refuse(plan: &Plan, options: &RunOptions, folder: &Path) -> anyhow::Result<()> {
+fn refuse(plan: &Plan, options: &RunOptions, folder: &Path, seed: u64) -> anyhow::Result<()> {
     let threads = threads(options, machine::environment().cores);
     preflight::check(plan, &layout(plan), threads, Room::of_machine())?;
     Recorder::refuse(folder)?;
     if let Some(state) = attached(options) {
-        world::take(plan, state)?;
+        let ready = world::take(plan, state)?;
+        pins::refuse(plan, &ready, seed)?;
     } else if let Target::Endpoint(target) = &plan.target {
         endpoint::prepare(plan, target, &options.allow_host)?;
     }
@@ -331,7 +333,7 @@ fn beside(
         });
         (keeper, desk) = (Some(started.0), Some(started.1));
     }
-    let journal = Journal::open(folder, checkpoint()).context(unwritten)?;
+    let journal = Journal::open(folder, super::checkpoint).context(unwritten)?;
     let beside = Beside {
         run_folder: folder.to_owned(),
         journal: Arc::new(Mutex::new(journal)),
@@ -362,23 +364,11 @@ fn whereabouts(ground: Option<&Ground>) -> anyhow::Result<Whereabouts> {
     })
 }
 
-/// Tests have the program killed at a position of its journal: `FIREDRILL_DIE_AT` names it.
-fn checkpoint() -> Checkpoint {
-    |position| {
-        let wanted = std::env::var("FIREDRILL_DIE_AT").ok();
-        if wanted.and_then(|text| text.parse().ok()) == Some(position) {
-            // As sudden as a power cut: nothing is cleaned up.
-            let _ = rustix::process::kill_process(
-                rustix::process::getpid(),
-                rustix::process::Signal::KILL,
-            );
-        }
-    }
-}
-
 fn prepare(plan: &Plan, options: &RunOptions, seed: u64) -> anyhow::Result<Ready> {
     if let Some(state) = attached(options) {
-        return Ok(world::take(plan, state)?);
+        let ready = world::take(plan, state)?;
+        pins::refuse(plan, &ready, seed)?;
+        return Ok(ready);
     }
     Ok(match &plan.target {
         Target::Embedded(sites) if world::is_needed(plan) => world::start(plan, sites, seed)?,

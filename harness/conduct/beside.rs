@@ -37,6 +37,9 @@ impl Conductor {
                     self.event(at, *event)?;
                 }
                 Word::Waited(phase) => self.happen(Happening::Waited { phase })?,
+                Word::Broken(id) => {
+                    return Err(RunError::Broken(format!("the action `{id}` panicked")));
+                }
                 Word::NotSteady(reason) => {
                     self.warn(format!("not steady, nothing was broken: {reason}"))?;
                     self.end_early(EarlyEnd::NotSteady, reason)?;

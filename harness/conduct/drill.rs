@@ -57,6 +57,8 @@ pub enum Word {
     Waited(usize),
     /// The target is not steady: nothing may be broken, and the run is to end.
     NotSteady(String),
+    /// This action met a bug of ours.
+    Broken(String),
 }
 
 impl Drill {
@@ -207,6 +209,7 @@ impl Drill {
                 self.leftover |= leftover;
                 self.see(now, Seen::Undone(take))
             }
+            Told::Broken { id } => vec![Word::Broken(id)],
         }
     }
 

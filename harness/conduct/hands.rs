@@ -1,6 +1,7 @@
 //! Actions taken and faults undone, on threads of their own, since they wait for processes and disks. What they
 //! have to tell goes to the conductor as it happens.
 
+use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,8 +10,6 @@ use firedrill_evidence::ledger::Pass;
 use firedrill_reports::recording::{Event, FaultStage, ReadBackStage, StepStage};
 use firedrill_scenarios::plan::{Act, FaultKind, RecoveryStep};
 use firedrill_scenarios::{Plan, Sabotage};
-use rand_xoshiro::Xoshiro256PlusPlus;
-use rand_xoshiro::rand_core::SeedableRng as _;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::script::Take;
@@ -19,7 +18,7 @@ use crate::fault::heal::heal;
 use crate::fault::inject::{Shared, inject, see_effect};
 use crate::fault::journal::open_changes;
 use crate::fault::pinned::{Pinned, Undo};
-use crate::fault::resolve::{ResolveError, Scene, resolve};
+use crate::fault::resolve::{ResolveError, Scene, resolve, stream};
 use crate::fault::seen::Eyes;
 use crate::fault::step;
 use crate::ledger::pen::Desk;
@@ -52,6 +51,10 @@ pub enum Told {
     Undone {
         take: Take,
         leftover: bool,
+    },
+    /// Our own bug: the run is to break off, and heals on its way out.
+    Broken {
+        id: String,
     },
     /// What the target says happened since it was asked last.
     Marks(Vec<Mark>),
@@ -109,19 +112,19 @@ impl Hands {
     /// Takes the action on a thread of its own. `fault_began` is when the newest fault was injected.
     pub fn take(&self, take: Take, fault_began: Nanos) {
         let hands = self.clone();
-        tokio::task::spawn_blocking(move || {
-            hands.tell(match hands.block_on(hands.act(take, fault_began)) {
+        self.apart(take, move || {
+            match hands.block_on(hands.act(take, fault_began)) {
                 Some(Came::Done) => Told::Taken { take, ok: true },
                 Some(Came::Failed) => Told::Taken { take, ok: false },
                 Some(Came::NotBegun) | None => Told::Refused { take },
-            });
+            }
         });
     }
 
     /// Undoes the fault on a thread of its own.
     pub fn undo(&self, take: Take) {
         let hands = self.clone();
-        tokio::task::spawn_blocking(move || {
+        self.apart(take, move || {
             let whole = hands
                 .block_on(async {
                     let whole = hands.heal(take).await;
@@ -129,10 +132,19 @@ impl Hands {
                     whole
                 })
                 .unwrap_or(false);
-            hands.tell(Told::Undone {
+            Told::Undone {
                 take,
                 leftover: !whole,
-            });
+            }
+        });
+    }
+
+    /// Works on a thread of its own. One that panics has told nothing, and must not be waited for.
+    fn apart(&self, take: Take, work: impl FnOnce() -> Told + Send + 'static) {
+        let hands = self.clone();
+        tokio::task::spawn_blocking(move || {
+            let told = std::panic::catch_unwind(AssertUnwindSafe(work));
+            hands.tell(told.unwrap_or_else(|_| Told::Broken { id: hands.id(take) }));
         });
     }
 
@@ -187,7 +199,7 @@ impl Hands {
             view: view.as_ref(),
             quarantine: self.run.join(QUARANTINE),
         };
-        let mut random = victims(self.seed, take);
+        let mut random = stream(self.seed, take.action, take.number);
         resolve(&scene, &self.id(take), kind, &mut random)
             .map_err(|error: ResolveError| error.to_string())
     }
@@ -411,11 +423,4 @@ impl Hands {
         let route = view.and_then(|view| view.director.map(|director| director.route));
         route.unwrap_or_else(|| self.plan.site_name(0).to_owned())
     }
-}
-
-/// The stream from which an action draws its victims: its own, so that other actions draw nothing from it.
-fn victims(seed: u64, take: Take) -> Xoshiro256PlusPlus {
-    let number = (take.action as u64) << 32 | u64::from(take.number);
-    let mixed = seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x7669_6374_696d_7300;
-    Xoshiro256PlusPlus::seed_from_u64(mixed)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use firedrill_erlmcp::world::{Request, World, WorldError};
 
 use super::pinned::{Change, Reversal, Words};
+use super::process::Process;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
@@ -17,6 +18,10 @@ pub enum ChangeError {
     NoWorld,
     #[error("{what}: {source}")]
     System { what: String, source: io::Error },
+    #[error(
+        "{name} (pid {pid}) had ended, or another process had its number, before it was hit: nothing was hit"
+    )]
+    Gone { name: String, pid: u32 },
     #[error("`{words}` {how}")]
     Command { words: String, how: String },
 }
@@ -24,19 +29,18 @@ pub enum ChangeError {
 /// Does it.
 ///
 /// # Errors
-/// When it could not be done. A process that is gone already is no error for SIGKILL and SIGTERM.
+/// When it could not be done: also when the process is gone that was to be hit, since its end is not ours then.
 pub fn make(change: &Change, world: Option<&World>) -> Result<(), ChangeError> {
     match change {
         Change::Ask(request) => ask(request, world),
-        Change::Kick { process, kick } => {
-            process
-                .kick(*kick)
-                .map(drop)
-                .map_err(|source| ChangeError::System {
-                    what: format!("{} cannot be signalled", process.name),
-                    source,
-                })
-        }
+        Change::Kick { process, kick } => match process.kick(*kick) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(ChangeError::Gone {
+                name: process.name.clone(),
+                pid: process.pid,
+            }),
+            Err(source) => Err(not_signalled(process, source)),
+        },
         Change::Damage(damage) => damage.make().map_err(|source| ChangeError::System {
             what: "the damage cannot be made".to_owned(),
             source,
@@ -53,15 +57,11 @@ pub fn reverse(reversal: &Reversal, world: Option<&World>) -> Result<(), ChangeE
     match reversal {
         Reversal::ByItself => Ok(()),
         Reversal::Ask(request) => ask(request, world),
-        Reversal::Kick { process, kick } => {
-            process
-                .kick(*kick)
-                .map(drop)
-                .map_err(|source| ChangeError::System {
-                    what: format!("{} cannot be signalled", process.name),
-                    source,
-                })
-        }
+        // What is gone meanwhile needs no undoing.
+        Reversal::Kick { process, kick } => process
+            .kick(*kick)
+            .map(drop)
+            .map_err(|source| not_signalled(process, source)),
         Reversal::Repair(damage) => damage.repair().map_err(|source| ChangeError::System {
             what: format!("{} cannot be repaired", damage.path.display()),
             source,
@@ -88,11 +88,20 @@ pub fn reverse(reversal: &Reversal, world: Option<&World>) -> Result<(), ChangeE
     }
 }
 
-/// The site was built anew: it has power and a store.
+fn not_signalled(process: &Process, source: io::Error) -> ChangeError {
+    ChangeError::System {
+        what: format!("{} cannot be signalled", process.name),
+        source,
+    }
+}
+
+/// The site was built anew, to its end: it has power, and a store that holds records and is not fenced. One whose
+/// rebuilding broke off before has nothing that would be worth more than what was taken away.
 fn stands(site: &str, world: Option<&World>) -> Result<bool, ChangeError> {
     let view = world.ok_or(ChangeError::NoWorld)?.view()?;
-    let site = view.site(site);
-    Ok(site.is_some_and(|site| site.powered && site.store.is_some()))
+    let site = view.site(site).filter(|site| site.powered);
+    let store = site.and_then(|site| site.store.as_ref());
+    Ok(store.is_some_and(|store| !store.fenced && store.last_position > 0))
 }
 
 fn remove(folder: &Path) -> Result<(), ChangeError> {
@@ -181,6 +190,7 @@ fn wait(child: &std::process::Child, limit: Duration) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::process::{self, Kick, State};
     use super::*;
 
     fn words(all: &[&str], timeout: u64) -> Words {
@@ -188,6 +198,33 @@ mod tests {
             words: all.iter().map(|word| (*word).to_owned()).collect(),
             timeout: Duration::from_millis(timeout),
         }
+    }
+
+    #[test]
+    fn a_process_that_was_replaced_since_it_was_pinned_is_not_hit() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let now = process::identify("sleep", child.id()).unwrap();
+        for kick in [Kick::Kill, Kick::Terminate, Kick::Stop] {
+            // The number is right, and the process is another one than was pinned.
+            let pinned = Process {
+                started: now.started - 1,
+                ..now.clone()
+            };
+            let process = pinned.clone();
+            let error = make(&Change::Kick { process, kick }, None).unwrap_err();
+            assert!(error.to_string().contains("nothing was hit"), "{error}");
+            assert_eq!(now.state(), State::Running);
+            assert!(child.try_wait().unwrap().is_none());
+            // To undo it is no error, and hits nothing either.
+            let undo = Reversal::Kick {
+                process: pinned,
+                kick: Kick::Terminate,
+            };
+            reverse(&undo, None).unwrap();
+            assert!(child.try_wait().unwrap().is_none());
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]

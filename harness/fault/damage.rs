@@ -38,7 +38,7 @@ impl Damage {
     /// # Errors
     /// When the file cannot be read or written.
     pub fn repair(&self) -> io::Result<()> {
-        if self.is_there()? {
+        if self.is_begun()? {
             self.write(&self.was)?;
         }
         Ok(())
@@ -50,6 +50,24 @@ impl Damage {
     /// When the file cannot be read.
     pub fn is_there(&self) -> io::Result<bool> {
         Ok(self.read()?.as_deref() == Some(self.becomes.as_bytes()))
+    }
+
+    /// The damaged bytes are in the file, or some of them: a crash may come in the middle of writing them.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn is_begun(&self) -> io::Result<bool> {
+        let Some(now) = self.read()? else {
+            return Ok(false);
+        };
+        let each = now
+            .iter()
+            .zip(self.was.as_bytes().iter().zip(self.becomes.as_bytes()));
+        let one_of_both = each
+            .clone()
+            .all(|(now, (was, becomes))| now == was || now == becomes);
+        let changed = each.into_iter().any(|(now, (was, _))| now != was);
+        Ok(one_of_both && changed)
     }
 
     /// `None` when there is no such place.
@@ -102,5 +120,25 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         damage.repair().unwrap();
         assert!(!damage.is_there().unwrap());
+    }
+
+    #[test]
+    fn damage_that_broke_off_half_way_is_repaired_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let damage = Damage {
+            path: path.clone(),
+            offset: 0,
+            was: "abcd".to_owned(),
+            becomes: "ABCD".to_owned(),
+        };
+        std::fs::write(&path, "ABcd").unwrap();
+        assert!(damage.is_begun().unwrap() && !damage.is_there().unwrap());
+        damage.repair().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "abcd");
+        assert!(!damage.is_begun().unwrap());
+        std::fs::write(&path, "ABxd").unwrap();
+        damage.repair().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "ABxd");
     }
 }

@@ -1,9 +1,12 @@
 //! What is being broken, on disk before it is broken, so that anybody can undo it later.
 //!
 //! A line is written and synced before the change that it tells of. What a crash leaves of a last line is no line.
+//! Whoever has the journal open holds its lock, which the kernel takes back at the end of the process, whatever the
+//! end is: nobody heals a run that still goes on, and no two heal at once.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use firedrill_reports::recording::{JournalEntry, JournalLine, file};
@@ -32,10 +35,11 @@ pub struct Open<U> {
 
 impl Journal {
     /// # Errors
-    /// When the file cannot be made or opened.
+    /// When the file cannot be made or opened; of the kind `WouldBlock`, with who it is, while somebody else has it.
     pub fn open(run: &Path, checkpoint: Checkpoint) -> io::Result<Journal> {
         let path = run.join(file::JOURNAL);
         let file = File::options().create(true).append(true).open(&path)?;
+        take(&file)?;
         end_last_line(&path, &file)?;
         Ok(Journal {
             file,
@@ -81,6 +85,32 @@ impl Journal {
             entry: JournalEntry::Intent { what, undo },
         })
     }
+}
+
+fn take(file: &File) -> io::Result<()> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => {
+            let who = match holder(file) {
+                Some(pid) => format!("process {pid}"),
+                None => "another process".to_owned(),
+            };
+            Err(io::Error::new(io::ErrorKind::WouldBlock, who))
+        }
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Who holds the lock of a file, as far as the kernel tells.
+fn holder(file: &File) -> Option<u32> {
+    let inode = format!(":{}", file.metadata().ok()?.ino());
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    // `1: FLOCK  ADVISORY  WRITE 4711 00:2f:1234 0 EOF`
+    locks.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let own = fields.get(1) == Some(&"FLOCK") && fields.get(5)?.ends_with(&inode);
+        own.then(|| fields[4].parse().ok())?
+    })
 }
 
 /// A line that a crash cut off must not swallow the next one.
@@ -186,6 +216,18 @@ mod tests {
         let mut journal = Journal::open(folder.path(), |_| {}).unwrap();
         journal.write(&line(0, by())).unwrap();
         assert!(open_changes::<u32>(folder.path()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_journal_has_one_keeper_and_says_who_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path(), |_| {}).unwrap();
+        let error = Journal::open(folder.path(), |_| {}).err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        let own = format!("process {}", std::process::id());
+        assert_eq!(error.to_string(), own);
+        drop(journal);
+        Journal::open(folder.path(), |_| {}).unwrap();
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! A fault whose victims have been chosen and pinned. Everything here can be written down and read by another
 //! process: an undo stands alone.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use firedrill_erlmcp::world::Request;
+use firedrill_erlmcp::world::{LinkShape, Request};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::damage::Damage;
 use super::process::{Kick, Process};
@@ -89,6 +91,8 @@ pub enum Sight {
     Gone(Vec<Process>),
     Stopped(Vec<Process>),
     Running(Vec<Process>),
+    /// It is not stopped; it may have been replaced meanwhile.
+    Going(Process),
     /// Nobody accepts connections there.
     Refused(SocketAddr),
     Accepts(SocketAddr),
@@ -101,6 +105,11 @@ pub enum Sight {
     Undamaged(Damage),
     /// All pods that the site should have are ready, and its front door answers.
     SiteReady(String),
+    /// The process of this name runs and is ready.
+    Present {
+        site: String,
+        name: String,
+    },
     /// Another process has the name of this one, and is ready.
     Replaced {
         site: String,
@@ -141,10 +150,26 @@ pub enum Sight {
     },
     /// None is kept at the site.
     NoBackups(String),
-    /// Records acknowledged at the serving site are not shipped; or are.
+    /// The log of a backup fits its manifest, byte for byte; or is there and does not.
+    Checksum {
+        folder: PathBuf,
+        fits: bool,
+    },
+    /// Who asks the store for the record that was damaged gets another one.
+    Served {
+        store: SocketAddr,
+        damage: Damage,
+    },
+    /// The other store's log stands still while that of the serving one grows; or follows it.
     Shipping {
         paused: bool,
     },
+    /// What passes there is disturbed in this way; or in none.
+    Disturbed {
+        address: SocketAddr,
+        shape: LinkShape,
+    },
+    Clear(SocketAddr),
     LinkShape {
         link: String,
         open: bool,
@@ -156,28 +181,94 @@ pub enum Sight {
     },
 }
 
+impl fmt::Display for Reversal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reversal::ByItself => write!(out, "by itself"),
+            Reversal::Ask(request) => write!(out, "{}", asked(request)),
+            Reversal::Kick { process, kick } => {
+                let Process { name, pid, .. } = process;
+                write!(out, "{} {name} (pid {pid})", kick.as_str())
+            }
+            Reversal::Repair(damage) => write!(
+                out,
+                "put back {} bytes at {} of {}, where they still are the changed ones",
+                damage.was.len(),
+                damage.offset,
+                damage.path.display()
+            ),
+            Reversal::Return { site, .. } => write!(
+                out,
+                "move the data of {site} back and give it power, unless it was built anew"
+            ),
+            Reversal::Run(words) => write!(out, "run `{}`", words.words.join(" ")),
+        }
+    }
+}
+
+/// `cordon (node primary-node-0, on false, site primary)`
+fn asked(request: &Request) -> String {
+    let value = serde_json::to_value(request).unwrap_or_default();
+    let Some((word, value)) = value.as_object().and_then(|object| object.iter().next()) else {
+        return value.to_string();
+    };
+    let word = word.replace('_', " ");
+    let plain = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    match value.as_object() {
+        Some(fields) => {
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(name, value)| format!("{name} {}", plain(value)))
+                .collect();
+            format!("{word} ({})", fields.join(", "))
+        }
+        None => format!("{word} {}", plain(value)),
+    }
+}
+
 impl Sight {
+    /// The same, of something that may never have been hit.
+    pub fn or_never_hit(self) -> Sight {
+        if let Sight::Replaced { site, process } = self {
+            let name = process.name;
+            return Sight::Present { site, name };
+        }
+        self
+    }
+
     /// Who sees it, in words.
     pub fn seen_by(&self) -> &'static str {
         match self {
-            Sight::Gone(_) | Sight::Stopped(_) | Sight::Running(_) => {
+            Sight::Gone(_) | Sight::Stopped(_) | Sight::Running(_) | Sight::Going(_) => {
                 "the kernel's list of processes"
             }
-            Sight::Refused(_) | Sight::Accepts(_) | Sight::Silent(_) => "a connection of our own",
+            Sight::Refused(_)
+            | Sight::Accepts(_)
+            | Sight::Silent(_)
+            | Sight::Disturbed { .. }
+            | Sight::Clear(_) => "a connection of our own",
             Sight::Missing(_) | Sight::Exists(_) | Sight::Damaged(_) | Sight::Undamaged(_) => {
                 "the file system"
             }
-            Sight::SiteReady(_) => "the site's health and a connection of our own",
-            Sight::SitePower { .. }
+            Sight::Checksum { .. } => "the backup's checksum, over the file on disk",
+            Sight::Served { .. } => "a read of our own",
+            Sight::Shipping { .. } => "the logs of both stores on disk",
+            Sight::SiteReady(_) => {
+                "the target's own view, the kernel's list of processes and a request of our own"
+            }
+            Sight::Present { .. }
             | Sight::Replaced { .. }
+            | Sight::NodeEmpty { .. }
+            | Sight::Pods { .. } => "the target's own view and the kernel's list of processes",
+            Sight::SitePower { .. }
             | Sight::NodePower { .. }
             | Sight::Cordoned { .. }
-            | Sight::NodeEmpty { .. }
-            | Sight::Pods { .. }
             | Sight::Backup { .. }
             | Sight::NoBackup { .. }
             | Sight::NoBackups(_)
-            | Sight::Shipping { .. }
             | Sight::LinkShape { .. } => "the target's own view",
             Sight::Says { .. } => "the user's check",
         }

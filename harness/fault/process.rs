@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io;
+use std::path::Path;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,16 @@ pub enum Kick {
 }
 
 impl Kick {
+    /// The word for what it does.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kick::Kill => "kill",
+            Kick::Stop => "stop",
+            Kick::Continue => "continue",
+            Kick::Terminate => "terminate",
+        }
+    }
+
     fn signal(self) -> Signal {
         match self {
             Kick::Kill => Signal::KILL,
@@ -90,6 +101,45 @@ pub fn identify(name: &str, pid: u32) -> Option<Process> {
     })
 }
 
+/// The children of `parent` whose last argument is this word: so the processes of a stand-in say what they are.
+pub fn children(parent: u32, word: &str) -> Vec<u32> {
+    let own = |pid: &u32| {
+        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let mut words = command.split(|byte| *byte == 0).rev();
+        // Each word ends with a zero byte.
+        read_parent(*pid) == Some(parent) && words.nth(1) == Some(word.as_bytes())
+    };
+    pids().filter(own).collect()
+}
+
+/// Processes that belong to the stand-in whose folder this is, whoever started them.
+pub fn of_world(state: &Path) -> Vec<Process> {
+    let mark = [firedrill_erlmcp::MARK, "=", &state.to_string_lossy()].concat();
+    let own = |pid: &u32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment
+            .split(|byte| *byte == 0)
+            .any(|variable| variable == mark.as_bytes())
+    };
+    pids()
+        .filter(own)
+        .filter_map(|pid| identify("a process of the sites", pid))
+        .filter(|process| process.state() != State::Gone)
+        .collect()
+}
+
+fn pids() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+fn read_parent(pid: u32) -> Option<u32> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = text.rsplit_once(')')?;
+    // The state is field 3, the parent field 4.
+    rest.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
 /// State and start of a process, from `/proc/PID/stat`. Its second field may hold anything, brackets included.
 fn read_stat(pid: u32) -> Option<(char, u64)> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -125,6 +175,21 @@ mod tests {
         child.wait().unwrap();
         assert_eq!(process.state(), State::Gone);
         assert!(!process.kick(Kick::Kill).unwrap());
+    }
+
+    #[test]
+    fn children_are_found_by_their_last_word() {
+        let mut child = Command::new("sleep").arg("61").spawn().unwrap();
+        let own = std::process::id();
+        // Between fork and exec it has our words still.
+        while !children(own, "61").contains(&child.id()) {
+            std::thread::yield_now();
+        }
+        assert!(!children(own, "sleep").contains(&child.id()));
+        assert!(!children(child.id(), "61").contains(&child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!children(own, "61").contains(&child.id()));
     }
 
     fn wait_for(process: &Process, state: State) {

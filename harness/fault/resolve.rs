@@ -9,6 +9,7 @@ use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::{self, FaultKind, NodeChoice, Pick, Target, Victims};
 use rand::RngExt as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::SeedableRng as _;
 
 use self::corrupt::corruptions;
 use self::made::Made;
@@ -75,14 +76,6 @@ pub fn resolve(
     kind: &FaultKind,
     random: &mut Xoshiro256PlusPlus,
 ) -> Result<Pinned, ResolveError> {
-    if let FaultKind::Command(command) = kind {
-        return Ok(pin(
-            id,
-            kind,
-            "what the command names",
-            made::by_command(command),
-        ));
-    }
     let (on, made) = match kind {
         FaultKind::PodKill(victims) => {
             let (site, pods) = scene.victims(victims, random)?;
@@ -154,10 +147,11 @@ pub fn resolve(
         }
         FaultKind::DataCorruption { site, records, how } => {
             let site = scene.site(*site)?;
+            let store = store_view(site)?.address;
             let damages = corruptions(site, *records, *how, random)?;
             (
                 format!("{} records of {}'s store", damages.len(), site.name),
-                made::corruption(damages),
+                made::corruption(store, damages),
             )
         }
         FaultKind::BackupLost { site } => {
@@ -170,8 +164,10 @@ pub fn resolve(
         }
         FaultKind::ReplicationPause => ("replication".to_owned(), made::replication_pause()),
         FaultKind::Network { link, shape } => scene.network(*link, *shape)?,
-        FaultKind::Command(_) => return Err(ResolveError::NoWorld),
-        _ => return Err(ResolveError::NoWorld),
+        FaultKind::Command(command) => (
+            "what the command names".to_owned(),
+            made::by_command(command),
+        ),
     };
     Ok(pin(id, kind, &on, made))
 }
@@ -184,6 +180,14 @@ fn pin(id: &str, kind: &FaultKind, on: &str, (steps, effects): Made) -> Pinned {
         steps,
         effects,
     }
+}
+
+/// The stream from which an action draws its victims: its own, so that other actions draw nothing from it. `number`
+/// counts its repetitions.
+pub fn stream(seed: u64, action: usize, number: u32) -> Xoshiro256PlusPlus {
+    let number = (action as u64) << 32 | u64::from(number);
+    let mixed = seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x7669_6374_696d_7300;
+    Xoshiro256PlusPlus::seed_from_u64(mixed)
 }
 
 impl<'a> Scene<'a> {
@@ -347,15 +351,19 @@ fn draw<'a>(
 }
 
 fn store_of(site: &SiteView) -> Result<Process, ResolveError> {
-    let store = site
-        .processes
-        .iter()
-        .find(|process| process.role == Role::Store);
-    store
-        .and_then(process)
-        .ok_or_else(|| ResolveError::NoStore {
-            site: site.name.clone(),
-        })
+    process(store_view(site)?).ok_or_else(|| no_store(site))
+}
+
+fn store_view(site: &SiteView) -> Result<&ProcessView, ResolveError> {
+    let mut all = site.processes.iter();
+    let store = all.find(|process| process.role == Role::Store && process.pid.is_some());
+    store.ok_or_else(|| no_store(site))
+}
+
+fn no_store(site: &SiteView) -> ResolveError {
+    ResolveError::NoStore {
+        site: site.name.clone(),
+    }
 }
 
 fn all_of(site: &SiteView) -> Vec<Process> {

@@ -1,19 +1,19 @@
 //! Effects and ends, seen by somebody else than who made them: the kernel's list of processes, a connection of our
-//! own, the file system, the target's view of itself.
+//! own, the file system; the target's view of itself where there is nothing else, or to say where to look.
 
 use std::cell::RefCell;
-use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use firedrill_erlmcp::Role;
 use firedrill_erlmcp::world::{BackupView, LinkShape, Place, ProcessView, SiteView, View, World};
 
 use super::change::run;
 use super::pinned::Sight;
-use super::process::{Process, State};
+use super::process::{Process, State, children};
 
-/// A connection that is not there after this time is not coming.
-const CONNECT: Duration = Duration::from_millis(500);
+mod connection;
+mod files;
+
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -31,7 +31,8 @@ impl Eyes {
     pub async fn wait_for(&self, sights: &[Sight], limit: Duration) -> Result<(), String> {
         let missing = RefCell::new(String::new());
         let watch = async {
-            while let Some(what) = self.first_missing(sights) {
+            let mut logs = files::Watch::default();
+            while let Some(what) = self.missing(sights, &mut logs) {
                 missing.replace(what);
                 tokio::time::sleep(LOOK).await;
             }
@@ -43,11 +44,17 @@ impl Eyes {
 
     /// What is not seen now; `None` when everything is.
     pub fn first_missing(&self, sights: &[Sight]) -> Option<String> {
-        sights.iter().find_map(|sight| match self.sees(sight) {
-            Ok(true) => None,
-            Ok(false) => Some(unseen(sight)),
-            Err(reason) => Some(format!("{}: {reason}", unseen(sight))),
-        })
+        self.missing(sights, &mut files::Watch::default())
+    }
+
+    fn missing(&self, sights: &[Sight], logs: &mut files::Watch) -> Option<String> {
+        sights
+            .iter()
+            .find_map(|sight| match self.sees(sight, logs) {
+                Ok(true) => None,
+                Ok(false) => Some(unseen(sight)),
+                Err(reason) => Some(format!("{}: {reason}", unseen(sight))),
+            })
     }
 
     fn view(&self) -> Result<View, String> {
@@ -55,7 +62,7 @@ impl Eyes {
         world.view().map_err(|error| error.to_string())
     }
 
-    fn sees(&self, sight: &Sight) -> Result<bool, String> {
+    fn sees(&self, sight: &Sight, logs: &mut files::Watch) -> Result<bool, String> {
         let all_are = |processes: &[Process], state| {
             Ok(processes.iter().all(|process| process.state() == state))
         };
@@ -63,13 +70,22 @@ impl Eyes {
             Sight::Gone(processes) => all_are(processes, State::Gone),
             Sight::Stopped(processes) => all_are(processes, State::Stopped),
             Sight::Running(processes) => all_are(processes, State::Running),
-            Sight::Refused(address) => Ok(connect(*address).is_err()),
-            Sight::Accepts(address) => Ok(connect(*address).is_ok()),
-            Sight::Silent(address) => Ok(is_silent(*address)),
+            Sight::Going(process) => Ok(process.state() != State::Stopped),
+            Sight::Refused(address) => Ok(connection::connect(*address).is_err()),
+            Sight::Accepts(address) => Ok(connection::connect(*address).is_ok()),
+            Sight::Silent(address) => Ok(connection::is_silent(*address)),
+            Sight::Disturbed { address, shape } => Ok(connection::is_disturbed(*address, *shape)),
+            Sight::Clear(address) => Ok(connection::answers(*address)),
+            Sight::Served { store, damage } => connection::serves_another(*store, damage),
+            Sight::Checksum { folder, fits } => Ok(files::fits(folder)? == *fits),
+            Sight::Shipping { paused } => {
+                let ships = logs.ships(&self.view()?)?;
+                Ok(ships == Some(!*paused))
+            }
             Sight::Missing(path) => Ok(!path.exists()),
             Sight::Exists(path) => Ok(path.exists()),
             Sight::Damaged(damage) => damage.is_there().map_err(|error| error.to_string()),
-            Sight::Undamaged(damage) => match damage.is_there() {
+            Sight::Undamaged(damage) => match damage.is_begun() {
                 Ok(there) => Ok(!there),
                 Err(error) => Err(error.to_string()),
             },
@@ -77,23 +93,38 @@ impl Eyes {
                 let ended = run(words).map_err(|error| error.to_string())?;
                 Ok(ended == Some(*code))
             }
+            Sight::NodeEmpty { .. } | Sight::Pods { .. } => {
+                let view = self.view()?;
+                Ok(in_view(sight, &view) && self.no_strays(&view))
+            }
             Sight::SiteReady(_)
+            | Sight::Present { .. }
             | Sight::SitePower { .. }
             | Sight::Replaced { .. }
             | Sight::NodePower { .. }
             | Sight::Cordoned { .. }
-            | Sight::NodeEmpty { .. }
-            | Sight::Pods { .. }
             | Sight::Backup { .. }
             | Sight::NoBackup { .. }
             | Sight::NoBackups(_)
-            | Sight::Shipping { .. }
             | Sight::LinkShape { .. } => Ok(in_view(sight, &self.view()?)),
         }
     }
 }
 
-/// What the target's own view says.
+impl Eyes {
+    /// The kernel knows of no pod that the view does not tell of.
+    fn no_strays(&self, view: &View) -> bool {
+        let told = |pid: &u32| {
+            let mut all = view.sites.iter().flat_map(pods);
+            all.any(|pod| pod.pid == Some(*pid))
+        };
+        self.world
+            .as_ref()
+            .is_some_and(|world| children(world.pid(), Role::Pod.as_str()).iter().all(told))
+    }
+}
+
+/// What the target's own view says, and the kernel of the processes in it.
 fn in_view(sight: &Sight, view: &View) -> bool {
     let site = |name: &str| view.sites.iter().find(|site| site.name == name);
     let node = |site_name: &str, name: &str| {
@@ -101,8 +132,14 @@ fn in_view(sight: &Sight, view: &View) -> bool {
     };
     match sight {
         Sight::SiteReady(name) => {
-            site(name).is_some_and(|site| is_ready(site) && connect(site.front).is_ok())
+            site(name).is_some_and(|site| is_ready(site) && connection::answers(site.front))
         }
+        Sight::Present {
+            site: name,
+            name: process,
+        } => site(name)
+            .and_then(|site| site.process(process))
+            .is_some_and(|now| now.ready && runs(now)),
         Sight::Replaced {
             site: name,
             process,
@@ -110,7 +147,7 @@ fn in_view(sight: &Sight, view: &View) -> bool {
             .and_then(|site| site.process(&process.name))
             .is_some_and(|now| {
                 now.ready
-                    && now.pid.is_some()
+                    && runs(now)
                     && (now.pid, now.started) != (Some(process.pid), process.started)
             }),
         Sight::SitePower { site: name, on } => site(name).is_some_and(|site| site.powered == *on),
@@ -127,9 +164,8 @@ fn in_view(sight: &Sight, view: &View) -> bool {
         Sight::NodeEmpty { site: name, node } => site(name).is_some_and(|site| {
             !pods(site).any(|pod| pod.pid.is_some() && pod.node.as_deref() == Some(node.as_str()))
         }),
-        Sight::Pods { site: name, count } => {
-            site(name).is_some_and(|site| pods(site).count() as u32 == *count)
-        }
+        Sight::Pods { site: name, count } => site(name)
+            .is_some_and(|site| pods(site).filter(|pod| runs(pod)).count() as u32 == *count),
         Sight::Backup {
             site: name,
             id,
@@ -140,10 +176,6 @@ fn in_view(sight: &Sight, view: &View) -> bool {
             site(name).is_some_and(|site| !local(site).any(|own| own.id == *id))
         }
         Sight::NoBackups(name) => site(name).is_some_and(|site| local(site).next().is_none()),
-        Sight::Shipping { paused } => view
-            .replication
-            .as_ref()
-            .is_some_and(|replication| replication.paused == *paused),
         Sight::LinkShape { link: name, open } => view
             .links
             .iter()
@@ -151,6 +183,7 @@ fn in_view(sight: &Sight, view: &View) -> bool {
         Sight::Gone(_)
         | Sight::Stopped(_)
         | Sight::Running(_)
+        | Sight::Going(_)
         | Sight::Refused(_)
         | Sight::Accepts(_)
         | Sight::Silent(_)
@@ -158,6 +191,11 @@ fn in_view(sight: &Sight, view: &View) -> bool {
         | Sight::Exists(_)
         | Sight::Damaged(_)
         | Sight::Undamaged(_)
+        | Sight::Checksum { .. }
+        | Sight::Served { .. }
+        | Sight::Shipping { .. }
+        | Sight::Disturbed { .. }
+        | Sight::Clear(_)
         | Sight::Says { .. } => false,
     }
 }
@@ -170,32 +208,24 @@ fn local(site: &SiteView) -> impl Iterator<Item = &BackupView> {
 fn pods(site: &SiteView) -> impl Iterator<Item = &ProcessView> {
     site.processes
         .iter()
-        .filter(|process| process.role == firedrill_erlmcp::Role::Pod)
+        .filter(|process| process.role == Role::Pod)
 }
 
 fn is_ready(site: &SiteView) -> bool {
-    let ready = pods(site).filter(|pod| pod.ready).count();
+    let ready = pods(site).filter(|pod| pod.ready && runs(pod)).count();
     site.powered && ready as u32 >= site.wanted_pods
 }
 
-fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    TcpStream::connect_timeout(&address, CONNECT)
-}
-
-/// Connections are taken, and what is asked on them is not answered.
-fn is_silent(address: SocketAddr) -> bool {
-    let Ok(mut stream) = connect(address) else {
-        return false;
-    };
-    let asked = stream
-        .set_read_timeout(Some(CONNECT))
-        .and_then(|()| stream.write_all(b"GET /health HTTP/1.1\r\nhost: firedrill\r\n\r\n"));
-    let mut byte = [0];
-    asked.is_ok()
-        && matches!(
-            stream.read(&mut byte).map_err(|error| error.kind()),
-            Err(io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
-        )
+/// The kernel says so.
+fn runs(process: &ProcessView) -> bool {
+    process.pid.is_some_and(|pid| {
+        let process = Process {
+            name: process.name.clone(),
+            pid,
+            started: process.started,
+        };
+        process.state() == State::Running
+    })
 }
 
 /// What is said when it is not seen.
@@ -212,6 +242,7 @@ fn unseen(sight: &Sight) -> String {
         Sight::Gone(processes) => format!("not all of these have ended: {}", names(processes)),
         Sight::Stopped(processes) => format!("not all of these are stopped: {}", names(processes)),
         Sight::Running(processes) => format!("not all of these run: {}", names(processes)),
+        Sight::Going(process) => format!("{} (pid {}) is stopped", process.name, process.pid),
         Sight::Refused(address) => format!("{address} still accepts connections"),
         Sight::Accepts(address) => format!("{address} accepts no connection"),
         Sight::Silent(address) => format!("{address} still answers"),
@@ -219,7 +250,16 @@ fn unseen(sight: &Sight) -> String {
         Sight::Exists(path) => format!("{} is not there", path.display()),
         Sight::Damaged(damage) => format!("{} is not damaged", damage.path.display()),
         Sight::Undamaged(damage) => format!("{} is still damaged", damage.path.display()),
+        Sight::Checksum { folder, fits: true } => {
+            format!("{} does not fit its manifest", folder.display())
+        }
+        Sight::Checksum {
+            folder,
+            fits: false,
+        } => format!("{} fits its manifest", folder.display()),
+        Sight::Served { store, .. } => format!("{store} still serves the record as it was"),
         Sight::SiteReady(site) => format!("site {site} is not ready"),
+        Sight::Present { site, name } => format!("{name} of {site} is not ready"),
         Sight::Replaced { process, .. } => {
             format!("nothing has taken the place of {}", process.name)
         }
@@ -253,8 +293,16 @@ fn unseen(sight: &Sight) -> String {
         } => format!("backup {id} of {site} is not damaged"),
         Sight::NoBackup { site, id } => format!("backup {id} of {site} is still there"),
         Sight::NoBackups(site) => format!("{site} still keeps backups"),
-        Sight::Shipping { paused: true } => "records are still shipped".to_owned(),
-        Sight::Shipping { paused: false } => "records are not shipped".to_owned(),
+        Sight::Shipping { paused: true } => {
+            "the other store does not stand still behind one that grows".to_owned()
+        }
+        Sight::Shipping { paused: false } => "the other store does not follow".to_owned(),
+        Sight::Disturbed { address, .. } => {
+            format!("a connection of our own to {address} is not disturbed in this way")
+        }
+        Sight::Clear(address) => {
+            format!("a connection of our own to {address} is not answered in time")
+        }
         Sight::LinkShape { link, open: true } => format!("the link {link} is still disturbed"),
         Sight::LinkShape { link, open: false } => format!("the link {link} is not disturbed"),
         Sight::Says { words, code } => {

@@ -88,7 +88,6 @@ pub async fn perform(
             Ok(format!("{site} serves again"))
         }
         RecoveryStep::Command(_) => Err(StepError::NoWorld),
-        _ => Err(StepError::NoWorld),
     }
 }
 

@@ -3,12 +3,17 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use firedrill_erlmcp::world::{World, attach};
 use serde::{Deserialize, Serialize};
 
-use super::process::{Process, State};
+use super::process::{Process, State, of_world};
+use crate::clock::{Clock, Nanos};
 
+/// For processes that end with the run to be gone.
+const MOMENT: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(20);
 /// Its name in the run's folder.
 pub const FILE: &str = "target.json";
 
@@ -34,6 +39,23 @@ pub enum Again {
     Ended { residue: Vec<String> },
     /// It is gone, though it should have outlived the run.
     Gone(String),
+}
+
+/// Those that were written down, and those that were started since. They end with the run, and take a moment for it.
+fn alive(state: &Path, known: &[Process]) -> Vec<Process> {
+    let clock = Clock::start();
+    loop {
+        let mut alive = of_world(state);
+        let gone = |process: &&Process| process.state() != State::Gone;
+        for process in known.iter().filter(gone) {
+            alive.retain(|other| other.pid != process.pid);
+            alive.push(process.clone());
+        }
+        if alive.is_empty() || clock.now() >= MOMENT.as_nanos() as Nanos {
+            return alive;
+        }
+        std::thread::park_timeout(LOOK);
+    }
 }
 
 impl Whereabouts {
@@ -67,11 +89,10 @@ impl Whereabouts {
                 Err(error) => Again::Gone(error.to_string()),
             },
             Whereabouts::Embedded { state, processes } => {
-                let alive = processes
+                let mut residue: Vec<String> = alive(state, processes)
                     .iter()
-                    .filter(|process| process.state() != State::Gone)
-                    .map(|process| format!("{} (pid {}) still runs", process.name, process.pid));
-                let mut residue: Vec<String> = alive.collect();
+                    .map(|process| format!("{} (pid {}) still runs", process.name, process.pid))
+                    .collect();
                 // The run had no time to take its folder with it: nobody else uses it.
                 if residue.is_empty()
                     && let Err(error) = fs::remove_dir_all(state)

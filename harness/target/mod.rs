@@ -63,6 +63,12 @@ pub enum TargetError {
     Tls(String),
     #[error("{0}")]
     NotAttached(String),
+    #[error("nothing was broken, since the fault `{fault}` is refused: {reason}")]
+    Refused { fault: String, reason: String },
+    #[error(
+        "{keeper} works on this run: it still goes on, or is healed already; wait for its end, or end it, and heal then"
+    )]
+    StillKept { keeper: String },
     #[error("the sites of `{}` are not the scenario's: {why}; serve this scenario with `firedrill serve --state`", state.display())]
     NotThese { state: PathBuf, why: String },
     #[error("the sites do not say how they stand: {0}")]

@@ -84,34 +84,73 @@ pub fn take(plan: &Plan, state: &Path) -> Result<Ready, TargetError> {
     };
     let world = attach(state).map_err(|error| TargetError::NotAttached(error.to_string()))?;
     let view = world.view().map_err(TargetError::NoView)?;
-    let wanted: Vec<(&str, u32)> = embedded
-        .sites
-        .iter()
-        .map(|site| (site.name.as_str(), site.pods))
-        .collect();
-    let there: Vec<(&str, u32)> = view
-        .sites
-        .iter()
-        .map(|site| (site.name.as_str(), site.wanted_pods))
-        .collect();
+    let (there, wanted) = (there(plan, &view), wanted(plan, embedded));
     if wanted != there {
         return Err(TargetError::NotThese {
             state: state.to_owned(),
-            why: format!(
-                "it has {}, and the scenario wants {}",
-                pairs(&there),
-                pairs(&wanted)
-            ),
+            why: format!("it has {there}, and the scenario wants {wanted}"),
         });
     }
     ready(plan, embedded, Ground::Attached(world), None)
 }
 
-fn pairs(sites: &[(&str, u32)]) -> String {
-    let words = sites
+/// What a run needs to be as its scenario has it, in words.
+fn wanted(plan: &Plan, embedded: &Embedded) -> String {
+    let name = |site: usize| embedded.sites[site].name.as_str();
+    let sites = embedded
+        .sites
         .iter()
-        .map(|(name, pods)| format!("{name} ({pods} pods)"));
-    words.collect::<Vec<_>>().join(", ")
+        .map(|site| site_in_words(&site.name, site.nodes, site.pods));
+    let replication = embedded
+        .replication
+        .map(|own| (name(own.from), name(own.to)));
+    let director = embedded.director.is_some();
+    in_words(sites, replication, director, has_network(plan))
+}
+
+/// The same of sites that are there. Links that nobody asks for do no harm.
+fn there(plan: &Plan, view: &View) -> String {
+    let sites = view.sites.iter().map(|site| {
+        let nodes = u32::try_from(site.nodes.len()).unwrap_or(u32::MAX);
+        site_in_words(&site.name, nodes, site.wanted_pods)
+    });
+    let replication = view.replication.as_ref();
+    let replication = replication.map(|own| (own.from.as_str(), own.to.as_str()));
+    let links = has_network(plan) && !view.links.is_empty();
+    in_words(sites, replication, view.director.is_some(), links)
+}
+
+fn site_in_words(name: &str, nodes: u32, pods: u32) -> String {
+    format!("{name} ({nodes} nodes, {pods} pods)")
+}
+
+fn in_words(
+    sites: impl Iterator<Item = String>,
+    replication: Option<(&str, &str)>,
+    director: bool,
+    links: bool,
+) -> String {
+    let mut words: Vec<String> = sites.collect();
+    words.push(match replication {
+        Some((from, to)) => format!("records shipped from {from} to {to}"),
+        None => "nothing replicated".to_owned(),
+    });
+    words.push(
+        if director {
+            "a director"
+        } else {
+            "no director"
+        }
+        .to_owned(),
+    );
+    words.extend(links.then(|| "links that can be disturbed".to_owned()));
+    words.join(", ")
+}
+
+fn has_network(plan: &Plan) -> bool {
+    plan.drill.actions.iter().any(|action| {
+        matches!(&action.act, Act::Fault(fault) if matches!(fault.kind, FaultKind::Network { .. }))
+    })
 }
 
 /// What the world is told, and what clients need to trust it.
@@ -158,9 +197,7 @@ pub fn config(
         off_site_delay: own.off_site_delay,
         keep: own.keep,
     });
-    config.links = plan.drill.actions.iter().any(|action| {
-        matches!(&action.act, Act::Fault(fault) if matches!(fault.kind, FaultKind::Network { .. }))
-    });
+    config.links = has_network(plan);
     Ok((config, tls))
 }
 

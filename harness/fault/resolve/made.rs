@@ -1,5 +1,6 @@
 //! What each fault does, step by step, with its undo and with what shows both.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use firedrill_erlmcp::world::{BackupView, LinkShape, LinkView, NodeView, Request, SiteView};
@@ -31,7 +32,7 @@ pub(super) fn comes_back(site: &SiteView, process: &Process) -> Undo {
 
 pub(super) fn kicks(site: &SiteView, processes: &[Process], kick: Kick) -> Vec<Step> {
     let step = |process: &Process| Step {
-        what: format!("{} {} (pid {})", verb(kick), process.name, process.pid),
+        what: format!("{} {} (pid {})", kick.as_str(), process.name, process.pid),
         change: Change::Kick {
             process: process.clone(),
             kick,
@@ -39,15 +40,6 @@ pub(super) fn kicks(site: &SiteView, processes: &[Process], kick: Kick) -> Vec<S
         undo: comes_back(site, process),
     };
     processes.iter().map(step).collect()
-}
-
-fn verb(kick: Kick) -> &'static str {
-    match kick {
-        Kick::Kill => "kill",
-        Kick::Stop => "stop",
-        Kick::Continue => "continue",
-        Kick::Terminate => "terminate",
-    }
 }
 
 pub(super) fn pauses(processes: &[Process]) -> Made {
@@ -63,7 +55,7 @@ pub(super) fn pauses(processes: &[Process]) -> Made {
                 kick: Kick::Continue,
             },
             // A paused pod may have been replaced meanwhile: that is its owner's business.
-            ends: Vec::new(),
+            ends: vec![Sight::Going(process.clone())],
         },
     };
     (
@@ -223,7 +215,8 @@ pub(super) fn loss(site: &SiteView, backups: bool, into: PathBuf) -> Made {
     (vec![step], effects)
 }
 
-pub(super) fn corruption(damages: Vec<Damage>) -> Made {
+/// Seen on the disk, and by who reads the records from the store.
+pub(super) fn corruption(store: SocketAddr, damages: Vec<Damage>) -> Made {
     let step = |damage: &Damage| Step {
         what: format!(
             "change {} bytes at {} of {}",
@@ -238,7 +231,13 @@ pub(super) fn corruption(damages: Vec<Damage>) -> Made {
         },
     };
     let steps = damages.iter().map(step).collect();
-    (steps, damages.into_iter().map(Sight::Damaged).collect())
+    let served = |damage: &Damage| Sight::Served {
+        store,
+        damage: damage.clone(),
+    };
+    let mut effects: Vec<Sight> = damages.iter().map(served).collect();
+    effects.extend(damages.into_iter().map(Sight::Damaged));
+    (steps, effects)
 }
 
 /// The newest backup kept at the site is taken away, or damaged.
@@ -249,12 +248,21 @@ pub(super) fn backup(
 ) -> Result<(String, Made), ResolveError> {
     let BackupView { id, place, .. } = newest_backup(site)?.clone();
     let (name, from) = (site.name.clone(), into.clone());
+    // Beside the store's own directory.
+    let folder = site.data.with_file_name("backups").join(&id);
+    if !folder.exists() {
+        return Err(ResolveError::NoBackup { site: name });
+    }
+    let checksum = |fits| Sight::Checksum {
+        folder: folder.clone(),
+        fits,
+    };
     let seen = |sound| Sight::Backup {
         site: site.name.clone(),
         id: id.clone(),
         sound,
     };
-    let (what, request, effect) = if damage {
+    let (what, request, effects) = if damage {
         let (site, id) = (name.clone(), id.clone());
         let request = Request::BackupDamage {
             site,
@@ -262,7 +270,7 @@ pub(super) fn backup(
             id,
             into,
         };
-        ("damage", request, seen(false))
+        ("damage", request, vec![checksum(false), seen(false)])
     } else {
         let gone = Sight::NoBackup {
             site: site.name.clone(),
@@ -275,7 +283,8 @@ pub(super) fn backup(
             id,
             into,
         };
-        ("take away", request, gone)
+        let effects = vec![Sight::Missing(folder.clone()), gone];
+        ("take away", request, effects)
     };
     let back = Request::BackupPut {
         site: name.clone(),
@@ -288,10 +297,10 @@ pub(super) fn backup(
         change: Change::Ask(request),
         undo: Undo {
             change: Reversal::Ask(back),
-            ends: vec![seen(true)],
+            ends: vec![checksum(true), seen(true)],
         },
     };
-    Ok((format!("backup {id} of {name}"), (vec![step], vec![effect])))
+    Ok((format!("backup {id} of {name}"), (vec![step], effects)))
 }
 
 pub(super) fn replication_pause() -> Made {
@@ -337,25 +346,18 @@ pub(super) fn disturbed(link: &LinkView, shape: plan::LinkShape) -> Made {
         change: Change::Ask(ask(link_shape(shape))),
         undo: Undo {
             change: Reversal::Ask(ask(LinkShape::default())),
-            ends: vec![Sight::LinkShape {
-                link: name.clone(),
-                open: true,
-            }],
+            ends: vec![
+                Sight::LinkShape {
+                    link: name.clone(),
+                    open: true,
+                },
+                Sight::Clear(link.address),
+            ],
         },
     };
-    let disturbed = Sight::LinkShape {
-        link: name.clone(),
-        open: false,
+    let effect = Sight::Disturbed {
+        address: link.address,
+        shape: link_shape(shape),
     };
-    let effect = match (shape.reset, shape.blocked) {
-        (true, _) => Sight::Silent(link.address),
-        (false, plan::Blocked::Both | plan::Blocked::ToServer) => Sight::Silent(link.address),
-        (false, plan::Blocked::FromServer | plan::Blocked::Nothing) => disturbed.clone(),
-    };
-    let effects = if shape.reset {
-        vec![disturbed]
-    } else {
-        vec![disturbed, effect]
-    };
-    (vec![step], effects)
+    (vec![step], vec![effect])
 }

@@ -123,7 +123,6 @@ pub struct Fault {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum FaultKind {
     /// SIGKILL; started again by the site's own controller.
     PodKill(Victims),
@@ -262,7 +261,6 @@ pub struct Command {
 
 /// What brings service back, where firedrill does it. Where a director lives, it does most of this by itself.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum RecoveryStep {
     /// The site's store refuses writes from now on.
     Fence {

@@ -22,13 +22,20 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Program {
     pub path: PathBuf,
     pub arguments: Vec<String>,
+    /// The world that it begins: all below inherit this in their environment.
+    pub world: Option<PathBuf>,
 }
+
+/// The variable of every process of a world, which holds the folder of its state: so that whoever looks for leftovers
+/// finds those that nobody has written down.
+pub const MARK: &str = "FIREDRILL_WORLD";
 
 impl Program {
     pub(crate) fn new(path: &Path, prefix: &[&str]) -> Program {
         Program {
             path: path.to_owned(),
             arguments: prefix.iter().map(|&argument| argument.to_owned()).collect(),
+            world: None,
         }
     }
 }
@@ -58,8 +65,10 @@ impl Spawned {
         };
         let mut line = serde_json::to_vec(&start)?;
         line.push(b'\n');
+        let mark = program.world.iter().map(|world| (MARK, world));
         let mut child = Command::new(&program.path)
             .args(&program.arguments)
+            .envs(mark)
             .arg(role.as_str())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

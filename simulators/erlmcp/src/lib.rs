@@ -41,6 +41,7 @@ mod upstream;
 pub mod world;
 
 pub use certificates::{Certificates, CertificatesError, make_certificates};
+pub use child::MARK;
 pub use launch::{Exited, LaunchError, Process, RunningSite, launch};
 pub use role::{Role, RoleError, run as run_role};
 pub use site::{

@@ -100,7 +100,10 @@ pub fn launch_world(
         arguments: args_prefix.iter().map(|&word| word.to_owned()).collect(),
         config: config.clone(),
     };
-    let program = Program::new(program, args_prefix);
+    let program = Program {
+        world: Some(config.state.clone()),
+        ..Program::new(program, args_prefix)
+    };
     let mut process =
         Spawned::spawn(&program, Role::World, 0, &part).map_err(|source| LaunchError::Spawn {
             site: "world".to_owned(),

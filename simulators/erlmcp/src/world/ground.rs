@@ -116,6 +116,7 @@ impl Ground {
             program: Program {
                 path: part.program,
                 arguments: part.arguments,
+                world: None,
             },
             sites,
             units: RefCell::default(),

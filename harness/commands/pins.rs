@@ -1,0 +1,135 @@
+//! What a run would hit, pinned as the target is now: for a dry run, and to refuse a run that would hit too much
+//! before anything is broken.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use firedrill_erlmcp::world::{View, attach};
+use firedrill_scenarios::Plan;
+use firedrill_scenarios::plan::{Act, FaultKind};
+
+use crate::fault::pinned::Pinned;
+use crate::fault::resolve::{ResolveError, Scene, resolve, stream};
+use crate::target::{Ready, TargetError};
+
+/// One fault of the plan, as it is pinned now.
+struct Aim {
+    id: String,
+    word: &'static str,
+    pinned: Result<Pinned, ResolveError>,
+}
+
+/// Every fault of the plan with its repetitions, in the order of the plan.
+fn aims(plan: &Plan, view: Option<&View>, seed: u64) -> Vec<Aim> {
+    let scene = Scene {
+        plan,
+        view,
+        quarantine: PathBuf::from("quarantine"),
+    };
+    let mut aims = Vec::new();
+    for (action, own) in plan.drill.actions.iter().enumerate() {
+        let Act::Fault(fault) = &own.act else {
+            continue;
+        };
+        for number in 0..own.times.max(1) {
+            let id = match number {
+                0 => own.id.clone(),
+                number => format!("{}#{}", own.id, number + 1),
+            };
+            let mut random = stream(seed, action, number);
+            aims.push(Aim {
+                word: fault.kind.word(),
+                pinned: resolve(&scene, &id, &fault.kind, &mut random),
+                id,
+            });
+        }
+    }
+    aims
+}
+
+/// What would be hit, step by step, and how each step is undone. Nothing is changed by saying it.
+///
+/// # Errors
+/// When the sites of the folder do not say how they stand.
+pub fn describe(plan: &Plan, attached: Option<&Path>, seed: u64) -> Result<String, TargetError> {
+    let faults = |act: &Act| matches!(act, Act::Fault(_));
+    if !plan.drill.actions.iter().any(|own| faults(&own.act)) {
+        return Ok(String::new());
+    }
+    let by_command = |act: &Act| match act {
+        Act::Fault(fault) => matches!(fault.kind, FaultKind::Command(_)),
+        Act::Step(_) | Act::ReadBack { .. } => true,
+    };
+    let view = match attached {
+        Some(state) => {
+            let world =
+                attach(state).map_err(|error| TargetError::NotAttached(error.to_string()))?;
+            Some(world.view().map_err(TargetError::NoView)?)
+        }
+        None => None,
+    };
+    if view.is_none() && !plan.drill.actions.iter().all(|own| by_command(&own.act)) {
+        return Ok(format!(
+            "\nvictims (seed {seed}): the sites are not there yet; what is drawn is drawn from the seed and pinned by \
+             pid and start time when a fault is injected: the same seed hits the same pods, nodes and records\n"
+        ));
+    }
+    let mut text = format!("\nvictims (seed {seed}), pinned as the target is now\n");
+    for aim in aims(plan, view.as_ref(), seed) {
+        tell(&mut text, &aim);
+    }
+    Ok(text)
+}
+
+fn tell(text: &mut String, aim: &Aim) {
+    // Writing to a text does not fail.
+    let _ = match &aim.pinned {
+        Ok(pinned) => {
+            let mut told = writeln!(text, "  {}: {} on {}", aim.id, aim.word, pinned.on);
+            for step in &pinned.steps {
+                told = told.and(writeln!(text, "    {}", step.what));
+                told = told.and(writeln!(text, "      undone: {}", step.undo.change));
+            }
+            told
+        }
+        Err(reason) => writeln!(
+            text,
+            "  {}: {} cannot be done now: {reason}",
+            aim.id, aim.word
+        ),
+    };
+}
+
+/// Refuses what must not be done to the target as it is. A fault that only has to wait for something is none of it.
+///
+/// # Errors
+/// When more would be hit than the plan allows, or something is named that is not there.
+pub fn refuse(plan: &Plan, ready: &Ready, seed: u64) -> Result<(), TargetError> {
+    let Some(ground) = &ready.ground else {
+        return Ok(());
+    };
+    let view = ground.world().view().map_err(TargetError::NoView)?;
+    for aim in aims(plan, Some(&view), seed) {
+        match aim.pinned {
+            Err(
+                reason @ (ResolveError::NoSite { .. }
+                | ResolveError::NoVictim { .. }
+                | ResolveError::TooMany { .. }),
+            ) => {
+                return Err(TargetError::Refused {
+                    fault: aim.id,
+                    reason: reason.to_string(),
+                });
+            }
+            Ok(_)
+            | Err(
+                ResolveError::TooFew { .. }
+                | ResolveError::NoStore { .. }
+                | ResolveError::NoBackup { .. }
+                | ResolveError::NoWorld
+                | ResolveError::Log { .. },
+            ) => {}
+        }
+    }
+    Ok(())
+}
