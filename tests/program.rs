@@ -29,6 +29,11 @@ impl Folder {
         path
     }
 
+    /// A path in it.
+    pub fn at(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
     /// The run's folder, once there is one.
     pub fn run(&self) -> PathBuf {
         self.0.join("run")

@@ -55,13 +55,18 @@ impl Journal {
     pub fn write(&mut self, line: &JournalLine) -> io::Result<()> {
         let mut text = serde_json::to_vec(line)?;
         text.push(b'\n');
-        (self.checkpoint)(self.position);
+        self.pass();
         self.file.write_all(&text)?;
         self.file.sync_data()?;
-        self.position += 1;
-        (self.checkpoint)(self.position);
-        self.position += 1;
+        self.pass();
         Ok(())
+    }
+
+    fn pass(&mut self) {
+        let position = self.position;
+        // Counted before, so that one who comes back from there does not meet it again.
+        self.position += 1;
+        (self.checkpoint)(position);
     }
 
     /// Notes that `what` will be done, and how it is undone.

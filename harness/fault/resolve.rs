@@ -1,6 +1,7 @@
 //! From a fault of the plan and the target as it is now to a pinned fault. Victims are chosen here, once: by name,
 //! by node, or drawn from the seed.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use firedrill_erlmcp::Role;
@@ -364,6 +365,13 @@ fn no_store(site: &SiteView) -> ResolveError {
     ResolveError::NoStore {
         site: site.name.clone(),
     }
+}
+
+/// Where the front door itself listens; clients may come over a link that lives longer than it.
+fn front_of(site: &SiteView) -> SocketAddr {
+    let mut all = site.processes.iter();
+    let front = all.find(|process| process.role == Role::Front);
+    front.map_or(site.front, |front| front.address)
 }
 
 fn all_of(site: &SiteView) -> Vec<Process> {

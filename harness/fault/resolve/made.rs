@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use firedrill_erlmcp::world::{BackupView, LinkShape, LinkView, NodeView, Request, SiteView};
 use firedrill_scenarios::plan;
 
-use super::{ResolveError, all_of, newest_backup, on_node, pods, process};
+use super::{ResolveError, all_of, front_of, newest_backup, on_node, pods, process};
 use crate::fault::damage::Damage;
 use crate::fault::pinned::{Change, Reversal, Sight, Step, Undo, Words};
 use crate::fault::process::{Kick, Process};
@@ -179,7 +179,7 @@ pub(super) fn site_failure(site: &SiteView) -> Made {
             ends: vec![Sight::SiteReady(site.name.clone())],
         },
     };
-    let effects = vec![Sight::Gone(all_of(site)), Sight::Refused(site.front)];
+    let effects = vec![Sight::Gone(all_of(site)), Sight::Refused(front_of(site))];
     (vec![step], effects)
 }
 
@@ -207,7 +207,7 @@ pub(super) fn loss(site: &SiteView, backups: bool, into: PathBuf) -> Made {
             ends: vec![Sight::SiteReady(site.name.clone())],
         },
     };
-    let mut effects = vec![Sight::Gone(all_of(site)), Sight::Refused(site.front)];
+    let mut effects = vec![Sight::Gone(all_of(site)), Sight::Refused(front_of(site))];
     effects.push(Sight::Missing(site.data.clone()));
     if backups {
         effects.push(Sight::NoBackups(site.name.clone()));

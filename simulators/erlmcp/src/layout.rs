@@ -7,6 +7,7 @@ use crate::child::{Program, Spawned};
 use crate::director::DirectorPart;
 use crate::front::{FrontConfig, PodAddress};
 use crate::launch::Process;
+use crate::network::NetworkPart;
 use crate::pod::PodConfig;
 use crate::role::Role;
 use crate::site::{FRONT_OFFSET, SiteConfig};
@@ -30,6 +31,7 @@ pub(crate) enum PartConfig {
     Store(StoreConfig),
     Front(FrontConfig),
     Director(DirectorPart),
+    Network(NetworkPart),
 }
 
 impl PartConfig {
@@ -39,6 +41,7 @@ impl PartConfig {
             PartConfig::Store(_) => Role::Store,
             PartConfig::Front(_) => Role::Front,
             PartConfig::Director(_) => Role::Director,
+            PartConfig::Network(_) => Role::Network,
         }
     }
 
@@ -48,14 +51,17 @@ impl PartConfig {
             PartConfig::Store(_) | PartConfig::Front(_) => {
                 format!("{site}-{}", self.role().as_str())
             }
-            PartConfig::Director(_) => self.role().as_str().to_owned(),
+            PartConfig::Director(_) | PartConfig::Network(_) => self.role().as_str().to_owned(),
         }
     }
 
     pub(crate) fn node(&self) -> Option<String> {
         match self {
             PartConfig::Pod(pod) => Some(pod.node.clone()),
-            PartConfig::Store(_) | PartConfig::Front(_) | PartConfig::Director(_) => None,
+            PartConfig::Store(_)
+            | PartConfig::Front(_)
+            | PartConfig::Director(_)
+            | PartConfig::Network(_) => None,
         }
     }
 
@@ -69,6 +75,7 @@ impl PartConfig {
             PartConfig::Store(store) => store.address = address,
             PartConfig::Front(front) => front.address = address,
             PartConfig::Director(director) => director.address = address,
+            PartConfig::Network(network) => network.address = address,
         }
     }
 
@@ -80,6 +87,7 @@ impl PartConfig {
             PartConfig::Director(director) => {
                 Spawned::spawn(program, Role::Director, nice, director)
             }
+            PartConfig::Network(network) => Spawned::spawn(program, Role::Network, nice, network),
         }
     }
 }

@@ -12,6 +12,7 @@
 //! certificates     for a front door with TLS
 //! pod/     serves MCP over Streamable HTTP, and its health
 //! store/   keeps the ledger: a log on disk, acknowledged after the fsync
+//! network/ ways between the others that can be disturbed
 //! front/   where clients connect: health checks, sessions kept with their pod, the view of the whole site
 //! serve, upstream, ask, answer, metrics   what the parts share
 //! ```
@@ -31,6 +32,7 @@ mod front;
 mod launch;
 mod layout;
 mod metrics;
+mod network;
 mod pod;
 mod proc;
 pub mod role;

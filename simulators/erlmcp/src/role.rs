@@ -20,6 +20,7 @@ use tokio::task::LocalSet;
 
 use crate::director::DirectorPart;
 use crate::front::FrontConfig;
+use crate::network::NetworkPart;
 use crate::pod::PodConfig;
 use crate::store::StoreConfig;
 use crate::world::WorldPart;
@@ -163,7 +164,7 @@ pub fn run(role: &str) -> Result<(), RoleError> {
         Role::Front => start::<FrontConfig>(&line),
         Role::World => start::<WorldPart>(&line),
         Role::Director => start::<DirectorPart>(&line),
-        Role::Network => Err(RoleError::Configuration("not built yet".to_owned())),
+        Role::Network => start::<NetworkPart>(&line),
     }
 }
 

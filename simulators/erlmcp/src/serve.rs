@@ -103,6 +103,11 @@ impl Listener {
         Listener { tls, ..self }
     }
 
+    /// For who does not speak HTTP.
+    pub(crate) fn into_tcp(self) -> TcpListener {
+        self.tcp
+    }
+
     pub(crate) fn address(&self) -> Result<SocketAddr, RoleError> {
         self.tcp
             .local_addr()

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::ground::Ground;
 use super::request::{Done, Reply, Request};
-use super::{backups, failback, marks, misbehave, pods, power, restore, roles, viewing};
+use super::{backups, failback, links, marks, misbehave, pods, power, restore, roles, viewing};
 use crate::clock;
 
 pub(super) async fn carry_out(ground: &Rc<Ground>, request: Request) -> Result<Reply, String> {
@@ -59,9 +59,7 @@ pub(super) async fn carry_out(ground: &Rc<Ground>, request: Request) -> Result<R
         Request::Reverse { from, to } => done(failback::reverse(ground, &from, &to).await),
         Request::FailBack { to } => done(failback::fail_back(ground, &to).await),
         Request::Misbehave(how) => done(misbehave::misbehave(ground, how).await),
-        Request::Link { .. } => {
-            Err("there are no links: say `links` in the configuration".to_owned())
-        }
+        Request::Link { name, shape } => done(links::reshape(ground, &name, shape).await),
     }
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use super::backups::Verified;
 use super::client::WorldPart;
 use super::config::{Misbehaviour, ReplicationConfig, WorldConfig};
+use super::links;
 use super::marks::{self, Instant};
 use super::places::{self, Places};
 use super::request::Place;
@@ -63,8 +64,12 @@ pub(super) struct SiteGround {
     pub powered: Cell<bool>,
     pub nodes: Vec<Node>,
     pub pods_wanted: Cell<u32>,
+    /// Where clients connect: the front door itself, or the link to it.
+    pub door: SocketAddr,
     pub front: SocketAddr,
     pub front_control: SocketAddr,
+    /// Where pods find their store: itself, or the link to it.
+    pub store_door: SocketAddr,
     pub store: SocketAddr,
 }
 
@@ -102,7 +107,7 @@ impl Ground {
             .sites
             .iter()
             .zip(fronts)
-            .map(|(site, front)| lay_site(&config, site, front, &places))
+            .map(|(site, door)| lay_site(&config, site, door, &places))
             .collect::<Result<Vec<_>, String>>()?;
         let director = match &config.director {
             Some(_) => Some(DirectorPlaces {
@@ -138,6 +143,17 @@ impl Ground {
 
     fn furnish(&self) -> Result<(), String> {
         let mut units = Vec::new();
+        if self.config.links {
+            let replicated = self.config.replication.is_some();
+            let part = links::network(&self.sites, OUTSIDE, replicated, &self.places)?;
+            let address = part.address;
+            let part = PartConfig::Network(part);
+            let name = part.name("");
+            // The others are told of its ways when they are furnished.
+            let network = Unit::new(part, name, None, address, None);
+            self.units.borrow_mut().push(network.clone());
+            units.push(network);
+        }
         if let (Some(config), Some(places)) = (&self.config.director, self.director) {
             let part = DirectorPart {
                 config: config.clone(),
@@ -227,7 +243,7 @@ impl Ground {
             .as_ref()
             .filter(|replication| replication.from == at)?;
         Some(Shipping {
-            to: self.sites[replication.to].store,
+            to: self.replication_door(replication.to),
             lag: replication.lag,
             paused: self.replication_paused.get(),
         })
@@ -235,7 +251,7 @@ impl Ground {
 
     pub(super) fn pod(&self, at: usize, number: u32) -> Result<Rc<Unit>, String> {
         let site = &self.sites[at];
-        let PartConfig::Pod(part) = layout::pod(&site.config, number, site.store)? else {
+        let PartConfig::Pod(part) = layout::pod(&site.config, number, site.store_door)? else {
             return Err("a pod is a pod".to_owned());
         };
         let ip = places::address(site.config.addresses, layout::FIRST_POD + number)?;
@@ -310,7 +326,13 @@ impl Ground {
 
     /// Starts everybody, those first whom others ask at their start.
     pub(super) async fn start(self: &Rc<Self>) -> Result<(), String> {
-        for role in [Role::Director, Role::Store, Role::Pod, Role::Front] {
+        for role in [
+            Role::Network,
+            Role::Director,
+            Role::Store,
+            Role::Pod,
+            Role::Front,
+        ] {
             let group = self.units(|unit| unit.role == role);
             for unit in &group {
                 self.tend(unit.clone());
@@ -353,7 +375,7 @@ impl Ground {
 fn lay_site(
     config: &WorldConfig,
     site: &SiteConfig,
-    front: SocketAddr,
+    door: SocketAddr,
     places: &Places,
 ) -> Result<SiteGround, String> {
     let address = |offset| places::address(site.addresses, offset);
@@ -362,13 +384,17 @@ fn lay_site(
         powered: Cell::new(true),
         cordoned: Cell::new(false),
     };
+    let store = places.keep(address(layout::STORE)?)?;
+    let doors = links::doors(site.addresses, door, store, config.links, places)?;
     Ok(SiteGround {
         powered: Cell::new(true),
         nodes: (0..site.nodes).map(node).collect(),
         pods_wanted: Cell::new(site.pods),
-        front,
+        door,
+        front: doors.front,
         front_control: places.keep(address(FRONT_OFFSET)?)?,
-        store: places.keep(address(layout::STORE)?)?,
+        store_door: doors.store_door,
+        store,
         config: SiteConfig {
             data: config.state.join("sites").join(&site.name),
             ..site.clone()
@@ -407,8 +433,9 @@ pub(super) fn pod_addresses(site: &SiteGround, pods: &[Rc<Unit>]) -> Vec<PodAddr
 fn directed(site: &SiteGround) -> Directed {
     Directed {
         name: site.config.name.clone(),
-        clients: site.front,
-        front: site.front,
+        clients: site.door,
+        // It stands on the clients' side.
+        front: site.door,
         front_control: site.front_control,
         health: match site.config.profile {
             Profile::Sop => "/health".to_owned(),

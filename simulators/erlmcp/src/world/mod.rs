@@ -7,7 +7,7 @@
 //! client    starting a world, finding one that runs, asking it
 //! process   the process itself: requests over HTTP; carry_out: each to the file of its kind
 //! ground    what is there and what has power; unit: one process, started again and again; places: its address
-//! power, pods, roles, failback, backups, restore, misbehave     what requests do
+//! power, pods, roles, links, failback, backups, restore, misbehave     what requests do
 //! viewing   looking at everything
 //! marks     named instants; truth: what was really lost
 //! ```
@@ -18,6 +18,7 @@ mod client;
 mod config;
 mod failback;
 mod ground;
+mod links;
 mod marks;
 mod misbehave;
 mod places;

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::backups;
 use super::ground::{Ground, SiteGround};
 use super::unit::{Life, Unit};
 use super::view::{
     DirectorView, NodeView, ProcessState, ProcessView, ReplicationView, SiteView, StoreView, View,
 };
+use super::{backups, links};
 use crate::director::State;
 use crate::front::commands::Seen;
 use crate::role::Role;
@@ -67,7 +67,7 @@ pub(super) async fn view(ground: &Rc<Ground>) -> View {
             .collect(),
         director: director(ground).await,
         replication: replication(ground, &stores),
-        links: Vec::new(),
+        links: links::view(ground),
     }
 }
 
@@ -109,7 +109,7 @@ impl Look {
                 last_position: store.last,
                 damaged: store.recovered.damaged,
             }),
-            front: site.front,
+            front: site.door,
             data: site.store_directory(),
             backups: backups::view(ground, at),
         }

@@ -5,6 +5,7 @@
 //! serving   sessions, tools, both shapes of answers, both profiles
 //! limits    capacity, queue, sessions, connections, stalls, breakages, pods that go
 //! ledger    writes, reads, and a store that is killed
+//! links     the network between the others, disturbed and let alone again
 //! tls       a front door with TLS and client certificates
 //! ends      every way in which a site ends
 //! world     several sites in a world; failover, pods, restore: what can be asked of it
@@ -15,6 +16,7 @@ mod ends;
 mod failover;
 mod ledger;
 mod limits;
+mod links;
 mod pods;
 mod restore;
 mod serving;

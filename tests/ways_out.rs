@@ -1,0 +1,268 @@
+//! Every way out of a run heals what it broke; what cannot be healed is named; and nobody heals a run that goes on.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::program::{Done, Folder, Running, command, done, is_alive, site_pids, start};
+use crate::sites::{Drill, Sites, kernel, text, until_nothing};
+
+const PAUSED: &str = "      - { pod-pause: { site: primary, pods: [primary-1] }, id: pause }
+      - { scale: { site: primary, pods: 3 }, id: scale, after: pause }";
+const DRAINED: &str = "      - { node-drain: { site: primary, node: primary-node-1 }, id: drain }";
+
+/// A pod that is stopped, and then one more pod, until somebody undoes it. `top` are further lines of the scenario.
+fn scenario(top: &str, objectives: &str) -> String {
+    format!(
+        "scenario: ways-out
+bucket: 200ms
+recovery: {{ window: 600ms, errors: 20 %, below: 1s }}
+limits: {{ pods: 100 % }}
+{top}target:
+  sites:
+    primary: {{ nodes: 2, pods: 2, restart_delay: 50ms, behaviour: {{ service_time: 1ms }} }}
+  director: {{ probe: 300ms, timeout: 300ms, misses: 9, route_ttl: 1s, automatic: false }}
+load:
+  arrivals: {{ constant: 200/s }}
+  sessions: {{ count: 4 }}
+  operations:
+    - {{ tool: echo, timeout: 500ms, arguments: {{ message: \"{{{{unique}}}}\" }} }}
+timeline:
+  - {{ phase: steady, for: 1s }}
+  - phase: outage
+    for: 40s
+    faults:
+{PAUSED}
+objectives:
+  - {{ errors: 90 %, in: [steady] }}
+{objectives}"
+    )
+}
+
+/// The pod that is stopped while the fault is in force, by the kernel.
+fn victim(sites: &Sites) -> u32 {
+    let view = sites.view();
+    let pod = view
+        .site("primary")
+        .and_then(|site| site.process("primary-1"));
+    pod.and_then(|pod| pod.pid).expect("a pod")
+}
+
+fn is_stopped(pid: u32) -> bool {
+    kernel(pid).is_some_and(|(state, ..)| state == 'T')
+}
+
+/// Two pods that are ready, and none that is stopped.
+fn stands(sites: &Sites, victim: u32) {
+    let left = until_nothing(Duration::from_secs(10), || {
+        let view = sites.view();
+        let site = view.site("primary").expect("a site");
+        let ready = site.pods().filter(|pod| pod.ready).count();
+        let same = !is_stopped(victim) && (ready, site.wanted_pods) == (2, 2);
+        (!same).then(|| format!("{ready} ready of {}", site.wanted_pods))
+    });
+    assert_eq!(left, None);
+}
+
+/// Starts the run, waits until both faults are in force by others than firedrill, ends it, and looks at what is left.
+fn ends(sites: &Sites, drill: &mut Drill, end: impl FnOnce(&mut Running)) -> Done {
+    let victim = victim(sites);
+    let mut running = drill.start();
+    running.wait_for("fault scale: in force");
+    assert!(is_stopped(victim), "{}", running.said);
+    assert_eq!(
+        sites.view().site("primary").map(|site| site.wanted_pods),
+        Some(3)
+    );
+    end(&mut running);
+    let done = running.finish();
+    stands(sites, victim);
+    // There is nothing left to be healed.
+    let healed = drill.heal();
+    assert!(
+        healed.stdout.contains("healed 0, left behind 0"),
+        "{healed:#?} {done:#?}"
+    );
+    assert_eq!(healed.code, 0);
+    done
+}
+
+fn is_reported(drill: &Drill) -> bool {
+    drill.folder.run().join("report.html").exists()
+}
+
+#[test]
+fn a_signal_heals_and_a_second_one_does_not_cut_it_short() {
+    let scenario = scenario("", "");
+    let sites = Sites::start(&scenario);
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let mut drill = sites.drill(&scenario, &[]);
+        let done = ends(&sites, &mut drill, |running| {
+            running.signal(signal);
+            running.wait_for("ending early");
+            // Impatience.
+            running.signal(Signal::INT);
+            running.signal(signal);
+        });
+        assert_eq!(done.code, 130, "{done:#?}");
+        assert!(is_reported(&drill), "{done:#?}");
+    }
+}
+
+#[test]
+fn a_panic_an_abort_and_an_incident_heal() {
+    let plain = scenario("", "");
+    let sites = Sites::start(&plain);
+    // Before the line is written that says that the second fault is applied.
+    let mut drill = sites.drill(&plain, &[]).with("FIREDRILL_PANIC_AT", "6");
+    let pid = victim(&sites);
+    let mut running = drill.start();
+    running.wait_for("fault pause: in force");
+    assert!(is_stopped(pid));
+    let done = running.finish();
+    assert_eq!(done.code, 70, "{done:#?}");
+    assert!(done.stderr.contains("healed   pause"), "{done:#?}");
+    stands(&sites, pid);
+
+    let aborting = scenario("", "  - { errors: 1 %, in: [outage], abort: true }\n");
+    let mut drill = sites.drill(&aborting, &[]);
+    let done = ends(&sites, &mut drill, |_| ());
+    assert_eq!(done.code, 1, "{done:#?}");
+    assert!(
+        done.stderr.contains("cannot be met any more") && is_reported(&drill),
+        "{done:#?}"
+    );
+
+    let flags = Folder::new();
+    let flag = flags.at("incident");
+    let watching = scenario(&format!("incident_flag: {}\n", flag.display()), "");
+    let mut drill = sites.drill(&watching, &[]);
+    let done = ends(&sites, &mut drill, |_| {
+        flags.file("incident", "");
+    });
+    assert!(
+        done.stderr.contains("incident") && is_reported(&drill),
+        "{done:#?}"
+    );
+    assert_ne!(done.code, 0, "{done:#?}");
+}
+
+#[test]
+fn nobody_heals_a_run_that_goes_on_and_what_it_left_is_named_and_healed_later() {
+    let plain = scenario("", "");
+    let mut sites = Some(Sites::start(&plain));
+    let now = sites.as_ref().expect("sites");
+    let mut drill = now.drill(&plain, &[]);
+    ends(now, &mut drill, |running| {
+        let early = heal(running);
+        assert_eq!(early.code, 5, "{early:#?}");
+        let who = format!("process {} works on this run", running.pid());
+        assert!(early.stderr.contains(&who), "{early:#?}");
+        assert_eq!(
+            now.view().site("primary").map(|site| site.wanted_pods),
+            Some(3)
+        );
+        running.signal(Signal::INT);
+    });
+
+    let short = plain
+        .replace("for: 40s", "for: 2s")
+        .replace(PAUSED, DRAINED);
+    let mut drill = now.drill(&short, &["--sabotage", "leave-fault"]);
+    let done = drill.run();
+    assert_eq!(done.code, 4, "{done:#?}");
+    let named = "node primary-node-1 of primary is still cordoned";
+    let result = drill.folder.result();
+    let page = std::fs::read_to_string(drill.folder.run().join("report.html")).expect("a report");
+    let cordoned = || {
+        let view = now.view();
+        let site = view.site("primary").expect("a site");
+        site.nodes.iter().filter(|node| node.cordoned).count()
+    };
+    assert_eq!(cordoned(), 1);
+    assert!(
+        done.stderr.contains("LEFT BEHIND") && done.stderr.contains(named),
+        "{done:#?}"
+    );
+    let faults = result["faults"].to_string();
+    assert!(faults.contains(named) && page.contains(named), "{faults}");
+    let healed = drill.heal();
+    assert_eq!(healed.code, 0, "{healed:#?}");
+    assert!(
+        healed.stdout.contains("healed 2, left behind 0"),
+        "{healed:#?}"
+    );
+    assert_eq!(cordoned(), 0);
+
+    let mut drill = now.drill(&plain, &[]).with("FIREDRILL_DIE_AT", "3");
+    assert_eq!(drill.run().code, 128 + 9);
+    drop(sites.take());
+    let gone = drill.heal();
+    assert_eq!(gone.code, 5, "{gone:#?}");
+    assert!(
+        gone.stderr.contains("not running any more") || gone.stderr.contains("cannot be read"),
+        "{gone:#?}"
+    );
+}
+
+/// Heals the run that is under way.
+fn heal(running: &Running) -> Done {
+    let line = running
+        .said
+        .lines()
+        .find(|line| line.contains("seed"))
+        .expect("the first line");
+    let folder = line.rsplit("   ").next().expect("the run's folder");
+    done(
+        command(&["heal", folder])
+            .output()
+            .expect("the program starts"),
+    )
+}
+
+#[test]
+fn of_sites_that_end_with_their_run_nothing_is_left_after_sigkill() {
+    let folder = Folder::new();
+    let mut running = start(&folder, &scenario("", ""));
+    running.wait_for("fault scale: in force");
+    let run = folder.run();
+    let early = done(
+        command(&["heal", text(&run)])
+            .output()
+            .expect("the program starts"),
+    );
+    assert_eq!(early.code, 5, "{early:#?}");
+    let target = std::fs::read_to_string(run.join("target.json")).expect("where the sites are");
+    let target: serde_json::Value = serde_json::from_str(&target).expect("JSON");
+    let state = std::path::PathBuf::from(target["state"].as_str().expect("a folder"));
+    let pids = site_pids(&folder);
+    assert!(pids.len() > 3 && pids.iter().all(|pid| is_alive(*pid)) && state.exists());
+    running.signal(Signal::KILL);
+    assert_eq!(running.finish().code, 128 + 9);
+    let healed = done(
+        command(&["heal", text(&run)])
+            .output()
+            .expect("the program starts"),
+    );
+    assert_eq!(healed.code, 0, "{healed:#?}");
+    assert!(
+        healed.stdout.contains("nothing of them is left"),
+        "{healed:#?}"
+    );
+    assert!(!pids.iter().any(|pid| is_alive(*pid)) && !state.exists());
+    let mark = format!("FIREDRILL_WORLD={}", state.display());
+    let all = std::fs::read_dir("/proc")
+        .expect("a list of processes")
+        .flatten();
+    let marked = |entry: &std::fs::DirEntry| {
+        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+        environment
+            .split(|byte| *byte == 0)
+            .any(|own| own == mark.as_bytes())
+    };
+    assert_eq!(
+        all.filter(marked).count(),
+        0,
+        "processes that the run started later"
+    );
+}
