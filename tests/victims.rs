@@ -13,7 +13,7 @@ recovery: {{ window: 600ms, errors: 20 %, below: 1s }}
 target:
   sites:
     primary: {{ nodes: 2, pods: {pods}, restart_delay: 50ms, behaviour: {{ service_time: 1ms }} }}
-  director: {{ probe: 300ms, timeout: 300ms, misses: 9, route_ttl: 1s, automatic: false }}
+  director: {{ probe: 200ms, timeout: 200ms, misses: 9, route_ttl: 1s, automatic: false }}
 load:
   arrivals: {{ constant: 200/s }}
   sessions: {{ count: 4 }}

@@ -93,7 +93,9 @@ impl serve::Handler for Network {
         Ok(match serde_json::from_slice::<Reshape>(&body) {
             Ok(order) => {
                 let own = self.links.iter().filter(|(name, _)| *name == order.name);
-                own.for_each(|(_, link)| drop(link.shape.send_replace(order.shape)));
+                for (_, link) in own {
+                    link.shape.send_replace(order.shape);
+                }
                 answer::empty(StatusCode::OK)
             }
             Err(error) => answer::text(StatusCode::BAD_REQUEST, error.to_string()),

@@ -109,7 +109,8 @@ async fn give(
         if bytes.is_empty() {
             return to.shutdown().await;
         }
-        let Some(bandwidth) = shape.borrow().bandwidth else {
+        let bandwidth = shape.borrow().bandwidth;
+        let Some(bandwidth) = bandwidth else {
             to.write_all(&bytes).await?;
             continue;
         };

@@ -48,7 +48,10 @@ async fn lie(ground: &Ground, change: impl Fn(&mut Lies)) {
                 change(&mut store.lies);
                 store.lies.clone()
             }
-            PartConfig::Pod(_) | PartConfig::Front(_) | PartConfig::Director(_) => continue,
+            PartConfig::Pod(_)
+            | PartConfig::Front(_)
+            | PartConfig::Director(_)
+            | PartConfig::Network(_) => continue,
         };
         // One that does not run hears it when it is started.
         let _ = tell(unit.address, "/control/lies", &lies).await;
