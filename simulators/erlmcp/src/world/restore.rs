@@ -49,13 +49,28 @@ pub(super) async fn unwipe(ground: &Ground, name: &str, from: &Path) -> Result<S
         let kept = from.join(folder);
         if kept.exists() {
             let place = ground.sites[at].config.data.join(folder);
-            move_aside(&place)?;
+            let aside = move_aside(&place)?;
             backup::shift(&kept, &place).map_err(failed(&kept))?;
+            if let Some(aside) = aside.filter(|_| folder == "backups") {
+                join(&aside, &place).map_err(failed(&aside))?;
+            }
             moved.push(folder);
         }
     }
     ground.taken.borrow_mut().remove(&at);
     Ok(format!("`{name}` has its {moved:?} again, and no power"))
+}
+
+/// Backups that came meanwhile stay beside those that are back.
+fn join(aside: &Path, place: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(aside)? {
+        let entry = entry?;
+        let target = place.join(entry.file_name());
+        if !target.exists() {
+            backup::shift(&entry.path(), &target)?;
+        }
+    }
+    Ok(())
 }
 
 /// New processes and an empty store, which takes writes only after it was promoted.
