@@ -238,7 +238,10 @@ impl Walk<'_> {
                 .position(at)
                 .unwrap_or_else(|why| panic!("position {at}: {why}"))
             {
-                Ended::Killed { in_force } => most = most.max(in_force),
+                Ended::Killed { in_force } => {
+                    eprintln!("killed at position {at}, {in_force} steps in force: healed");
+                    most = most.max(in_force);
+                }
                 Ended::ByItself => return (at, most),
             }
         }
