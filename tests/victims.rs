@@ -1,9 +1,11 @@
 //! Victims are pinned before anything is broken: a dry run says whom, and what must not be hit is refused.
 
+use std::time::Duration;
+
 use firedrill_erlmcp::world::Request;
 
 use crate::program::{Done, Folder, firedrill, run};
-use crate::sites::{Sites, text};
+use crate::sites::{Sites, text, until_nothing};
 
 fn scenario(fault: &str, pods: u32) -> String {
     format!(
@@ -161,6 +163,12 @@ fn sites_that_are_not_the_scenarios_and_too_large_a_hit_are_refused() {
         });
         sites.ask(cordon(false));
     }
+    let unready = until_nothing(Duration::from_secs(10), || {
+        let view = sites.view();
+        let site = view.site("primary").expect("a site");
+        site.pods().filter(|pod| !pod.ready).count()
+    });
+    assert_eq!(unready, 0);
     let before = sites.view();
     let kill = scenario(
         "pod-kill: { site: primary, node: primary-node-0 }, id: kill",

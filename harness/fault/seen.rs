@@ -164,8 +164,11 @@ fn in_view(sight: &Sight, view: &View) -> bool {
         Sight::NodeEmpty { site: name, node } => site(name).is_some_and(|site| {
             !pods(site).any(|pod| pod.pid.is_some() && pod.node.as_deref() == Some(node.as_str()))
         }),
-        Sight::Pods { site: name, count } => site(name)
-            .is_some_and(|site| pods(site).filter(|pod| runs(pod)).count() as u32 == *count),
+        Sight::Pods { site: name, count } => site(name).is_some_and(|site| {
+            // One that is stopped is one of them all the same.
+            let there = pods(site).filter(|pod| state(pod) != State::Gone);
+            there.count() as u32 == *count
+        }),
         Sight::Backup {
             site: name,
             id,
@@ -216,16 +219,18 @@ fn is_ready(site: &SiteView) -> bool {
     site.powered && ready as u32 >= site.wanted_pods
 }
 
-/// The kernel says so.
+/// What the kernel says of it.
+fn state(process: &ProcessView) -> State {
+    let pinned = process.pid.map(|pid| Process {
+        name: process.name.clone(),
+        pid,
+        started: process.started,
+    });
+    pinned.map_or(State::Gone, |pinned| pinned.state())
+}
+
 fn runs(process: &ProcessView) -> bool {
-    process.pid.is_some_and(|pid| {
-        let process = Process {
-            name: process.name.clone(),
-            pid,
-            started: process.started,
-        };
-        process.state() == State::Running
-    })
+    state(process) == State::Running
 }
 
 /// What is said when it is not seen.

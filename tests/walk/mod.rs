@@ -57,6 +57,7 @@ timeline:
     within: 30s
     faults:
 {outage}
+  - {{ read-back: serving }}
 objectives:
   - {{ errors: 90 %, in: [steady] }}
 "
