@@ -113,12 +113,14 @@ impl Drill {
         }
         let orders = self.script.step(now, seen);
         let mut words = Vec::new();
+        let mut undone = Vec::new();
         for order in orders {
             match order {
                 Order::Take(take) => self.take(now, take, &mut words),
-                Order::Undo(take) => self.hands.undo(take),
+                Order::Undo(take) => undone.push(take),
             }
         }
+        self.hands.undo(undone);
         words.extend(self.script.waited().map(Word::Waited));
         words
     }

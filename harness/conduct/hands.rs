@@ -113,38 +113,45 @@ impl Hands {
     pub fn take(&self, take: Take, fault_began: Nanos) {
         let hands = self.clone();
         self.apart(take, move || {
-            match hands.block_on(hands.act(take, fault_began)) {
+            let told = match hands.block_on(hands.act(take, fault_began)) {
                 Some(Came::Done) => Told::Taken { take, ok: true },
                 Some(Came::Failed) => Told::Taken { take, ok: false },
                 Some(Came::NotBegun) | None => Told::Refused { take },
-            }
+            };
+            vec![told]
         });
     }
 
-    /// Undoes the fault on a thread of its own.
-    pub fn undo(&self, take: Take) {
+    /// Undoes the faults together, in this order, on a thread of their own.
+    pub fn undo(&self, takes: Vec<Take>) {
+        let Some(first) = takes.first().copied() else {
+            return;
+        };
         let hands = self.clone();
-        self.apart(take, move || {
-            let whole = hands
-                .block_on(async {
-                    let whole = hands.heal(take).await;
-                    hands.prove_fence(take).await;
-                    whole
-                })
-                .unwrap_or(false);
-            Told::Undone {
+        self.apart(first, move || {
+            let undone = hands.block_on(async {
+                let undone = hands.heal(&takes).await;
+                for take in &takes {
+                    hands.prove_fence(*take).await;
+                }
+                undone
+            });
+            let whole = |take: &Take| undone.as_ref().is_some_and(|whole| whole.contains(take));
+            let told = |take: Take| Told::Undone {
+                leftover: !whole(&take),
                 take,
-                leftover: !whole,
-            }
+            };
+            takes.iter().copied().map(told).collect()
         });
     }
 
     /// Works on a thread of its own. One that panics has told nothing, and must not be waited for.
-    fn apart(&self, take: Take, work: impl FnOnce() -> Told + Send + 'static) {
+    fn apart(&self, take: Take, work: impl FnOnce() -> Vec<Told> + Send + 'static) {
         let hands = self.clone();
         tokio::task::spawn_blocking(move || {
             let told = std::panic::catch_unwind(AssertUnwindSafe(work));
-            hands.tell(told.unwrap_or_else(|_| Told::Broken { id: hands.id(take) }));
+            let told = told.unwrap_or_else(|_| vec![Told::Broken { id: hands.id(take) }]);
+            told.into_iter().for_each(|told| hands.tell(told));
         });
     }
 
@@ -237,40 +244,54 @@ impl Hands {
         }
     }
 
-    /// True when nothing is left behind.
-    async fn heal(&self, take: Take) -> bool {
-        let id = self.id(take);
-        let Act::Fault(fault) = &self.plan.drill.actions[take.action].act else {
-            return true;
-        };
-        let tell = |stage| self.fault_event(&id, fault.kind.word(), "", stage);
+    /// Those of which nothing is left behind.
+    async fn heal(&self, takes: &[Take]) -> Vec<Take> {
+        let mut faults = Vec::new();
+        for take in takes {
+            if let Act::Fault(fault) = &self.plan.drill.actions[take.action].act {
+                faults.push((*take, self.id(*take), fault.kind.word()));
+            }
+        }
         if self.sabotage == Some(Sabotage::LeaveFault) {
-            return self.leave(&id, fault.kind.word());
+            faults.iter().for_each(|(_, id, word)| self.leave(id, word));
+            return Vec::new();
         }
-        tell(FaultStage::Healing);
+        for (_, id, word) in &faults {
+            self.fault_event(id, word, "", FaultStage::Healing);
+        }
         let at = Some(self.clock.now());
-        let healed = heal(&self.run, Some(&id), &self.journal, &self.eyes, at).await;
-        let leftovers: Vec<String> = match healed {
-            Ok(undone) => undone
-                .into_iter()
-                .filter_map(|undone| Some(format!("{}: {}", undone.what, undone.leftover?)))
-                .collect(),
-            Err(error) => vec![format!("the journal: {error}")],
+        let ids = faults.iter().map(|(_, id, _)| id.clone()).collect();
+        let healed = heal(&self.run, Some(&ids), &self.journal, &self.eyes, at).await;
+        let left = |id: &str| -> Vec<String> {
+            match &healed {
+                Ok(undone) => undone
+                    .iter()
+                    .filter(|undone| undone.fault == id)
+                    .filter_map(|undone| {
+                        let left = undone.leftover.as_ref()?;
+                        Some(format!("{}: {left}", undone.what))
+                    })
+                    .collect(),
+                Err(error) => vec![format!("the journal: {error}")],
+            }
         };
-        if leftovers.is_empty() {
-            tell(FaultStage::Healed {
-                by: "read back".to_owned(),
-            });
-            return true;
+        let mut whole = Vec::new();
+        for (take, id, word) in faults {
+            let left = left(&id);
+            if left.is_empty() {
+                let by = "read back".to_owned();
+                self.fault_event(&id, word, "", FaultStage::Healed { by });
+                whole.push(take);
+            }
+            for what in left {
+                self.fault_event(&id, word, "", FaultStage::Leftover { what });
+            }
         }
-        for what in leftovers {
-            tell(FaultStage::Leftover { what });
-        }
-        false
+        whole
     }
 
     /// Sabotage: the fault stays, and what it left is named as for any other reason.
-    fn leave(&self, id: &str, fault: &str) -> bool {
+    fn leave(&self, id: &str, fault: &str) {
         let open = open_changes::<Undo>(&self.run).unwrap_or_default();
         let own: Vec<_> = open
             .into_iter()
@@ -289,7 +310,6 @@ impl Hands {
                 self.fault_event(id, fault, "", FaultStage::Leftover { what });
             }
         }
-        false
     }
 
     async fn recover(&self, take: Take, step: &RecoveryStep, fault_began: Nanos) -> bool {

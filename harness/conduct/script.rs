@@ -50,6 +50,7 @@ pub enum Seen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     Take(Take),
+    /// Those of one step are undone together, in this order: an older fault may hide the end of a newer one.
     Undo(Take),
 }
 
@@ -320,7 +321,7 @@ impl Script {
         orders
     }
 
-    /// Undoes what is due; at the end everything, the newest first and one after the other.
+    /// Undoes what is due; at the end everything. The newest comes first.
     fn undo(&mut self, now: Nanos, orders: &mut Vec<Order>) {
         let busy = self
             .entries
@@ -332,22 +333,15 @@ impl Script {
             })
         };
         let all = !busy && (self.ending || (self.load_over && idle(self)));
-        let undoing = self
-            .entries
-            .iter()
-            .any(|entry| entry.stage == Stage::Undoing);
         for take in self.in_force.iter().rev() {
             let Some(entry) = self.entries.iter_mut().find(|entry| entry.take == *take) else {
                 continue;
             };
             let due = matches!(entry.stage, Stage::InForce { until: Some(until) } if until <= now);
-            let last = all && !undoing && matches!(entry.stage, Stage::InForce { .. });
+            let last = all && matches!(entry.stage, Stage::InForce { .. });
             if due || last {
                 entry.stage = Stage::Undoing;
                 orders.push(Order::Undo(*take));
-                if last {
-                    break;
-                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What the journal holds, undone: by the run that broke it, or by another process on a later day. The newest
 //! change is undone first; one that is undone already is found to be.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,20 +27,20 @@ pub struct Undone {
     pub leftover: Option<String>,
 }
 
-/// Undoes every open change of `fault`, or of all faults, and has the journal say so. All are undone before an end is
+/// Undoes every open change of these faults, or of all, and has the journal say so. All are undone before an end is
 /// looked for: with an older fault still in force, that of a newer one might not be seen.
 ///
 /// # Errors
 /// When the journal cannot be read or written.
 pub async fn heal(
     run: &Path,
-    fault: Option<&str>,
+    faults: Option<&BTreeSet<String>>,
     journal: &Shared,
     eyes: &Eyes,
     at: Option<u64>,
 ) -> std::io::Result<Vec<Undone>> {
     let open = journal::open_changes::<Undo>(run)?;
-    let own = |change: &Open<Undo>| fault.is_none_or(|fault| change.fault == fault);
+    let own = |change: &Open<Undo>| faults.is_none_or(|faults| faults.contains(&change.fault));
     let reversed: Vec<_> = open
         .into_iter()
         .filter(own)
@@ -87,7 +88,7 @@ async fn see_end(change: &Open<Undo>, eyes: &Eyes) -> Result<(), String> {
 }
 
 fn seen_by(undo: &Undo) -> String {
-    let who: std::collections::BTreeSet<_> = undo.ends.iter().map(Sight::seen_by).collect();
+    let who: BTreeSet<_> = undo.ends.iter().map(Sight::seen_by).collect();
     who.into_iter().collect::<Vec<_>>().join(", ")
 }
 

@@ -51,7 +51,7 @@ load:
     - {{ tool: echo, weight: 1, timeout: 1s, arguments: {{ message: \"{{{{unique}}}}\" }} }}
     - {{ ledger: write, weight: 1, timeout: 1s }}
 timeline:
-  - {{ phase: steady, for: 800ms }}
+  - {{ phase: steady, for: 1400ms }}
   - phase: outage
     until: done
     within: 30s

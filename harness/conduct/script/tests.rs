@@ -134,7 +134,7 @@ fn a_step_follows_the_fault_that_it_names_and_the_site_stays_down_until_the_end(
 }
 
 #[test]
-fn the_end_before_its_time_undoes_the_newest_first_one_after_the_other_and_begins_nothing() {
+fn the_end_before_its_time_undoes_all_together_the_newest_first_and_begins_nothing() {
     let pause = || fault(FaultKind::ReplicationPause, None);
     let actions = vec![
         action("first", 0, at(0), pause()),
@@ -160,11 +160,8 @@ fn the_end_before_its_time_undoes_the_newest_first_one_after_the_other_and_begin
             ok: false,
         },
     );
-    assert_eq!(orders, [Order::Undo(take(1, 0))]);
-    assert_eq!(
-        script.step(6 * SECOND, Seen::Undone(take(1, 0))),
-        [Order::Undo(take(0, 0))]
-    );
+    assert_eq!(orders, [Order::Undo(take(1, 0)), Order::Undo(take(0, 0))]);
+    assert!(script.step(6 * SECOND, Seen::Undone(take(1, 0))).is_empty());
     assert!(!script.is_over());
     script.step(7 * SECOND, Seen::Undone(take(0, 0)));
     assert!(script.is_over());
