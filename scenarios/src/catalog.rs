@@ -1,4 +1,4 @@
-//! The scenarios that are shipped inside the binary.
+//! The scenarios and programmes that are shipped inside the binary.
 
 macro_rules! shipped {
     ($($name:literal),* $(,)?) => {
@@ -28,6 +28,13 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "node-maintenance",
     "scale-out-under-load"
 ];
+
+const PROGRAMMES: &[(&str, &str)] = shipped!["dr-night"];
+
+/// Name and text of every shipped programme.
+pub fn programmes() -> &'static [(&'static str, &'static str)] {
+    PROGRAMMES
+}
 
 /// Name and text of every shipped scenario: benchmarks, the shorter ones first, then disasters, then other drills.
 pub fn catalog() -> &'static [(&'static str, &'static str)] {

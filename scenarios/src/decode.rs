@@ -3,6 +3,7 @@
 //! - `reader`, `fields`: values of every kind, and maps, out of the tree
 //! - `target`, `endpoint`, `profile`: what is driven
 //! - `load`, `arrivals`, `operation`, `answer`, `check`, `flow`: what is sent, and when
+//! - `programme`: several scenarios one after the other
 //! - `timeline`, `probe`, `objective`: phases, observations, limits
 //! - `action`, `fault`, `step`: what is broken, what brings it back, and when
 //! - `continuity`, `ledger`, `drill`, `drilled`: what survives a site, how it is read back, what counts as recovered
@@ -30,6 +31,7 @@ pub(crate) mod objective;
 pub(crate) mod operation;
 pub(crate) mod probe;
 pub(crate) mod profile;
+pub(crate) mod programme;
 pub(crate) mod prospect;
 pub(crate) mod reader;
 pub(crate) mod recoverable;
@@ -247,8 +249,16 @@ mod tests {
             scenario(&reader, &tree);
             asked.append(&mut reader.asked.borrow_mut());
         }
-        let known = grammar::kinds()
+        let programme = include_str!("../catalog/dr-night.yaml");
+        let texts = Texts::new("test.yaml", programme, &[]);
+        let tree = tree::parse(&texts, 0, 0).unwrap();
+        let given = Given::named("test.yaml");
+        let reader = Reader::new(&texts, &given);
+        programme::programme(&reader, &tree);
+        asked.append(&mut reader.asked.borrow_mut());
+        let known = grammar::kinds(&grammar::SCENARIO)
             .into_iter()
+            .chain(grammar::kinds(&grammar::programme::PROGRAMME))
             .flat_map(|kind| kind.keys.iter().map(|key| (kind.name, key.name)))
             .collect();
         assert_eq!(asked, known);

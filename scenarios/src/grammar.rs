@@ -6,6 +6,7 @@
 //! - `target`, `continuity`, `load`, `operation`, `timeline`, `judged`: the maps of these parts
 //! - `fault`, `recovery`: what a drill breaks, and what brings it back
 //! - `ledger`: how writes are read back
+//! - `programme`: several scenarios one after the other
 
 pub(crate) mod continuity;
 pub(crate) mod fault;
@@ -13,6 +14,7 @@ pub(crate) mod judged;
 pub(crate) mod ledger;
 pub(crate) mod load;
 pub(crate) mod operation;
+pub(crate) mod programme;
 pub(crate) mod recovery;
 #[cfg(test)]
 mod reference;
@@ -198,10 +200,10 @@ pub(crate) static SCENARIO: Kind = Kind {
     one_of: &["load", "loads"],
 };
 
-/// All maps of the language, each once.
-pub(crate) fn kinds() -> Vec<&'static Kind> {
+/// All maps of a scenario, or of a programme, each once; the root first.
+pub(crate) fn kinds(root: &'static Kind) -> Vec<&'static Kind> {
     let mut found: Vec<&'static Kind> = Vec::new();
-    collect_kind(&SCENARIO, &mut found);
+    collect_kind(root, &mut found);
     found
 }
 

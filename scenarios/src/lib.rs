@@ -9,7 +9,8 @@
 //! - `grammar`: the language as data
 //! - `decode`: from the tree to the plan
 //! - `schema`: the language as a JSON Schema
-//! - `catalog`: the scenarios that are shipped
+//! - `programme`: several scenarios one after the other
+//! - `catalog`: the scenarios and programmes that are shipped
 //! - `sabotage`: misbehaviour that has to turn a run red
 //! - `resolved`: the plan as a scenario again
 //! - `describe`: the plan in words
@@ -21,6 +22,7 @@ mod describe;
 pub(crate) mod grammar;
 pub mod outcome;
 pub mod plan;
+pub mod programme;
 pub mod provenance;
 mod resolved;
 mod sabotage;
@@ -30,10 +32,11 @@ pub mod sources;
 pub mod template;
 pub mod text;
 
-pub use catalog::{about, catalog};
+pub use catalog::{about, catalog, programmes};
 pub use outcome::Outcome;
 pub use plan::Plan;
+pub use programme::Programme;
 pub use sabotage::{Sabotage, UnknownSabotage};
-pub use schema::schema;
+pub use schema::{programme_schema, schema};
 pub use sources::{Given, Sources};
 pub use text::diagnostic::{Diagnostic, Diagnostics};

@@ -9,18 +9,30 @@ use crate::grammar::{self, Key, Kind, What};
 
 /// The JSON Schema (draft 2020-12) of a scenario.
 pub fn schema() -> Value {
-    let definitions: Map<String, Value> = grammar::kinds()
+    of_root(&grammar::SCENARIO)
+}
+
+/// The JSON Schema of a programme.
+pub fn programme_schema() -> Value {
+    of_root(&grammar::programme::PROGRAMME)
+}
+
+fn of_root(root: &'static Kind) -> Value {
+    let definitions: Map<String, Value> = grammar::kinds(root)
         .into_iter()
-        .filter(|kind| kind.name != grammar::SCENARIO.name)
+        .filter(|kind| kind.name != root.name)
         .map(|kind| (kind.name.to_owned(), of_kind(kind)))
         .collect();
-    let mut schema = of_kind(&grammar::SCENARIO);
+    let mut schema = of_kind(root);
     if let Value::Object(members) = &mut schema {
         members.insert(
             "$schema".to_owned(),
             json!("https://json-schema.org/draft/2020-12/schema"),
         );
-        members.insert("title".to_owned(), json!("firedrill scenario"));
+        members.insert(
+            "title".to_owned(),
+            json!(format!("firedrill {}", root.name)),
+        );
         members.insert("$defs".to_owned(), Value::Object(definitions));
     }
     schema

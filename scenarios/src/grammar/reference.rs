@@ -3,11 +3,12 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use super::{Kind, What, kinds};
+use super::programme::PROGRAMME;
+use super::{Kind, SCENARIO, What, kinds};
 
 fn tables() -> String {
     let mut out = String::new();
-    for kind in kinds() {
+    for kind in kinds(&SCENARIO).into_iter().chain(kinds(&PROGRAMME)) {
         writeln!(out, "### {}\n\n{}\n", kind.name, kind.about).unwrap();
         writeln!(
             out,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use firedrill_scenarios::plan::Subject;
-use firedrill_scenarios::{Given, Plan, about, catalog};
+use firedrill_scenarios::{Given, Plan, about, catalog, programmes};
 
 fn shipped(name: &str, overrides: &[&str]) -> Plan {
     let (_, text) = catalog().iter().find(|(known, _)| *known == name).unwrap();
@@ -37,6 +37,7 @@ fn every_file_of_the_catalog_is_shipped() {
     files.sort();
     let mut names: Vec<String> = catalog()
         .iter()
+        .chain(programmes())
         .map(|(name, _)| format!("{name}.yaml"))
         .collect();
     names.sort();

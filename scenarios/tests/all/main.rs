@@ -5,6 +5,7 @@ mod common;
 mod describe;
 mod drill_errors;
 mod errors;
+mod programme;
 mod round_trip;
 mod sabotage;
 mod schema;

@@ -4,25 +4,27 @@ use crate::common;
 
 use std::path::Path;
 
-use firedrill_scenarios::{Plan, catalog, schema};
+use firedrill_scenarios::{Plan, catalog, programme_schema, schema};
 use serde_json::Value;
 
 /// `UPDATE_SCHEMA=1 cargo test` writes it anew.
 #[test]
 fn the_schema_that_is_checked_in_is_the_current_one() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenario.schema.json");
-    if std::env::var_os("UPDATE_SCHEMA").is_some() {
-        std::fs::write(
-            &path,
-            serde_json::to_string_pretty(&schema()).unwrap() + "\n",
-        )
-        .unwrap();
+    for (file, schema) in [
+        ("scenario.schema.json", schema()),
+        ("programme.schema.json", programme_schema()),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+            std::fs::write(&path, text).unwrap();
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            serde_json::from_str::<Value>(&text).unwrap() == schema,
+            "run with UPDATE_SCHEMA=1 and commit {file}"
+        );
     }
-    let text = std::fs::read_to_string(&path).unwrap();
-    assert!(
-        serde_json::from_str::<Value>(&text).unwrap() == schema(),
-        "run with UPDATE_SCHEMA=1 and commit the file"
-    );
 }
 
 fn json(text: &str) -> Value {

@@ -1,0 +1,175 @@
+//! A programme: several scenarios that run one after the other, and the steps of a procedure that they show together.
+
+/// What a programme means once it is checked. It comes from [`Programme::parse`] alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Programme {
+    /// `programme:`, a word of letters, digits and dashes; part of the run folder's name.
+    pub name: String,
+    pub about: String,
+    /// The row of the operating procedure that this programme covers.
+    pub covers: Option<String>,
+    /// Names of shipped scenarios, or paths; at least one, all different.
+    pub drills: Vec<String>,
+    /// With distinct names.
+    pub steps: Vec<ProcedureStep>,
+}
+
+/// A step of the procedure, and what has to be seen for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcedureStep {
+    pub name: String,
+    pub shown_by: ShownBy,
+    /// The drills that have to show it, by index; at least one.
+    pub drills: Vec<usize>,
+}
+
+/// What is evidence of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShownBy {
+    /// The sites were up, every session open, and the load steady before the first fault.
+    SetUp,
+    /// Another site, or a new one, was promoted, and the route led to it.
+    Failover,
+    /// Every restore was done, every read-back sound, and every check of the ledger holds.
+    DataRecovery,
+    /// Every check of the recovery time holds, and every step was done.
+    Restoration,
+    /// Latency and errors were within their limits after the recovery.
+    Performance,
+    /// Every recording is sealed, and its outputs were written.
+    Documents,
+    /// Every fault was undone, and neither a process nor a folder of the sites is left.
+    CleanUp,
+}
+
+impl ShownBy {
+    pub const ALL: [ShownBy; 7] = [
+        ShownBy::SetUp,
+        ShownBy::Failover,
+        ShownBy::DataRecovery,
+        ShownBy::Restoration,
+        ShownBy::Performance,
+        ShownBy::Documents,
+        ShownBy::CleanUp,
+    ];
+
+    /// The word of the language.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ShownBy::SetUp => "set-up",
+            ShownBy::Failover => "failover",
+            ShownBy::DataRecovery => "data-recovery",
+            ShownBy::Restoration => "restoration",
+            ShownBy::Performance => "performance",
+            ShownBy::Documents => "documents",
+            ShownBy::CleanUp => "clean-up",
+        }
+    }
+
+    /// What has to be seen, in words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            ShownBy::SetUp => "sites up, sessions open, steady before the fault",
+            ShownBy::Failover => "a site promoted and the route changed to it",
+            ShownBy::DataRecovery => "restores done, data read back and verified, recovery points",
+            ShownBy::Restoration => "service back within its limits",
+            ShownBy::Performance => "latency and errors within their limits after the recovery",
+            ShownBy::Documents => "every recording sealed, and its reports written",
+            ShownBy::CleanUp => "faults undone, no process and no folder of the sites left",
+        }
+    }
+}
+
+impl Programme {
+    /// The same with these names for its drills, in their order: those of the scenarios, where paths stood.
+    pub fn named(mut self, drills: Vec<String>) -> Programme {
+        debug_assert_eq!(self.drills.len(), drills.len());
+        self.drills = drills;
+        self
+    }
+
+    /// The programme as a file again; parsed, it is the same.
+    pub fn to_yaml(&self) -> String {
+        let mut text = format!("programme: {}\n", quoted(&self.name));
+        if !self.about.is_empty() {
+            text.push_str(&format!("about: {}\n", quoted(&self.about)));
+        }
+        if let Some(covers) = &self.covers {
+            text.push_str(&format!("covers: {}\n", quoted(covers)));
+        }
+        let list = |names: &[String]| {
+            let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
+            format!("[{}]", names.join(", "))
+        };
+        text.push_str(&format!("drills: {}\n", list(&self.drills)));
+        if !self.steps.is_empty() {
+            text.push_str("steps:\n");
+        }
+        for step in &self.steps {
+            let drills: Vec<String> = self.shown_in(step).map(str::to_owned).collect();
+            text.push_str(&format!(
+                "  - {{ step: {}, shown_by: {}, in: {} }}\n",
+                quoted(&step.name),
+                step.shown_by.as_str(),
+                list(&drills)
+            ));
+        }
+        text
+    }
+
+    /// Names of the drills that have to show this step.
+    pub fn shown_in<'a>(&'a self, step: &'a ProcedureStep) -> impl Iterator<Item = &'a str> {
+        let drills = step.drills.iter();
+        drills.filter_map(|drill| self.drills.get(*drill).map(String::as_str))
+    }
+
+    /// The programme in words, for `firedrill check`. Its scenarios are described by themselves.
+    pub fn describe(&self) -> String {
+        let about: Vec<&str> = self.about.split_whitespace().collect();
+        let mut text = format!("programme   {}", self.name);
+        if !about.is_empty() {
+            text.push_str(&format!(": {}", about.join(" ")));
+        }
+        text.push('\n');
+        if let Some(covers) = &self.covers {
+            text.push_str(&format!("            covers {covers}\n"));
+        }
+        let numbered = self.drills.iter().enumerate();
+        for (index, drill) in numbered {
+            let heading = if index == 0 {
+                "\ndrills      "
+            } else {
+                "            "
+            };
+            text.push_str(&format!("{heading}{} {drill}\n", index + 1));
+        }
+        let width = self.steps.iter().map(|step| step.name.len()).max();
+        for (index, step) in self.steps.iter().enumerate() {
+            let heading = if index == 0 {
+                "\nsteps       "
+            } else {
+                "            "
+            };
+            let drills: Vec<&str> = self.shown_in(step).collect();
+            text.push_str(&format!(
+                "{heading}{:width$}  {} (in {})\n",
+                step.name,
+                step.shown_by.words(),
+                drills.join(", "),
+                width = width.unwrap_or(0)
+            ));
+        }
+        text
+    }
+}
+
+/// Whether a text is a programme's, without reading the rest of it.
+pub fn is_programme(text: &str) -> bool {
+    text.lines().any(|line| line.starts_with("programme:"))
+}
+
+/// As a double-quoted text, which YAML and JSON read alike, and in which no variable is replaced.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text.replace("${", "$${")).to_string()
+}
