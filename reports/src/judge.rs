@@ -7,10 +7,12 @@
 //! - `trust`: when a phase measured the generator instead of the target
 //! - `sums`: the numbers of `result.json` beside the checks
 //! - `words`: why a verdict is what it is
+//! - `programme`: several drills, and the steps of a procedure that they show
 
 mod drill;
 mod integrity;
 mod metric;
+mod programme;
 mod shares;
 mod sums;
 mod throughput;
@@ -24,6 +26,7 @@ use firedrill_scenarios::plan::{Objective, Subject};
 use crate::recording::Recording;
 use crate::result::{Check, Method, Relation, ResultDocument, Run, SCHEMA_VERSION, Unit};
 use drill::Drilled;
+pub use programme::{Judged, judge_programme};
 use view::View;
 pub(crate) use words::quantile_name;
 
@@ -54,6 +57,7 @@ pub fn judge(recording: &Recording, strict: Option<bool>) -> ResultDocument {
         sessions: recording.totals().map(|totals| totals.sessions.clone()),
         environment: recording.started.environment.clone(),
         warnings: sums::warnings(&view),
+        programme: None,
     }
 }
 

@@ -5,13 +5,15 @@
 //! - `judge`: a recording to checks and a verdict
 //! - `result`: what `result.json` holds
 //! - `render`: the outputs
+//! - `programme`: the folder of several drills
 //! - `numbers`: numbers as people read them
 pub mod judge;
 pub mod numbers;
+pub mod programme;
 pub mod recording;
 pub mod render;
 pub mod result;
 
-pub use judge::judge;
+pub use judge::{Judged, judge, judge_programme};
 pub use recording::Recording;
 pub use result::{ResultDocument, Verdict, schema};

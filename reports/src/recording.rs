@@ -39,6 +39,7 @@ pub use drill::{
 pub use event::{EarlyEnd, Environment, Event, Mode, SessionTotals, Started, Timed, Totals};
 pub use latency::{Interval, LatencyLog};
 pub use ledger::{Data, Ledger, MOST_WRITES, Write, counter_of};
+pub(crate) use manifest::verify;
 pub use manifest::{Files, Folder, MANIFEST, Manifest, Memory};
 pub use read::{Recording, RecordingError, read};
 pub use sample::{Sample, series};

@@ -7,6 +7,7 @@
 //! - `compliance`: what the run shows of the operating procedure
 //! - `figures`: the charts of the page, from `steps`, the run second by second; `chart` draws them
 //! - `meaning`: what each outcome means
+//! - `programme`: the outputs of several drills, and those over all of them
 
 mod chart;
 mod compliance;
@@ -15,12 +16,15 @@ mod html;
 mod junit;
 mod lines;
 mod meaning;
+mod programme;
 mod steps;
 mod summary;
 
 pub use html::report;
 pub use junit::junit;
 pub use lines::lines;
+pub(crate) use lines::{measured, target};
+pub use programme::programme_outputs;
 pub use summary::summary;
 
 use crate::recording::Recording;

@@ -1,9 +1,12 @@
 //! `result.json`: what others rely on. Durations are whole nanoseconds, times nanoseconds since the run's start;
 //! there is no NaN. Keys may be added; none is renamed or taken away within a major version.
 
+mod programme;
+
 use std::collections::BTreeMap;
 
 pub use firedrill_evidence::{Quantiles, Verdict};
+pub use programme::{DrillResult, Evidence, ProgrammeResult, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +35,9 @@ pub struct ResultDocument {
     pub environment: Environment,
     /// What a reader of the numbers should know.
     pub warnings: Vec<String>,
+    /// Only of a programme of several drills.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub programme: Option<ProgrammeResult>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

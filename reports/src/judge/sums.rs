@@ -87,8 +87,8 @@ fn drive(view: &View<'_>) -> Drive {
     }
 }
 
-/// Times over the measured phases.
-pub fn latency(view: &View<'_>) -> BTreeMap<String, Latency> {
+/// Response times of the schedule's operations in the measured phases, and how many of those were misses.
+pub fn scheduled(view: &View<'_>) -> (Histogram<u64>, u64) {
     let scheduled = view.names(Which::Scheduled);
     let mut times: Histogram<u64> = empty_histogram();
     let mut misses = 0;
@@ -100,6 +100,12 @@ pub fn latency(view: &View<'_>) -> BTreeMap<String, Latency> {
             .map(|line| line.due() - line.ok())
             .sum::<u64>();
     }
+    (times, misses)
+}
+
+/// Times over the measured phases.
+pub fn latency(view: &View<'_>) -> BTreeMap<String, Latency> {
+    let (times, misses) = scheduled(view);
     let all = Latency {
         response: Some(Quantiles::of(&times, misses)),
         ..Latency::default()
@@ -139,17 +145,17 @@ fn own_times(view: &View<'_>, series: &str, group: Group) -> Times {
     }
 }
 
+/// Times of one kind over the whole timeline.
+pub fn of_timeline(view: &View<'_>, measure: Measure) -> Histogram<u64> {
+    let in_timeline = |phase: &str| view.phases.iter().any(|known| known.name == phase);
+    let latency = &view.recording.latency;
+    latency.sum(|tag| tag.measure == measure && in_timeline(&tag.phase))
+}
+
 pub fn generator(view: &View<'_>) -> Generator {
     let totals = view.recording.totals();
     let operations: u64 = view.recording.buckets.iter().map(|line| line.due()).sum();
-    let of = |measure| {
-        let in_timeline = |phase: &str| view.phases.iter().any(|known| known.name == phase);
-        let sum = view
-            .recording
-            .latency
-            .sum(|tag| tag.measure == measure && in_timeline(&tag.phase));
-        Quantiles::of(&sum, 0)
-    };
+    let of = |measure| Quantiles::of(&of_timeline(view, measure), 0);
     let cpu = totals.filter(|_| operations > 0).map(|totals| {
         let each = totals.cpu_ns as f64 / 1000.0 / operations as f64;
         (each * 1000.0).round() / 1000.0

@@ -97,10 +97,16 @@ impl Manifest {
                 .is_some_and(|(first, _)| first == file::SOURCES);
             in_sources || RECORDED.contains(&name.as_str())
         };
+        let names: Vec<String> = files.names()?.into_iter().filter(recorded).collect();
+        Manifest::of_names(files, &names)
+    }
+
+    /// Sums these files.
+    pub fn of_names(files: &dyn Files, names: &[String]) -> io::Result<Manifest> {
         let mut sums = BTreeMap::new();
-        for name in files.names()?.into_iter().filter(recorded) {
-            let sum = sum(&mut files.open(&name)?)?;
-            sums.insert(name, sum);
+        for name in names {
+            let sum = sum(&mut files.open(name)?)?;
+            sums.insert(name.clone(), sum);
         }
         Ok(Manifest { files: sums })
     }
@@ -114,8 +120,11 @@ impl Manifest {
     }
 }
 
-/// Compares the files with the manifest. False when there is none.
-pub(super) fn verify(files: &dyn Files) -> Result<bool, RecordingError> {
+/// Compares the manifest with what is `found` now. False when there is none.
+pub(crate) fn verify(
+    files: &dyn Files,
+    found: impl FnOnce() -> io::Result<Manifest>,
+) -> Result<bool, RecordingError> {
     let unreadable = |source| RecordingError::Unreadable {
         file: MANIFEST.to_owned(),
         source,
@@ -135,7 +144,7 @@ pub(super) fn verify(files: &dyn Files) -> Result<bool, RecordingError> {
             line: error.line() as u64,
             problem: error.to_string(),
         })?;
-    let found = Manifest::of(files).map_err(unreadable)?;
+    let found = found().map_err(unreadable)?;
     let changed = |file: &str, what| {
         Err(RecordingError::Changed {
             file: file.to_owned(),

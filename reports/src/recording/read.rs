@@ -14,7 +14,7 @@ use super::drill::{JournalLine, LedgerLine};
 use super::event::{EarlyEnd, Event, Started, Timed, Totals};
 use super::latency::LatencyLog;
 use super::ledger::Ledger;
-use super::manifest::{self, Files, Folder};
+use super::manifest::{self, Files, Folder, Manifest};
 use super::sample::Sample;
 use super::{RECORDING_VERSION, file};
 
@@ -72,7 +72,7 @@ pub fn read(folder: &Path) -> Result<Recording, RecordingError> {
 
 impl Recording {
     pub fn read(files: &dyn Files) -> Result<Recording, RecordingError> {
-        let sealed = manifest::verify(files)?;
+        let sealed = manifest::verify(files, || Manifest::of(files))?;
         let source = Source { files, sealed };
         let events = source.events()?;
         let started = first(&events)?;

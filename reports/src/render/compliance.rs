@@ -1,18 +1,27 @@
 //! What the run shows of the operating procedure, and what it does not: `compliance.json`, and its tables.
+//!
+//! - `programme`: the same of several drills
+
+mod programme;
 
 use firedrill_evidence::Verdict;
 use serde::Serialize;
 
+pub use programme::of_programme;
+
 use crate::numbers::{count, duration};
 use crate::recording::{Mode, Recording};
 use crate::result::{
-    Amount, Check, Fault, LimitSource, Relation, ResultDocument, SCHEMA_VERSION, Unit,
+    Amount, Check, Evidence, Fault, LimitSource, Relation, ResultDocument, SCHEMA_VERSION, Unit,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Compliance {
     pub schema_version: &'static str,
     pub run: Run,
+    /// The procedure's steps, in its order; only of a programme.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
     /// The procedure's limits, one row each. The scenario's own budgets are checks, and no rows.
     pub rows: Vec<Row>,
     /// What the run does not show, in words.
@@ -31,8 +40,24 @@ pub struct Run {
     pub verdict: Verdict,
 }
 
+/// A step of the procedure.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Step {
+    pub step: String,
+    /// What has to be seen for it, in words.
+    pub asks: String,
+    pub verdict: Compliant,
+    /// What each drill shows of it.
+    pub drills: Vec<Evidence>,
+    /// Files of the run's folder that show it, the result first.
+    pub evidence: Vec<String>,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
+    /// The drill of a programme that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drill: Option<String>,
     /// The row of the operating procedure.
     pub covers: String,
     /// What it asks, in words.
@@ -54,16 +79,17 @@ pub struct Row {
     pub evidence: Vec<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+/// The better ones first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Compliant {
     Met,
-    NotMet,
     /// As met, on a stand-in.
     Rehearsed,
     /// As met, in computed time.
     Simulated,
     NotProved,
+    NotMet,
 }
 
 impl Compliant {
@@ -91,10 +117,21 @@ pub fn compliance(recording: &Recording, result: &ResultDocument) -> Option<Comp
     let asked = result.checks.iter().enumerate().filter(|(_, check)| {
         check.source != Some(LimitSource::Budget) && !OF_THE_RUN.contains(&check.id.as_str())
     });
-    let run = &result.run;
     Some(Compliance {
         schema_version: SCHEMA_VERSION,
-        run: Run {
+        run: Run::of(result),
+        steps: Vec::new(),
+        rows: asked
+            .map(|(index, check)| row(result, &covers, index, check))
+            .collect(),
+        not_proved: not_proved(recording, result),
+    })
+}
+
+impl Run {
+    fn of(result: &ResultDocument) -> Run {
+        let run = &result.run;
+        Run {
             id: run.id.clone(),
             scenario: run.scenario.clone(),
             seed: run.seed,
@@ -103,12 +140,8 @@ pub fn compliance(recording: &Recording, result: &ResultDocument) -> Option<Comp
             target: run.target.clone(),
             firedrill_version: run.firedrill_version.clone(),
             verdict: result.verdict,
-        },
-        rows: asked
-            .map(|(index, check)| row(result, &covers, index, check))
-            .collect(),
-        not_proved: not_proved(recording, result),
-    })
+        }
+    }
 }
 
 /// `compliance.json`: keys in a fixed order, a line feed at the end.
@@ -133,6 +166,7 @@ fn row(result: &ResultDocument, covers: &str, index: usize, check: &Check) -> Ro
     };
     let first = format!("result.json#/checks/{index}");
     Row {
+        drill: None,
         covers: covers.to_owned(),
         asks: check.about.clone(),
         check: check.id.clone(),
@@ -143,7 +177,11 @@ fn row(result: &ResultDocument, covers: &str, index: usize, check: &Check) -> Ro
         measured: check.measured,
         at_least: check.at_least,
         resolution: resolution.filter(|_| check.method == crate::result::Method::Window),
-        verdict: compliant(result, check.verdict),
+        verdict: compliant(
+            result.run.mode,
+            result.checks.iter().any(lost_trust),
+            check.verdict,
+        ),
         reason: check.reason.clone(),
         evidence: std::iter::once(first)
             .chain(own.iter().map(|file| (*file).to_owned()))
@@ -155,13 +193,14 @@ fn fault<'a>(result: &'a ResultDocument, id: &str) -> Option<&'a Fault> {
     result.faults.iter().find(|fault| fault.id == id)
 }
 
+/// The run as a whole cannot be trusted.
+fn lost_trust(check: &Check) -> bool {
+    check.verdict == Verdict::Invalid && OF_THE_RUN.contains(&check.id.as_str())
+}
+
 /// A run that cannot be trusted as a whole meets nothing.
-fn compliant(result: &ResultDocument, verdict: Verdict) -> Compliant {
-    let invalid = result
-        .checks
-        .iter()
-        .any(|check| check.verdict == Verdict::Invalid && OF_THE_RUN.contains(&check.id.as_str()));
-    match (verdict, result.run.mode) {
+fn compliant(mode: Mode, invalid: bool, verdict: Verdict) -> Compliant {
+    match (verdict, mode) {
         (Verdict::Fail, _) => Compliant::NotMet,
         (Verdict::Inconclusive | Verdict::Invalid, _) => Compliant::NotProved,
         (Verdict::Pass, _) if invalid => Compliant::NotProved,

@@ -10,6 +10,7 @@
 //! - `generator`: firedrill itself
 //! - `surroundings`: sessions, probes, events, environment; `told`: events of a drill in words
 //! - `meaning`: how to read the page
+//! - `programme`: the page of several drills; `nested`: one run's sections within it
 
 mod compliance;
 mod drill;
@@ -18,13 +19,18 @@ mod generator;
 mod latency;
 mod load;
 mod meaning;
+mod nested;
+mod programme;
 mod surroundings;
 mod told;
 mod verdict;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::compliance::Compliance;
 use super::figures::{self, Data};
+use crate::judge::Judged;
+use crate::programme::Recorded;
 use crate::recording::Recording;
 use crate::result::ResultDocument;
 
@@ -32,36 +38,48 @@ use crate::result::ResultDocument;
 pub fn report(recording: &Recording, result: &ResultDocument) -> Vec<u8> {
     let data = Data::of(recording, result);
     let compliance = super::compliance::compliance(recording, result);
-    let title = format!(
-        "{}: {} ({})",
-        result.run.scenario,
-        result.verdict,
-        super::mode(result.run.mode)
-    );
+    let plan = &recording.plan;
+    let body = html! {
+        (verdict::banner(&plan.about, plan.covers.as_deref(), result))
+        main {
+            (verdict::checks(result))
+            (drill::sections(&data, recording, result))
+            @if let Some(compliance) = &compliance { (compliance::section(compliance)) }
+            (load::summary(result))
+            (load::outcomes(recording, result))
+            (figures(&data, result))
+            (latency::times(result))
+            (load::phases(recording, result))
+            (generator::section(&data, recording, result))
+            (surroundings::sections(recording, result))
+            (meaning::section())
+        }
+    };
+    page(result, &body)
+}
+
+/// The page of a programme.
+pub fn programme_report(recorded: &Recorded, judged: &Judged, compliance: &Compliance) -> Vec<u8> {
+    page(
+        &judged.result,
+        &programme::body(recorded, judged, compliance),
+    )
+}
+
+fn page(result: &ResultDocument, body: &Markup) -> Vec<u8> {
+    let run = &result.run;
+    let mode = super::mode(run.mode);
     let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 (PreEscaped(HEAD))
-                title { (title) }
+                title { (run.scenario) ": " (result.verdict) " (" (mode) ")" }
                 style { (PreEscaped(STYLE)) }
             }
             body {
-                (verdict::banner(recording, result))
-                main {
-                    (verdict::checks(result))
-                    (drill::sections(&data, recording, result))
-                    @if let Some(compliance) = &compliance { (compliance::section(compliance)) }
-                    (load::summary(result))
-                    (load::outcomes(recording, result))
-                    (figures(&data, result))
-                    (latency::times(result))
-                    (load::phases(recording, result))
-                    (generator::section(&data, recording, result))
-                    (surroundings::sections(recording, result))
-                    (meaning::section())
-                }
-                footer { p { "firedrill " (result.run.firedrill_version) ", run " (result.run.id) ", " (super::mode(result.run.mode)) } }
+                (body)
+                footer { p { "firedrill " (run.firedrill_version) ", run " (run.id) ", " (mode) } }
             }
         }
     };

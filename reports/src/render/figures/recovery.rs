@@ -1,9 +1,9 @@
 //! The parts of each recovery time: from the fault to service, cut at every mark between them.
 
-use super::{Data, Drawing, Figure, Table};
+use super::{Drawing, Figure, Table};
 use crate::numbers::{duration, significant};
 use crate::render::chart::{Axis, Bar, Ink, Lane, Stack};
-use crate::result::Fault;
+use crate::result::{Fault, ResultDocument};
 
 /// From the mark before to this one. The parts of a recovery add up to its RTO.
 pub struct Part {
@@ -67,8 +67,8 @@ const INKS: [Ink; 4] = [Ink::Vermillion, Ink::Blue, Ink::Pink, Ink::Green];
 const MOST: usize = 16;
 
 /// A bar for each recovery; none where there is none.
-pub fn recoveries(data: &Data<'_>) -> Option<Figure> {
-    let back = data.result.faults.iter().map(|fault| (fault, parts(fault)));
+pub fn recoveries(result: &ResultDocument) -> Option<Figure> {
+    let back = result.faults.iter().map(|fault| (fault, parts(fault)));
     let back: Vec<(&Fault, Vec<Part>)> = back.filter(|(_, parts)| !parts.is_empty()).collect();
     let longest = back.iter().filter_map(|(fault, _)| fault.rto).max()?;
     let lanes = back

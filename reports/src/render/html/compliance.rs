@@ -44,7 +44,7 @@ fn row(row: &Row) -> Markup {
     html! {
         tr {
             th scope="row" { (row.covers) @if row.covers.is_empty() { "-" } }
-            td .why { (row.asks) div .small { code { (row.check) } } }
+            td .why { (row.asks) div .small { @if let Some(drill) = &row.drill { code { (drill) "/" } } code { (row.check) } } }
             td .number { (target) }
             td .number { (measured(row)) @if let Some(resolution) = row.resolution { div .small { "\u{b1} " (duration(resolution)) } } }
             td { span class={ "tag " (class(row.verdict)) } { (row.verdict.words()) } }
@@ -61,7 +61,7 @@ fn measured(row: &Row) -> String {
     }
 }
 
-fn class(verdict: Compliant) -> &'static str {
+pub fn class(verdict: Compliant) -> &'static str {
     match verdict {
         Compliant::Met | Compliant::Rehearsed | Compliant::Simulated => "pass",
         Compliant::NotMet => "fail",

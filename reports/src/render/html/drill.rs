@@ -18,7 +18,7 @@ pub fn sections(data: &Data<'_>, recording: &Recording, result: &ResultDocument)
                 (figure::figure(&timeline))
             }
         }
-        @if let Some(recoveries) = figures::recoveries(data) {
+        @if let Some(recoveries) = figures::recoveries(result) {
             section aria-labelledby="recovery" {
                 h2 id="recovery" { "Recovery time" }
                 (figure::figure(&recoveries))
@@ -73,7 +73,7 @@ fn rto(fault: &Fault) -> String {
 }
 
 /// Each recovery cut at its marks; the parts add up.
-fn parts(result: &ResultDocument) -> Markup {
+pub fn parts(result: &ResultDocument) -> Markup {
     let back = result
         .faults
         .iter()

@@ -19,7 +19,7 @@ pub fn sections(recording: &Recording, result: &ResultDocument) -> Markup {
     }
 }
 
-fn warnings(result: &ResultDocument) -> Markup {
+pub fn warnings(result: &ResultDocument) -> Markup {
     html! { @if !result.warnings.is_empty() {
         section aria-labelledby="warnings" {
             h2 id="warnings" { "Warnings" }
@@ -102,7 +102,7 @@ fn probes(recording: &Recording) -> Markup {
 }
 
 /// What happened, but for what stands elsewhere; lines of one kind that follow each other are not folded.
-fn events(recording: &Recording) -> Markup {
+pub fn events(recording: &Recording) -> Markup {
     let zero = recording.zero();
     let told: Vec<(u64, String)> = recording
         .events

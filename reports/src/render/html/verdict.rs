@@ -4,13 +4,13 @@ use firedrill_evidence::Verdict;
 use maud::{Markup, html};
 
 use crate::numbers::{count, share, significant};
-use crate::recording::{Mode, Recording};
+use crate::recording::Mode;
 use crate::render::lines::{bounds, measured, target};
 use crate::render::summary::method;
 use crate::result::{Check, ResultDocument};
 
 /// A mark beside the word, so that colour is never alone.
-fn mark(verdict: Verdict) -> &'static str {
+pub fn mark(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "\u{2713}",
         Verdict::Fail => "\u{2717}",
@@ -19,8 +19,9 @@ fn mark(verdict: Verdict) -> &'static str {
     }
 }
 
-fn meaning(verdict: Verdict) -> &'static str {
+fn meaning(verdict: Verdict, mode: Mode) -> &'static str {
     match verdict {
+        Verdict::Pass if mode == Mode::Rehearsal => "Every objective held in the rehearsal.",
         Verdict::Pass => "Every objective was met.",
         Verdict::Fail => "At least one objective was not met.",
         Verdict::Inconclusive => {
@@ -32,7 +33,7 @@ fn meaning(verdict: Verdict) -> &'static str {
     }
 }
 
-pub fn banner(recording: &Recording, result: &ResultDocument) -> Markup {
+pub fn banner(about: &str, covers: Option<&str>, result: &ResultDocument) -> Markup {
     let run = &result.run;
     html! {
         header class={ "banner " (result.verdict) } {
@@ -40,7 +41,7 @@ pub fn banner(recording: &Recording, result: &ResultDocument) -> Markup {
                 span .mark aria-hidden="true" { (mark(result.verdict)) }
                 h1 { (run.scenario) ": " (result.verdict) " " span .badge { (crate::render::mode(run.mode)) } }
             }
-            p { (meaning(result.verdict)) }
+            p { (meaning(result.verdict, run.mode)) }
             @match run.mode {
                 Mode::Rehearsal => p .mode { strong { "Rehearsal." } " The target was a stand-in. These numbers say nothing about a real deployment." }
                 Mode::Live => p .mode { strong { "Live." } " The target was a real deployment." }
@@ -51,9 +52,9 @@ pub fn banner(recording: &Recording, result: &ResultDocument) -> Markup {
             }
         }
         section .tested {
-            p .about { (recording.plan.about) }
+            p .about { (about) }
             dl .facts {
-                @if let Some(covers) = &recording.plan.covers { dt { "Covers" } dd { (covers) } }
+                @if let Some(covers) = covers { dt { "Covers" } dd { (covers) } }
                 dt { "Target" } dd { (run.target) }
                 dt { "Started" } dd { (run.started) " (UTC)" }
                 dt { "Seed" } dd { code { (run.seed) } }
