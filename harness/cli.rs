@@ -18,11 +18,11 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run scenarios, judge them and write their reports.
+    /// Run scenarios, or a programme of them, judge them and write their reports.
     Run(RunOptions),
-    /// Check a scenario and print the resolved plan in words; nothing is started.
+    /// Check a scenario or programme and print it in words, resolved; nothing is started.
     Check(CheckOptions),
-    /// List the shipped scenarios.
+    /// List the shipped scenarios and programmes.
     List,
     /// Print a JSON Schema.
     Schema {
@@ -46,13 +46,15 @@ pub enum Command {
 pub enum SchemaOf {
     /// The scenario language, for editors.
     Scenario,
+    /// The language of programmes.
+    Programme,
     /// `result.json`.
     Result,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct RunOptions {
-    /// Paths, or names of shipped scenarios (`firedrill list`).
+    /// Paths, or names of shipped scenarios (`firedrill list`); or one programme.
     #[arg(required = true, value_name = "SCENARIO")]
     pub scenarios: Vec<String>,
     /// Drive this instead of the scenario's target: `embedded`, a URL, or the folder that `serve --state` keeps.
@@ -83,9 +85,9 @@ pub struct RunOptions {
     pub threads: Option<u32>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct Overrides {
-    /// Override a field of the scenario: `--set load.rate=500/s`.
+    /// Override a field of the scenario: `--set load.rate=500/s`; of a programme's: `--set site-failure.load.rate=500/s`.
     #[arg(long = "set", value_name = "PATH=VALUE")]
     pub set: Vec<String>,
 }

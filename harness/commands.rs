@@ -1,6 +1,7 @@
 //! What each command does. Logs and progress go to stderr; stdout carries what was asked for.
 //!
 //! - `run`: scenarios to verdicts
+//! - `programme`: several drills in one folder, and one report
 //! - `folder`: `judge` and `report`, from a recording alone
 //! - `pins`: what a run would hit, before it does
 //! - `heal`: what a run left broken, undone
@@ -9,6 +10,7 @@
 mod folder;
 mod heal;
 mod pins;
+mod programme;
 mod run;
 mod serve;
 
@@ -104,6 +106,9 @@ fn say(text: &str) {
 }
 
 pub fn check(options: &CheckOptions) -> anyhow::Result<Exit> {
+    if let Some(found) = programme::named(std::slice::from_ref(&options.scenario))? {
+        return programme::check(&found, &options.overrides.set);
+    }
     let plan = scenario::load(&options.scenario, &options.overrides.set)?;
     warn_of(&plan);
     say(&plan.describe());
@@ -118,8 +123,10 @@ fn warn_of(plan: &Plan) {
 }
 
 pub fn list() -> anyhow::Result<Exit> {
+    let programmes = firedrill_scenarios::programmes();
     let width = firedrill_scenarios::catalog()
         .iter()
+        .chain(programmes)
         .map(|(name, _)| name.len())
         .max()
         .unwrap_or(0);
@@ -127,12 +134,19 @@ pub fn list() -> anyhow::Result<Exit> {
         let plan = scenario::load(name, &[])?;
         say(&format!("{name:<width$}  {}\n", plan.about));
     }
+    for (name, text) in programmes {
+        say(&format!(
+            "{name:<width$}  {}\n",
+            firedrill_scenarios::about(text)
+        ));
+    }
     Ok(Exit::Pass)
 }
 
 pub fn schema(of: SchemaOf) -> anyhow::Result<Exit> {
     let schema = match of {
         SchemaOf::Scenario => firedrill_scenarios::schema(),
+        SchemaOf::Programme => firedrill_scenarios::programme_schema(),
         SchemaOf::Result => firedrill_reports::schema(),
     };
     say(&format!("{}\n", serde_json::to_string_pretty(&schema)?));

@@ -4,7 +4,8 @@ use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use firedrill_scenarios::{Diagnostics, Plan, Sources, catalog};
+use firedrill_scenarios::programme::is_programme;
+use firedrill_scenarios::{Diagnostics, Plan, Programme, Sources, catalog, programmes};
 
 /// No scenario that a person writes is as large.
 const SIZE_MAX: u64 = 4 << 20;
@@ -28,6 +29,8 @@ pub enum ScenarioError {
     /// The page of problems begins with its own first line.
     #[error("{0}")]
     Problems(Diagnostics),
+    #[error("`{name}` is a programme, which is run and checked alone: {remedy}")]
+    Programme { name: String, remedy: &'static str },
 }
 
 /// What the process can hand to a scenario.
@@ -76,14 +79,14 @@ fn read(path: &Path) -> Result<String, ScenarioError> {
     Ok(text)
 }
 
-/// Reads and checks a scenario; `name` is a path or the name of a shipped one.
-///
-/// # Errors
-/// When there is none, or it has mistakes: all of them at once.
-pub fn load(name: &str, overrides: &[String]) -> Result<Plan, ScenarioError> {
+/// The text of this name, and what it needs from outside.
+fn find<'a>(
+    name: &str,
+    overrides: &'a [String],
+) -> Result<(String, Surroundings<'a>), ScenarioError> {
     let path = Path::new(name);
-    let shipped = catalog().iter().find(|(shipped, _)| *shipped == name);
-    let (text, folder, shown) = match shipped {
+    let mut all = catalog().iter().chain(programmes());
+    let (text, folder, shown) = match all.find(|(shipped, _)| *shipped == name) {
         // A file of that name in the current folder wins only when it is meant: `./baseline`.
         Some((shipped, text)) => (
             (*text).to_owned(),
@@ -96,7 +99,8 @@ pub fn load(name: &str, overrides: &[String]) -> Result<Plan, ScenarioError> {
             (text, folder, name.to_owned())
         }
         None => {
-            let names: Vec<&str> = catalog().iter().map(|(name, _)| *name).collect();
+            let all = catalog().iter().chain(programmes());
+            let names: Vec<&str> = all.map(|(name, _)| *name).collect();
             let shipped = names.join(", ");
             return Err(ScenarioError::Unknown {
                 name: name.to_owned(),
@@ -109,5 +113,40 @@ pub fn load(name: &str, overrides: &[String]) -> Result<Plan, ScenarioError> {
         folder,
         overrides,
     };
+    Ok((text, surroundings))
+}
+
+/// Reads and checks a scenario; `name` is a path or the name of a shipped one.
+///
+/// # Errors
+/// When there is none, or it has mistakes: all of them at once.
+pub fn load(name: &str, overrides: &[String]) -> Result<Plan, ScenarioError> {
+    let (text, surroundings) = find(name, overrides)?;
+    if is_programme(&text) {
+        return Err(ScenarioError::Programme {
+            name: name.to_owned(),
+            remedy: "name nothing beside it, or one of its drills",
+        });
+    }
     Plan::parse(&text, &surroundings).map_err(ScenarioError::Problems)
+}
+
+/// A programme, with its drills named so that [`load`] finds them: a path starts at the programme's folder. `None`
+/// when the name is a scenario's.
+///
+/// # Errors
+/// When there is no such file, or it has mistakes: all of them at once.
+pub fn load_programme(name: &str) -> Result<Option<Programme>, ScenarioError> {
+    let (text, surroundings) = find(name, &[])?;
+    if !is_programme(&text) {
+        return Ok(None);
+    }
+    let mut programme = Programme::parse(&text, &surroundings).map_err(ScenarioError::Problems)?;
+    for drill in &mut programme.drills {
+        let shipped = catalog().iter().any(|(shipped, _)| shipped == drill);
+        if !shipped {
+            *drill = surroundings.folder.join(&*drill).display().to_string();
+        }
+    }
+    Ok(Some(programme))
 }

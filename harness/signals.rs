@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -26,6 +27,12 @@ impl Ends {
                 false => Some(signal(SignalKind::hangup())?),
             },
         })
+    }
+
+    /// Whether one has come since they were last asked for. A moment is waited for what the kernel has yet to hand over.
+    pub async fn have_come(&mut self) -> bool {
+        const MOMENT: Duration = Duration::from_millis(20);
+        tokio::time::timeout(MOMENT, self.next()).await.is_ok()
     }
 
     /// The name of the next one. Safe to drop while it waits.

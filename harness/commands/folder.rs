@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
-use firedrill_reports::{ResultDocument, recording, render};
+use firedrill_reports::{ResultDocument, programme, recording, render};
 
 use super::{exit_of_verdict, say};
 use crate::cli::RecordingOptions;
@@ -26,15 +26,31 @@ pub fn report(options: &RecordingOptions) -> anyhow::Result<Exit> {
 
 /// Reads a run's folder, judges it and writes the outputs into it. The same folder gives the same bytes.
 pub fn conclude(folder: &Path, strict: bool) -> anyhow::Result<ResultDocument> {
+    if programme::is_programme(folder) {
+        return conclude_programme(folder, strict);
+    }
     let recording = recording::read(folder)
         .with_context(|| format!("`{}` cannot be judged", folder.display()))?;
     let result = firedrill_reports::judge(&recording, strict.then_some(true));
     for (name, bytes) in render::outputs(&recording, &result) {
-        let path = folder.join(name);
-        fs::write(&path, bytes)
-            .with_context(|| format!("`{}` cannot be written", path.display()))?;
+        write(&folder.join(name), bytes)?;
     }
     Ok(result)
+}
+
+/// The same for the folder of several drills: each one's outputs too.
+fn conclude_programme(folder: &Path, strict: bool) -> anyhow::Result<ResultDocument> {
+    let recorded = programme::read(folder)
+        .with_context(|| format!("`{}` cannot be judged", folder.display()))?;
+    let judged = firedrill_reports::judge_programme(&recorded, strict.then_some(true));
+    for (name, bytes) in render::programme_outputs(&recorded, &judged) {
+        write(&folder.join(name), bytes)?;
+    }
+    Ok(judged.result)
+}
+
+fn write(path: &Path, bytes: Vec<u8>) -> anyhow::Result<()> {
+    fs::write(path, bytes).with_context(|| format!("`{}` cannot be written", path.display()))
 }
 
 /// One line a check, and the verdict as the last word.

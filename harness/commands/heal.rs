@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use anyhow::{Context as _, bail};
 use firedrill_erlmcp::world::{Request, World};
 
+use firedrill_reports::programme;
+
 use super::say;
 use crate::exit::Exit;
 use crate::fault::heal::heal as heal_all;
@@ -16,8 +18,29 @@ use crate::fault::seen::Eyes;
 use crate::fault::whereabouts::{Again, Whereabouts};
 use crate::target::TargetError;
 
-/// Heals the run in `folder`. Healing what is healed changes nothing.
+/// Heals the run in `folder`, or every drill of a programme. Healing what is healed changes nothing.
 pub fn heal(folder: &Path) -> anyhow::Result<Exit> {
+    if !programme::is_programme(folder) {
+        return heal_run(folder);
+    }
+    let drills = folder.join(programme::file::DRILLS);
+    let mut names: Vec<_> = match std::fs::read_dir(&drills) {
+        Ok(entries) => entries
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .collect(),
+        // It was broken off before its first drill.
+        Err(_) => Vec::new(),
+    };
+    names.sort();
+    let mut worst = Exit::Pass;
+    for drill in names {
+        say(&format!("{}: ", drill.display()));
+        worst = worst.worst(heal_run(&drill)?);
+    }
+    Ok(worst)
+}
+
+fn heal_run(folder: &Path) -> anyhow::Result<Exit> {
     if !folder
         .join(firedrill_reports::recording::file::PLAN)
         .exists()

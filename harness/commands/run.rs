@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use firedrill_reports::recording::{EarlyEnd, Event, RECORDING_VERSION, Started};
-use firedrill_reports::{Verdict, render};
+use firedrill_reports::{ResultDocument, Verdict, render};
 use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::Target;
 
 use super::folder::{conclude, say_verdict};
-use super::{exit_of, exit_of_verdict, pins, say, warn_of};
+use super::{exit_of, exit_of_verdict, pins, programme, say, warn_of};
 use crate::cli::RunOptions;
 use crate::clock::{self, Clock, Nanos, Utc};
 use crate::conduct::hands::Reading;
@@ -36,8 +36,11 @@ use crate::scenario;
 use crate::target::world::{self, Ground, processes};
 use crate::target::{Ready, embedded, endpoint};
 
-/// Runs every scenario that was named. All of them are checked before the first one starts.
+/// Runs every scenario that was named, or a programme of them. All are checked before the first one starts.
 pub fn run(options: &RunOptions) -> anyhow::Result<Exit> {
+    if let Some(found) = programme::named(&options.scenarios)? {
+        return programme::run(&found, options);
+    }
     let overrides = overrides(options)?;
     let mut plans = Vec::new();
     for name in &options.scenarios {
@@ -48,16 +51,20 @@ pub fn run(options: &RunOptions) -> anyhow::Result<Exit> {
     }
     differ(&plans, options)?;
     match plans.as_slice() {
-        [plan] => run_one(plan, options, false).map(|ended| ended.exit),
+        [plan] => {
+            let ended = run_one(plan, options, false)?;
+            ended.result.as_ref().map(say_verdict);
+            Ok(ended.exit)
+        }
         plans => Ok(run_several(plans, options)),
     }
 }
 
 /// How one scenario's run ended.
-struct Ended {
-    exit: Exit,
+pub(super) struct Ended {
+    pub exit: Exit,
     /// None of a dry run.
-    verdict: Option<Verdict>,
+    pub result: Option<ResultDocument>,
 }
 
 /// One after the other. Each scenario's verdict follows its checks, and the worst one is the last word.
@@ -71,7 +78,10 @@ fn run_several(plans: &[Plan], options: &RunOptions) -> Exit {
             match run_one(plan, options, true) {
                 Ok(ended) => {
                     exits = exits.worst(ended.exit);
-                    ended.verdict
+                    ended.result.map(|result| {
+                        say(&render::lines(&result));
+                        result.verdict
+                    })
                 }
                 Err(error) => {
                     note(&format!("{}: {}", plan.name, super::explain(&error)));
@@ -146,11 +156,14 @@ struct Identity {
     started: Duration,
 }
 
+/// Any seed will do that is short enough to be typed again.
+pub(super) fn drawn_seed(started: Duration) -> u64 {
+    (started.as_nanos() as u64 ^ (u64::from(std::process::id()) << 20)) % 10_000_000
+}
+
 fn identity(plan: &Plan, options: &RunOptions) -> Identity {
     let started = clock::wall();
-    // Any seed will do that is short enough to be typed again.
-    let drawn = (started.as_nanos() as u64 ^ (u64::from(std::process::id()) << 20)) % 10_000_000;
-    let seed = options.seed.unwrap_or(drawn);
+    let seed = options.seed.unwrap_or_else(|| drawn_seed(started));
     let id = format!(
         "{}-{}-{seed}",
         Utc::from_unix(started.as_secs()).compact(),
@@ -159,7 +172,8 @@ fn identity(plan: &Plan, options: &RunOptions) -> Identity {
     Identity { id, seed, started }
 }
 
-fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyhow::Result<Ended> {
+/// One scenario from its folder to its verdict. Of several, each has a folder by its name in that of `--out`.
+pub(super) fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyhow::Result<Ended> {
     let identity = identity(plan, options);
     let folder = match &options.out {
         None => Path::new("runs").join(&identity.id),
@@ -179,16 +193,11 @@ fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyhow::Result<E
         say(&pins::describe(plan, attached(options), identity.seed)?);
         return Ok(Ended {
             exit: Exit::Pass,
-            verdict: None,
+            result: None,
         });
     }
     let early = drive(plan, options, &identity, &folder)?;
     let result = conclude(&folder, options.strict)?;
-    if several {
-        say(&render::lines(&result));
-    } else {
-        say_verdict(&result);
-    }
     note(&format!("report: {}", folder.join("report.html").display()));
     let exit = match early {
         Some(EarlyEnd::Interrupted) => Exit::Interrupted,
@@ -198,7 +207,7 @@ fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyhow::Result<E
     };
     Ok(Ended {
         exit,
-        verdict: Some(result.verdict),
+        result: Some(result),
     })
 }
 
@@ -403,7 +412,7 @@ fn layout(plan: &Plan) -> Layout {
 }
 
 /// The line that does the same again.
-fn reproduce(options: &RunOptions, plan: &Plan, seed: u64) -> String {
+pub(super) fn reproduce(options: &RunOptions, plan: &Plan, seed: u64) -> String {
     let shipped = firedrill_scenarios::catalog()
         .iter()
         .any(|(name, _)| *name == plan.name);
@@ -453,7 +462,7 @@ fn reproduce(options: &RunOptions, plan: &Plan, seed: u64) -> String {
 }
 
 /// As a shell wants it.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(&byte);
     if !word.is_empty() && word.bytes().all(plain) {
         return word.to_owned();

@@ -12,7 +12,8 @@ pub use programme::of_programme;
 use crate::numbers::{count, duration};
 use crate::recording::{Mode, Recording};
 use crate::result::{
-    Amount, Check, Evidence, Fault, LimitSource, Relation, ResultDocument, SCHEMA_VERSION, Unit,
+    Amount, Check, Evidence, Fault, LimitSource, Method, Relation, ResultDocument, SCHEMA_VERSION,
+    Unit,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -121,8 +122,9 @@ pub fn compliance(recording: &Recording, result: &ResultDocument) -> Option<Comp
         schema_version: SCHEMA_VERSION,
         run: Run::of(result),
         steps: Vec::new(),
-        rows: asked
-            .map(|(index, check)| row(result, &covers, index, check))
+        rows: ordered(asked.collect())
+            .into_iter()
+            .map(|(index, check)| row(recording, result, &covers, index, check))
             .collect(),
         not_proved: not_proved(recording, result),
     })
@@ -152,17 +154,41 @@ pub fn json(compliance: &Compliance) -> Vec<u8> {
     text
 }
 
-fn row(result: &ResultDocument, covers: &str, index: usize, check: &Check) -> Row {
-    let fault = check.fault.as_deref().and_then(|id| fault(result, id));
-    let resolution = fault.and_then(|fault| fault.resolution);
-    let own: &[&str] = match check.method {
-        crate::result::Method::Ledger => &["ledger.jsonl"],
-        crate::result::Method::Window => &["buckets.csv", "events.jsonl", "journal.jsonl"],
-        crate::result::Method::Block | crate::result::Method::Point => {
-            &["buckets.csv", "latency.hlog"]
+/// Recovery times and recovery points before everything else.
+fn ordered(mut asked: Vec<(usize, &Check)>) -> Vec<(usize, &Check)> {
+    asked.sort_by_key(|(_, check)| check.source.is_none());
+    asked
+}
+
+/// How finely `measured` is known: a time to a slot of the load, a recovery point to the acknowledgements around it.
+fn resolution(recording: &Recording, result: &ResultDocument, check: &Check) -> Option<u64> {
+    check.source?;
+    let id = check.fault.as_deref()?;
+    match check.method {
+        Method::Window => fault(result, id)?.resolution,
+        Method::Ledger => {
+            let own = recording.ledger.data.iter();
+            let own = own.filter(|data| data.fault.as_deref() == Some(id));
+            let points = own.filter_map(|data| data.point.as_ref());
+            points.map(|point| point.resolution).max()
         }
-        crate::result::Method::Count => &["latency.hlog"],
-        crate::result::Method::Sample => &["series.csv"],
+        Method::Block | Method::Point | Method::Count | Method::Sample => None,
+    }
+}
+
+fn row(
+    recording: &Recording,
+    result: &ResultDocument,
+    covers: &str,
+    index: usize,
+    check: &Check,
+) -> Row {
+    let own: &[&str] = match check.method {
+        Method::Ledger => &["ledger.jsonl"],
+        Method::Window => &["buckets.csv", "events.jsonl", "journal.jsonl"],
+        Method::Block | Method::Point => &["buckets.csv", "latency.hlog"],
+        Method::Count => &["latency.hlog"],
+        Method::Sample => &["series.csv"],
     };
     let first = format!("result.json#/checks/{index}");
     Row {
@@ -176,7 +202,7 @@ fn row(result: &ResultDocument, covers: &str, index: usize, check: &Check) -> Ro
         target: check.target,
         measured: check.measured,
         at_least: check.at_least,
-        resolution: resolution.filter(|_| check.method == crate::result::Method::Window),
+        resolution: resolution(recording, result, check),
         verdict: compliant(
             result.run.mode,
             result.checks.iter().any(lost_trust),

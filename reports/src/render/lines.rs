@@ -1,7 +1,8 @@
 //! One line a check, for the terminal.
 
 use crate::numbers;
-use crate::result::{Amount, Check, Method, Relation, ResultDocument, Unit};
+use crate::recording::Mode;
+use crate::result::{Amount, Check, LimitSource, Method, Relation, ResultDocument, Unit};
 
 /// The lines of all checks, columns aligned:
 /// `check latency-p99   pass   3.1 ms  < 100 ms   (n 4,012, method point)`. The verdict's own line is not among them.
@@ -19,6 +20,7 @@ pub fn lines(result: &ResultDocument) -> String {
         width(measured),
         width(target),
     );
+    let rehearsal = result.run.mode == Mode::Rehearsal;
     let mut text = String::new();
     for check in &result.checks {
         let line = format!(
@@ -27,7 +29,7 @@ pub fn lines(result: &ResultDocument) -> String {
             check.verdict,
             measured(check),
             target(check),
-            remark(check)
+            remark(check, rehearsal)
         );
         text.push_str(line.trim_end());
         text.push('\n');
@@ -36,13 +38,19 @@ pub fn lines(result: &ResultDocument) -> String {
 }
 
 /// How much evidence there was, and why it was not enough where it was not.
-fn remark(check: &Check) -> String {
+fn remark(check: &Check, rehearsal: bool) -> String {
     let method = match check.method {
         Method::Block => ", method block",
         Method::Point => ", method point",
         Method::Count | Method::Sample | Method::Window | Method::Ledger => "",
     };
-    let evidence = format!("n {}{method}", numbers::count(check.samples));
+    let of_procedure = check.source == Some(LimitSource::Procedure);
+    let rehearsed = if rehearsal && of_procedure {
+        ", rehearsed"
+    } else {
+        ""
+    };
+    let evidence = format!("n {}{method}{rehearsed}", numbers::count(check.samples));
     match check.verdict {
         firedrill_evidence::Verdict::Pass => format!("({evidence})"),
         _ if check.samples == 0 => format!("({})", check.reason),
@@ -86,7 +94,7 @@ pub fn bounds(check: &Check) -> String {
 
 pub fn amount(amount: Amount, unit: Unit) -> String {
     match (unit, amount) {
-        (Unit::Ns, Amount::Whole(ns)) => numbers::duration(ns),
+        (Unit::Ns, Amount::Whole(ns)) => numbers::span(ns),
         (Unit::Ns, Amount::Real(ns)) => numbers::duration(ns.max(0.0) as u64),
         (Unit::Share, amount) => numbers::share(amount.value()),
         (Unit::PerSecond, amount) => numbers::rate(amount.value()),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::lines::{bounds, measured, target};
 use crate::numbers;
 use crate::recording::Mode;
-use crate::result::{Drive, Method, ResultDocument};
+use crate::result::{Check, Drive, LimitSource, Method, ResultDocument, Verdict};
 
 /// `summary.md`. GitHub drops a summary above 1 MiB as a whole: this one grows with the number of checks alone.
 pub fn summary(result: &ResultDocument) -> String {
@@ -37,6 +37,7 @@ pub fn summary(result: &ResultDocument) -> String {
         );
         line(&mut text, format_args!(""));
     }
+    programme(&mut text, result);
     checks(&mut text, result);
     load(&mut text, result);
     for reason in &result.generator.distrust {
@@ -79,7 +80,7 @@ fn checks(text: &mut String, result: &ResultDocument) {
     for check in &result.checks {
         let fields = [
             check.id.clone(),
-            check.verdict.to_string(),
+            verdict(result, check),
             measured(check),
             target(check),
             bounds(check),
@@ -89,6 +90,64 @@ fn checks(text: &mut String, result: &ResultDocument) {
         ];
         let fields: Vec<String> = fields.iter().map(|field| cell(field)).collect();
         line(text, format_args!("| {} |", fields.join(" | ")));
+    }
+    line(text, format_args!(""));
+}
+
+/// A limit of the procedure that holds on a stand-in is rehearsed, and no more.
+fn verdict(result: &ResultDocument, check: &Check) -> String {
+    let rehearsal = result.run.mode == Mode::Rehearsal;
+    match (check.verdict, check.source) {
+        (Verdict::Pass, Some(LimitSource::Procedure)) if rehearsal => {
+            format!("{} (rehearsed)", check.verdict)
+        }
+        (verdict, _) => verdict.to_string(),
+    }
+}
+
+/// The steps of the procedure, and what came of each drill; only of a programme.
+fn programme(text: &mut String, result: &ResultDocument) {
+    let Some(programme) = &result.programme else {
+        return;
+    };
+    line(
+        text,
+        format_args!("| step of the procedure | verdict | what was seen |"),
+    );
+    line(text, format_args!("|---|---|---|"));
+    for step in &programme.steps {
+        let seen = step.evidence.iter();
+        let seen: Vec<String> = seen
+            .map(|own| cell(&format!("{} ({}): {}", own.drill, own.verdict, own.what)))
+            .collect();
+        let rehearsed = match (step.verdict, result.run.mode) {
+            (Verdict::Pass, Mode::Rehearsal) => " (rehearsed)",
+            _ => "",
+        };
+        line(
+            text,
+            format_args!(
+                "| {} | {}{rehearsed} | {} |",
+                cell(&step.step),
+                step.verdict,
+                seen.join("<br>")
+            ),
+        );
+    }
+    line(text, format_args!(""));
+    line(text, format_args!("| drill | verdict | alone |"));
+    line(text, format_args!("|---|---|---|"));
+    for drill in &programme.drills {
+        let verdict = drill.verdict.map(|verdict| verdict.to_string());
+        line(
+            text,
+            format_args!(
+                "| {} | {} | {} |",
+                cell(&drill.drill),
+                verdict.as_deref().unwrap_or("not run"),
+                cell(drill.command.as_deref().unwrap_or("-"))
+            ),
+        );
     }
     line(text, format_args!(""));
 }

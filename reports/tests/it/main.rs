@@ -6,6 +6,7 @@ mod drill_data;
 mod drill_pages;
 mod drilled;
 mod judging;
+mod programme;
 mod recording;
 mod rendering;
 mod synthetic;

@@ -103,10 +103,12 @@ impl Load {
     }
 }
 
-/// Slots show the first success to their width. Where clients saw one in it, they saw it to the instant.
+/// Slots show the first success to their width. Where clients saw one in it, they saw it to the instant; where a site
+/// was promoted in it, none was before that.
 fn seen_success(view: &View<'_>, fault: &Broken, t6: u64) -> u64 {
     let slot = t6..t6.saturating_add(nanoseconds(view.width()));
-    let seen = [Mark::FirstSuccess, Mark::FirstAnswer].map(|mark| fault.marks.get(&mark));
+    let seen =
+        [Mark::FirstSuccess, Mark::FirstAnswer, Mark::Promoted].map(|mark| fault.marks.get(&mark));
     let inside = seen.into_iter().flatten().find(|at| slot.contains(at));
     inside.copied().unwrap_or(t6)
 }

@@ -1,7 +1,7 @@
 //! What is evidence of each step of the procedure. A drill that shows nothing of a step leaves it unproved.
 
 use firedrill_evidence::Verdict;
-use firedrill_scenarios::plan::{Act, RecoveryStep};
+use firedrill_scenarios::plan::{Act, RecoveryStep, Target};
 use firedrill_scenarios::programme::{ProcedureStep, ShownBy};
 
 use super::Shown;
@@ -63,7 +63,7 @@ fn line(recorded: &Recorded, shown: Shown<'_>, by: ShownBy) -> Line {
     };
     match by {
         ShownBy::SetUp => set_up(recording),
-        ShownBy::Failover => failover(result),
+        ShownBy::Failover => failover(recording, result),
         ShownBy::DataRecovery => data_recovery(recording, result),
         ShownBy::Restoration => restoration(result),
         ShownBy::Performance => performance(result),
@@ -119,8 +119,9 @@ fn set_up(recording: &Recording) -> Line {
     all(found, &["events.jsonl"])
 }
 
-/// Marks of a promotion and of a change of route, with the time since the fault.
-fn failover(result: &ResultDocument) -> Line {
+/// Marks of a promotion and of a change of route, with the time since the fault. Where a lost site is built anew in its
+/// own place there is no other to change to.
+fn failover(recording: &Recording, result: &ResultDocument) -> Line {
     let mark = |name: &str, words: &str| {
         let faults = result.faults.iter();
         let seen = faults.filter_map(|fault| {
@@ -135,11 +136,19 @@ fn failover(result: &ResultDocument) -> Line {
             None => (Verdict::Inconclusive, format!("{words}: not seen")),
         }
     };
-    let found = vec![
-        mark("promoted", "promoted"),
-        mark("route_switched", "route switched"),
-        mark("first_answer", "first answer from there"),
-    ];
+    let alone = match &recording.plan.target {
+        Target::Embedded(embedded) => embedded.sites.len() == 1,
+        Target::Endpoint(_) => false,
+    };
+    let mut found = vec![mark("promoted", "promoted")];
+    if alone {
+        let words = "built anew in its own place, where the route leads already";
+        found.push((Verdict::Pass, words.to_owned()));
+        found.push(mark("t7", "service from there"));
+    } else {
+        found.push(mark("route_switched", "route switched"));
+        found.push(mark("first_answer", "first answer from there"));
+    }
     all(found, &["events.jsonl"])
 }
 

@@ -19,8 +19,8 @@ pub fn body(recorded: &Recorded, judged: &Judged, compliance: &Compliance) -> Ma
     html! {
         (verdict::banner(&programme.about, programme.covers.as_deref(), result))
         main {
-            (steps(&compliance.steps))
             @if let Some(own) = &result.programme { (disasters(own, judged, compliance)) }
+            (steps(&compliance.steps))
             @if let Some(recoveries) = figures::recoveries(result) {
                 section aria-labelledby="recovery-times" {
                     h2 id="recovery-times" { "Recovery times" }
@@ -43,7 +43,7 @@ fn steps(steps: &[Step]) -> Markup {
     html! { @if !steps.is_empty() {
         section aria-labelledby="steps" {
             h2 id="steps" { "The procedure, step by step" }
-            p .note { "A step that no evidence shows is not met. What a drill showed stands beside its name." }
+            p .note { "A step without evidence is not proved. What each drill showed of it stands below its name." }
             div .scroll tabindex="0" { table {
                 thead { tr { th scope="col" { "Step" } th scope="col" { "Status" } th scope="col" { "Evidence" } } }
                 @for (index, step) in steps.iter().enumerate() { tbody { tr {
@@ -143,7 +143,7 @@ fn limited(result: Option<&ResultDocument>, method: Method) -> Markup {
 fn outage(result: Option<&ResultDocument>) -> String {
     let faults = result.map_or(&[][..], |result| &result.faults);
     let outage = faults.iter().filter_map(|fault| fault.outage).max();
-    outage.map_or("-".to_owned(), duration)
+    outage.map_or("none seen".to_owned(), duration)
 }
 
 /// Everything of one drill that a reader of the whole needs; the rest is in the drill's own report.
