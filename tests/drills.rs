@@ -242,3 +242,55 @@ fn nothing_is_broken_when_the_target_is_not_steady() {
         done.stderr
     );
 }
+
+/// A test site beside the one that serves, and a backup of one put into the other.
+pub fn backups() -> String {
+    let timeline = "  - phase: verification
+    steps:
+      - { verify-backups: primary, id: verify }
+      - { restore: apart, of: primary, from: off-site, id: restore }
+      - { read-back: apart, id: copy }
+    until: done
+    within: 15s
+  - { read-back: primary, id: untouched }";
+    mini_alone("mini", timeline, "  - { rpo: 1h, budget: 2500ms }\n").replace(
+        "  director:",
+        "    apart: { nodes: 1, pods: 1, behaviour: { service_time: 1ms } }\n  director:",
+    )
+}
+
+#[test]
+fn a_backup_is_restored_beside_the_site_that_serves() {
+    let folder = Folder::new();
+    let done = run(&folder, &backups(), &["--seed", "1"]);
+    passes(&folder, &done);
+    let all = checks(&folder);
+    let found = all.iter().find(|(id, ..)| id == "backups");
+    let (_, verdict, reason) = found.expect("the check of the backups");
+    assert!(verdict == "pass" && reason.contains("off the site"), "{reason}");
+    // What the primary has is what it had: nothing is missing there.
+    let text = std::fs::read_to_string(folder.run().join("ledger.jsonl")).expect("a ledger");
+    let counts = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let lost: Vec<(String, u64)> = counts
+        .filter(|line| line["kind"] == "data")
+        .map(|line| {
+            let lost = line["counts"]["lost"].as_u64().unwrap_or(u64::MAX);
+            (line["read_back"].as_str().unwrap_or_default().to_owned(), lost)
+        })
+        .collect();
+    assert!(lost.contains(&("untouched".to_owned(), 0)), "{lost:?}");
+}
+
+#[test]
+fn a_newest_backup_that_is_damaged_fails_the_verification() {
+    let folder = Folder::new();
+    let steps = "    steps:\n      - { verify-backups";
+    let damaged = "    fault: { backup-damaged: primary }\n    steps:\n      - { verify-backups";
+    let scenario = backups().replace(steps, damaged);
+    let done = run(&folder, &scenario, &["--seed", "1"]);
+    let all = checks(&folder);
+    let found = all.iter().find(|(id, ..)| id == "backups");
+    let (_, verdict, reason) = found.expect("the check of the backups");
+    assert_eq!((done.code, verdict.as_str()), (1, "fail"), "{all:?}");
+    assert!(reason.contains("is not sound"), "{reason}");
+}

@@ -5,6 +5,7 @@ mod fault_server;
 mod faults;
 mod names;
 mod program;
+mod programmes;
 mod refusals;
 mod runs;
 mod sabotages;

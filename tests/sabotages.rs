@@ -1,7 +1,7 @@
 //! Every sabotage turns a run red, for the reason that it was made for.
 
 use crate::drills::{
-    DATA_CORRUPTION, NODE_DRAIN, SITE_FAILURE, STORE_CRASH, checks, mini, mini_alone,
+    DATA_CORRUPTION, NODE_DRAIN, SITE_FAILURE, STORE_CRASH, backups, checks, mini, mini_alone,
 };
 use crate::program::{Folder, run};
 
@@ -135,6 +135,12 @@ fn a_restore_that_does_nothing_leaves_corrupt_records() {
 fn an_old_backup_fails_the_recovery_point() {
     let red = fails("rpo-budget", "oldest");
     turns_red(&restored(), "restore-stale-backup", &red);
+}
+
+#[test]
+fn a_test_restore_that_does_nothing_has_no_recovery_point() {
+    let red = fails("rpo-budget", "nothing that was acknowledged before the stop is there");
+    turns_red(&backups(), "skip-restore", &red);
 }
 
 #[test]

@@ -32,6 +32,8 @@ pub struct Drill {
     newest_fault: Option<String>,
     /// When clients began to be led back, since then.
     failback_began: Option<Nanos>,
+    /// The newest restore of a backup that is put to the test.
+    tested: Option<Tested>,
     /// The steady state has been asked for, and this is the answer.
     steady: Option<bool>,
     /// Marks up to this instant of the machine's clock have been told.
@@ -49,6 +51,14 @@ pub struct Drill {
     stops: Vec<(Nanos, Mark)>,
 }
 
+/// A backup that was put into a site which it is not of: what is there has to be what was acknowledged until then.
+struct Tested {
+    id: String,
+    into: String,
+    of: usize,
+    began: Nanos,
+}
+
 /// What the conductor has to do about the drill.
 #[derive(Debug, PartialEq)]
 pub enum Word {
@@ -59,6 +69,20 @@ pub enum Word {
     NotSteady(String),
     /// This action met a bug of ours.
     Broken(String),
+}
+
+impl Tested {
+    /// The backup may lack what was acknowledged shortly before it was asked for.
+    fn stop(&self) -> Broken {
+        Broken {
+            id: self.id.clone(),
+            stop: Stop {
+                t0: self.began,
+                until: Some(self.began),
+                site: u16::try_from(self.of).ok(),
+            },
+        }
+    }
 }
 
 impl Drill {
@@ -81,6 +105,7 @@ impl Drill {
             fault_began: None,
             newest_fault: None,
             failback_began: None,
+            tested: None,
             steady: None,
             asking_marks: false,
             answered: false,
@@ -192,13 +217,23 @@ impl Drill {
         match told {
             Told::Event { at, event } => {
                 self.begins(at, &event);
+                self.notice_test(at, &event);
                 vec![Word::Event(at, event)]
             }
             Told::Taken { take, ok } => self.see(now, Seen::Taken { take, ok }),
             Told::Refused { take } => self.see(now, Seen::Refused(take)),
             Told::Marks(marks) => self.marked(now, marks),
-            Told::Read { id, site, passes } => {
-                let fault = self.broken();
+            Told::Read {
+                id,
+                site,
+                mut passes,
+            } => {
+                let tested = self.tested.as_ref().filter(|own| own.into == site);
+                if let Some(own) = tested {
+                    // What was written later is in no backup.
+                    passes.iter_mut().for_each(|pass| pass.began = own.began);
+                }
+                let fault = tested.map(Tested::stop).or_else(|| self.broken());
                 self.reads.push(Read {
                     id,
                     site,
@@ -244,6 +279,31 @@ impl Drill {
         self.plan.drill.actions.iter().any(|action| {
             action.id == id && matches!(action.act, Act::Step(RecoveryStep::FailBack { .. }))
         })
+    }
+
+    fn notice_test(&mut self, at: Nanos, event: &Event) {
+        let Event::Step {
+            id,
+            on,
+            stage: StepStage::Started,
+            ..
+        } = event
+        else {
+            return;
+        };
+        let mut actions = self.plan.drill.actions.iter();
+        let action = actions.find(|action| action.id == *id);
+        if let Some(Act::Step(step @ RecoveryStep::Restore { of, .. })) =
+            action.map(|action| &action.act)
+            && step.is_test()
+        {
+            self.tested = Some(Tested {
+                id: id.clone(),
+                into: on.clone(),
+                of: *of,
+                began: at,
+            });
+        }
     }
 
     /// A site answered a client for the first time after another one did.
@@ -293,7 +353,7 @@ impl Drill {
         let mut reads = self.reads.clone();
         for read in &mut reads {
             let began = read.passes[0].began;
-            if let Some(broken) = &mut read.fault {
+            if let Some(broken) = read.fault.as_mut().filter(|own| own.stop.until.is_none()) {
                 broken.stop.until = self.stopped(&broken.id, broken.stop.t0, began);
             }
         }

@@ -323,6 +323,7 @@ impl Hands {
             };
             self.event(self.clock.now(), event);
         };
+        self.sabotage_before_test(step);
         tell(StepStage::Started);
         let began = self.clock.absolute_ns(fault_began);
         match step::perform(step, &self.plan, &self.eyes, began).await {

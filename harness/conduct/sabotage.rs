@@ -9,7 +9,7 @@ use std::time::Duration;
 use firedrill_erlmcp::world::{Misbehaviour, Reply, Request};
 use firedrill_reports::recording::Event;
 use firedrill_scenarios::Sabotage;
-use firedrill_scenarios::plan::FaultKind;
+use firedrill_scenarios::plan::{FaultKind, RecoveryStep};
 
 use super::hands::Hands;
 
@@ -81,6 +81,13 @@ impl Hands {
             && let Some(site) = kind.site()
         {
             self.show(self.ahead_of_disk(site).await);
+        }
+    }
+
+    /// The same before a backup is put to the test: there need be no fault.
+    pub(super) fn sabotage_before_test(&self, step: &RecoveryStep) {
+        if step.is_test() {
+            self.misbehave(Moment::Fault);
         }
     }
 

@@ -73,9 +73,16 @@ pub async fn perform(
             ready(eyes, &site).await?;
             Ok(format!("{site} stands again, empty"))
         }
-        RecoveryStep::Restore { site, from, backup } => {
-            restore(world, &name(plan, *site), *from, *backup, fault_began_ns)
+        RecoveryStep::Restore {
+            site,
+            of,
+            from,
+            backup,
+        } => {
+            let sites = [name(plan, *site), name(plan, *of)];
+            restore(world, sites, *from, *backup, fault_began_ns)
         }
+        RecoveryStep::VerifyBackups { site } => verify_backups(world, &name(plan, *site)),
         RecoveryStep::Reroute { site } => {
             let site = name(plan, *site);
             world.ask(&Request::Route { site: site.clone() })?;
@@ -91,9 +98,41 @@ pub async fn perform(
     }
 }
 
+/// The newest backup of each place is there, and sound: how many there are, and which these are.
+fn verify_backups(world: &World, name: &str) -> Result<String, StepError> {
+    let view = world.view()?;
+    let site = view
+        .site(name)
+        .ok_or_else(|| StepError::Unsound(format!("the target has no site called `{name}`")))?;
+    let mut found = Vec::new();
+    for (place, words) in [
+        (world::Place::Local, "at the site"),
+        (world::Place::OffSite, "off the site"),
+    ] {
+        let own = site.backups.iter().filter(|backup| backup.place == place);
+        let newest = own.clone().max_by_key(|backup| backup.ended_ns);
+        let newest =
+            newest.ok_or_else(|| StepError::Unsound(format!("`{name}` has no backup {words}")))?;
+        if !newest.sound {
+            return Err(StepError::Unsound(format!(
+                "the newest backup {words}, {}, is not sound: its bytes are not those that were backed up, or a record \
+                 did not fit its checksum",
+                newest.id
+            )));
+        }
+        let all = own.clone().count();
+        let sound = own.filter(|backup| backup.sound).count();
+        found.push(format!(
+            "{words} {sound} of {all} are sound, {} the newest of them",
+            newest.id
+        ));
+    }
+    Ok(found.join("; "))
+}
+
 fn restore(
     world: &World,
-    site: &str,
+    [site, of]: [String; 2],
     from: BackupPlace,
     backup: BackupChoice,
     fault_began_ns: u64,
@@ -106,10 +145,18 @@ fn restore(
         BackupChoice::NewestSound => world::BackupChoice::NewestSoundBefore(fault_began_ns),
         BackupChoice::Newest => world::BackupChoice::Newest,
     };
-    let reply = world.ask(&Request::Restore {
-        site: site.to_owned(),
-        from: place,
-        backup: which,
+    let reply = world.ask(&match site == of {
+        true => Request::Restore {
+            site: site.clone(),
+            from: place,
+            backup: which,
+        },
+        false => Request::RestoreApart {
+            site: site.clone(),
+            of: of.clone(),
+            from: place,
+            backup: which,
+        },
     })?;
     let Reply::Restored(restored) = reply else {
         return Err(StepError::Unsound(format!(
@@ -122,8 +169,12 @@ fn restore(
             restored.backup, restored.corrupt, restored.records
         )));
     }
+    let whose = match site == of {
+        true => String::new(),
+        false => format!(" of {of}"),
+    };
     Ok(format!(
-        "{} records from backup {} into an empty store, each checked",
+        "{} records from backup {}{whose} into an empty store of {site}, each checked",
         restored.records, restored.backup
     ))
 }

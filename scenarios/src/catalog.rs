@@ -26,7 +26,8 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "partition",
     "replication-lag",
     "node-maintenance",
-    "scale-out-under-load"
+    "scale-out-under-load",
+    "backup-verification"
 ];
 
 const PROGRAMMES: &[(&str, &str)] = shipped!["dr-night"];

@@ -84,9 +84,12 @@ impl Sabotage {
             | Sabotage::SlowRecovery
             | Sabotage::PartialGoodput => &["site-failure", "site-failback"],
             Sabotage::Relapse => &["site-failure"],
-            Sabotage::SkipRestore | Sabotage::RestoreStaleBackup => {
-                &["data-corruption", "system-failure", "natural-disaster"]
-            }
+            Sabotage::SkipRestore | Sabotage::RestoreStaleBackup => &[
+                "data-corruption",
+                "system-failure",
+                "natural-disaster",
+                "backup-verification",
+            ],
             Sabotage::AckBeforeFsync => &["store-crash"],
             Sabotage::NoFencing => &["site-failure", "site-failback"],
             Sabotage::LeaveFault => &["node-drain", "node-maintenance"],

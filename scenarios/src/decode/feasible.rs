@@ -75,7 +75,9 @@ fn needs_of_fault(reader: &Reader<'_>, embedded: &Embedded, kind: &FaultKind, pl
 
 fn needs_of_step(reader: &Reader<'_>, embedded: &Embedded, step: &RecoveryStep, place: Place) {
     match step {
-        RecoveryStep::Restore { .. } => needs_backups(reader, embedded, step.word(), place),
+        RecoveryStep::Restore { .. } | RecoveryStep::VerifyBackups { .. } => {
+            needs_backups(reader, embedded, step.word(), place)
+        }
         RecoveryStep::FailBack { .. } => needs_replication(reader, embedded, step.word(), place),
         RecoveryStep::Fence { .. }
         | RecoveryStep::Promote { .. }

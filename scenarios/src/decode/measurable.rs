@@ -54,7 +54,9 @@ fn countable(reader: &Reader<'_>, plan: &Plan, counter: DataCounter, item: &Item
 
 fn rpo(reader: &Reader<'_>, plan: &Plan, fault: Option<usize>, item: &Item) {
     let actions = &plan.drill.actions;
-    let first = fault.or_else(|| actions.iter().position(|own| kind(own).is_some()));
+    let tested = |own: &Action| matches!(&own.act, Act::Step(step) if step.is_test());
+    let taken = |own: &Action| kind(own).is_some() || tested(own);
+    let first = fault.or_else(|| actions.iter().position(taken));
     let Some(first) = first else {
         return reader.problem(
             item.place,

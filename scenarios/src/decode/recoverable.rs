@@ -106,6 +106,9 @@ fn has_its_fault(
                 format!("add {{ system-failure: {name} }} or {{ natural-disaster: {name} }}"),
             );
         }
+        RecoveryStep::Restore { site, of, .. } if step.is_test() => {
+            apart(reader, plan, *site, *of, place);
+        }
         RecoveryStep::Restore { site, .. }
             if !faults().any(|kind| kind.takes_data() && kind.site() == Some(*site)) =>
         {
@@ -135,11 +138,25 @@ fn has_its_fault(
         ),
         RecoveryStep::Rebuild { .. }
         | RecoveryStep::Restore { .. }
+        | RecoveryStep::VerifyBackups { .. }
         | RecoveryStep::Command(_)
         | RecoveryStep::Fence { .. }
         | RecoveryStep::Promote { .. }
         | RecoveryStep::Reroute { .. }
         | RecoveryStep::FailBack { .. } => {}
+    }
+}
+
+/// A backup is put to the test where nobody is served: in a site that follows no other, and is not the one of clients.
+fn apart(reader: &Reader<'_>, plan: &Plan, site: usize, of: usize, place: Place) {
+    let follows = |own: crate::plan::Replication| own.from == site || own.to == site;
+    if site == 0 || plan.replication().is_some_and(follows) {
+        let (name, of) = (plan.site_name(site), plan.site_name(of));
+        reader.problem(
+            place,
+            format!("`{name}` serves clients or follows a site, and would lose its data for the backup of `{of}`"),
+            "add a site that stands apart: test: { nodes: 1, pods: 1 }",
+        );
     }
 }
 
@@ -259,10 +276,11 @@ fn comes_back(plan: &Plan, phase: usize, kind: &FaultKind) -> bool {
         RecoveryStep::Fence { .. }
         | RecoveryStep::Promote { .. }
         | RecoveryStep::Rebuild { .. }
+        | RecoveryStep::VerifyBackups { .. }
         | RecoveryStep::Restore { .. } => false,
     });
     let restored =
-        steps().any(|step| matches!(step, RecoveryStep::Restore { site: own, .. } if *own == site));
+        steps().any(|step| matches!(step, RecoveryStep::Restore { site: own, of, .. } if *own == site && *of == site));
     // A director follows the health of a site, and corrupt data is served in the best of health.
     let automatic = kind.takes_site()
         && embedded.director.is_some_and(|director| director.automatic)

@@ -76,7 +76,7 @@ fn act(fields: &Fields<'_>, stage: Stage<'_>) -> Option<Act> {
     let reader = fields.reader;
     if fields.get("restore").is_none() {
         fields.refuse(
-            &["from", "backup"],
+            &["from", "backup", "of"],
             "this step",
             "only `restore` takes a backup",
         );
@@ -103,6 +103,10 @@ fn act(fields: &Fields<'_>, stage: Stage<'_>) -> Option<Act> {
         RecoveryStep::Rebuild {
             site: site("rebuild")?,
         }
+    } else if fields.has("verify-backups") {
+        RecoveryStep::VerifyBackups {
+            site: site("verify-backups")?,
+        }
     } else if fields.has("reroute") {
         RecoveryStep::Reroute {
             site: site("reroute")?,
@@ -128,7 +132,16 @@ fn restore(fields: &Fields<'_>, stage: Stage<'_>) -> Option<RecoveryStep> {
         None => BackupChoice::NewestSound,
     };
     let site = reader.reference(fields.get("restore")?, "site", stage.sites)?;
-    Some(RecoveryStep::Restore { site, from, backup })
+    let of = match fields.get("of") {
+        Some(item) => reader.reference(item, "site", stage.sites)?,
+        None => site,
+    };
+    Some(RecoveryStep::Restore {
+        site,
+        of,
+        from,
+        backup,
+    })
 }
 
 fn command(reader: &Reader<'_>, item: &Item) -> Option<Command> {

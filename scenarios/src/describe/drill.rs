@@ -327,17 +327,30 @@ fn brought_back(plan: &Plan, step: &RecoveryStep) -> String {
         RecoveryStep::Rebuild { site } => {
             format!("an empty site in place of {}", whole(plan, *site))
         }
-        RecoveryStep::Restore { site, from, backup } => {
+        RecoveryStep::VerifyBackups { site } => format!(
+            "the newest backups of {}, at the site and off it, are there and sound",
+            name(site)
+        ),
+        RecoveryStep::Restore {
+            site,
+            of,
+            from,
+            backup,
+        } => {
             let backup = match backup {
                 BackupChoice::NewestSound => "the newest sound backup from before the fault",
                 BackupChoice::Newest => "the newest backup",
+            };
+            let of = match step.is_test() {
+                true => format!(" of {}, which goes on serving", name(of)),
+                false => String::new(),
             };
             let from = match from {
                 BackupPlace::Local => "kept at the site",
                 BackupPlace::OffSite => "kept elsewhere",
             };
             format!(
-                "{backup}, {from}, goes into the empty store of {}",
+                "{backup}{of}, {from}, goes into the empty store of {}",
                 name(site)
             )
         }

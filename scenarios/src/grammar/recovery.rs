@@ -110,6 +110,13 @@ pub(crate) static STEP: Kind = Kind {
             None,
             "A backup into the site's empty store; every record is checked. The site serves only after a promotion.",
         ),
+        key(
+            "verify-backups",
+            What::Name,
+            None,
+            "The site's backups are listed and checked: the newest one at the site, and the newest off it, has to be there \
+             and sound.",
+        ),
         key("reroute", What::Name, None, "Clients are sent to the site."),
         key(
             "fail-back",
@@ -137,6 +144,12 @@ pub(crate) static STEP: Kind = Kind {
             "Where `restore` takes the backup.",
         ),
         key(
+            "of",
+            What::Name,
+            None,
+            "The site whose backup `restore` takes, which goes on serving. Default: the site itself.",
+        ),
+        key(
             "backup",
             What::Words(&["newest-sound", "newest"]),
             Some("newest-sound"),
@@ -155,6 +168,7 @@ pub(crate) static STEP: Kind = Kind {
         "promote",
         "rebuild",
         "restore",
+        "verify-backups",
         "reroute",
         "fail-back",
         "command",

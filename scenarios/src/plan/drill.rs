@@ -277,8 +277,14 @@ pub enum RecoveryStep {
     /// A backup into an empty store; every record is checked. The site serves only after a promotion.
     Restore {
         site: usize,
+        /// Whose backup it is: another site's, where a backup is put to the test and nothing was lost.
+        of: usize,
         from: BackupPlace,
         backup: BackupChoice,
+    },
+    /// The newest backup of each place is there, and sound.
+    VerifyBackups {
+        site: usize,
     },
     /// Clients are sent to this site.
     Reroute {

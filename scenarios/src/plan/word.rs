@@ -138,6 +138,7 @@ impl RecoveryStep {
             RecoveryStep::Promote { .. } => "promote",
             RecoveryStep::Rebuild { .. } => "rebuild",
             RecoveryStep::Restore { .. } => "restore",
+            RecoveryStep::VerifyBackups { .. } => "verify-backups",
             RecoveryStep::Reroute { .. } => "reroute",
             RecoveryStep::FailBack { .. } => "fail-back",
             RecoveryStep::Command(_) => "command",
@@ -151,10 +152,18 @@ impl RecoveryStep {
             | RecoveryStep::Promote { site }
             | RecoveryStep::Rebuild { site }
             | RecoveryStep::Restore { site, .. }
+            | RecoveryStep::VerifyBackups { site }
             | RecoveryStep::Reroute { site }
             | RecoveryStep::FailBack { site } => Some(*site),
             RecoveryStep::Command(_) => None,
         }
+    }
+}
+
+impl RecoveryStep {
+    /// A backup is put to the test: it goes into a site that it is not of.
+    pub fn is_test(&self) -> bool {
+        matches!(self, RecoveryStep::Restore { site, of, .. } if site != of)
     }
 }
 

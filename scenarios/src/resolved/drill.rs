@@ -131,10 +131,17 @@ fn act(plan: &Plan, act: &Act) -> Vec<(String, Yaml)> {
             RecoveryStep::Fence { site }
             | RecoveryStep::Promote { site }
             | RecoveryStep::Rebuild { site }
+            | RecoveryStep::VerifyBackups { site }
             | RecoveryStep::Reroute { site }
             | RecoveryStep::FailBack { site } => name(plan, *site),
-            RecoveryStep::Restore { site, from, backup } => {
+            RecoveryStep::Restore {
+                site,
+                of,
+                from,
+                backup,
+            } => {
                 let more = [
+                    ("of", Some(name(plan, *of)).filter(|_| own.is_test())),
                     ("from", word(&step::PLACES, from)),
                     ("backup", word(&step::CHOICES, backup)),
                 ];

@@ -1,6 +1,7 @@
 //! Checks of the run itself: was the target steady, were the steps done, is nothing left behind.
 
 use firedrill_evidence::Verdict;
+use firedrill_scenarios::plan::{Act, RecoveryStep};
 
 use super::{Drilled, words};
 use crate::judge::blank;
@@ -8,7 +9,12 @@ use crate::recording::{Event, StepStage};
 use crate::result::{Amount, Check, Relation};
 
 pub fn checks(drilled: &Drilled<'_>) -> Vec<Check> {
-    let all = [steady(drilled), steps(drilled), leftovers(drilled)];
+    let all = [
+        steady(drilled),
+        steps(drilled),
+        backups(drilled),
+        leftovers(drilled),
+    ];
     all.into_iter().flatten().collect()
 }
 
@@ -58,6 +64,49 @@ fn steps(drilled: &Drilled<'_>) -> Option<Check> {
         verdict,
         reason: failed.join("; "),
         ..blank("steps".to_owned(), words::ABOUT_STEPS.to_owned())
+    })
+}
+
+/// Of every run that verifies backups: the newest of each place.
+fn backups(drilled: &Drilled<'_>) -> Option<Check> {
+    let planned = drilled
+        .actions()
+        .iter()
+        .filter(|action| matches!(&action.act, Act::Step(RecoveryStep::VerifyBackups { .. })));
+    let ended = |id: &str| {
+        let events = drilled.view.recording.events.iter().rev();
+        events.clone().find_map(|timed| match &timed.event {
+            Event::Step {
+                id: own,
+                stage: StepStage::Done { detail },
+                ..
+            } if own == id => Some((Verdict::Pass, detail.clone())),
+            Event::Step {
+                id: own,
+                stage: StepStage::Failed { reason },
+                ..
+            } if own == id => Some((Verdict::Fail, reason.clone())),
+            _ => None,
+        })
+    };
+    let found: Vec<(Verdict, String)> = planned
+        .map(|action| {
+            let missing = || (Verdict::Inconclusive, words::never_begun(&action.id));
+            ended(&action.id).unwrap_or_else(missing)
+        })
+        .collect();
+    let sound = found
+        .iter()
+        .filter(|(verdict, _)| *verdict == Verdict::Pass);
+    let reasons: Vec<&str> = found.iter().map(|(_, reason)| reason.as_str()).collect();
+    (!found.is_empty()).then(|| Check {
+        verdict: Verdict::worst(found.iter().map(|(verdict, _)| *verdict)),
+        relation: Relation::AtLeast,
+        target: Some(Amount::Whole(found.len() as u64)),
+        measured: Some(Amount::Whole(sound.count() as u64)),
+        samples: found.len() as u64,
+        reason: reasons.join("; "),
+        ..blank("backups".to_owned(), words::ABOUT_BACKUPS.to_owned())
     })
 }
 

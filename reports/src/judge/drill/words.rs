@@ -21,6 +21,7 @@ pub const NO_ACKNOWLEDGEMENT: &str = "no write was acknowledged before the fault
 
 pub const ABOUT_STEADY: &str = "the target is steady before the first fault";
 pub const ABOUT_STEPS: &str = "every recovery step was done";
+pub const ABOUT_BACKUPS: &str = "the newest backups, at the site and off it, are there and sound";
 pub const ABOUT_LEFTOVERS: &str = "faults that were not undone, or not seen to be undone";
 
 // ---- what is judged ----

@@ -75,11 +75,15 @@ fn description(data: &Data<'_>) -> String {
         .iter()
         .filter(|fault| fault.rto.is_some())
         .count();
-    format!(
-        "{} faults were injected; service was back after {} of them.",
-        count(data.result.faults.len() as u64),
-        count(back as u64)
-    )
+    match (data.result.faults.len(), back) {
+        (1, 0) => "One fault was injected; service was not back after it.".to_owned(),
+        (1, _) => "One fault was injected; service was back after it.".to_owned(),
+        (faults, back) => format!(
+            "{} faults were injected; service was back after {} of them.",
+            count(faults as u64),
+            count(back as u64)
+        ),
+    }
 }
 
 fn seconds(data: &Data<'_>, at: u64) -> f64 {

@@ -26,6 +26,14 @@ pub(super) async fn carry_out(ground: &Rc<Ground>, request: Request) -> Result<R
         Request::Restore { site, from, backup } => restore::restore(ground, &site, from, &backup)
             .await
             .map(Reply::Restored),
+        Request::RestoreApart {
+            site,
+            of,
+            from,
+            backup,
+        } => restore::restore_apart(ground, &site, &of, from, &backup)
+            .await
+            .map(Reply::Restored),
         Request::BackupRemove {
             site,
             place,

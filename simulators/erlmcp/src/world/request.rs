@@ -91,6 +91,14 @@ pub enum Request {
         from: Place,
         backup: BackupChoice,
     },
+    /// A backup of the site `of` is put into the empty store of another, `site`, which stays fenced. Nothing changes for
+    /// the site that it is of.
+    RestoreApart {
+        site: String,
+        of: String,
+        from: Place,
+        backup: BackupChoice,
+    },
     /// Moves one backup out of its place into the folder `into`.
     BackupRemove {
         site: String,

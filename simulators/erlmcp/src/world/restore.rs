@@ -117,7 +117,36 @@ pub(super) async fn restore(
     place: Place,
     choice: &BackupChoice,
 ) -> Result<Restored, String> {
+    from_site(ground, name, name, place, choice).await
+}
+
+/// Into a site that the backup is not of.
+pub(super) async fn restore_apart(
+    ground: &Rc<Ground>,
+    name: &str,
+    of: &str,
+    place: Place,
+    choice: &BackupChoice,
+) -> Result<Restored, String> {
+    let replicated = ground.replication.borrow().map(|own| [own.from, own.to]);
     let at = ground.site(name)?;
+    if name == of || replicated.is_some_and(|sites| sites.contains(&at)) {
+        return Err(format!(
+            "`{name}` does not stand apart: what it has would be lost for a backup of `{of}`"
+        ));
+    }
+    from_site(ground, name, of, place, choice).await
+}
+
+async fn from_site(
+    ground: &Rc<Ground>,
+    name: &str,
+    of: &str,
+    place: Place,
+    choice: &BackupChoice,
+) -> Result<Restored, String> {
+    let at = ground.site(name)?;
+    let of = ground.site(of)?;
     let site = &ground.sites[at];
     if !site.powered.get() {
         return Err(format!(
@@ -125,14 +154,14 @@ pub(super) async fn restore(
         ));
     }
     let is = |misbehaviour| ground.misbehaviour.borrow().contains(&misbehaviour);
-    let mut found = backups::choose(ground, at, place, choice)?;
+    let mut found = backups::choose(ground, of, place, choice)?;
     if is(Misbehaviour::RestoreStaleBackup) {
-        found = backups::oldest(ground, at, place)?;
+        found = backups::oldest(ground, of, place)?;
     }
     let reply = if is(Misbehaviour::SkipRestore) {
         restored(&found, found.manifest.last_position, 0)
     } else {
-        put_back(ground, at, &found).await?
+        put_back(ground, at, of, &found).await?
     };
     let detail = json!({ "site": name, "backup": reply.backup, "records": reply.records });
     ground.mark(Instant::Restored, detail);
@@ -149,11 +178,17 @@ fn restored(found: &Found, records: u64, corrupt: u64) -> Restored {
     }
 }
 
-async fn put_back(ground: &Rc<Ground>, at: usize, found: &Found) -> Result<Restored, String> {
+/// What is there already is not put there again; a backup that is put to the test always is.
+async fn put_back(
+    ground: &Rc<Ground>,
+    at: usize,
+    of: usize,
+    found: &Found,
+) -> Result<Restored, String> {
     let site = &ground.sites[at];
     let log = site.store_directory().join(backup::LOG);
-    let is_there = viewing::store(ground, at)
-        .await
+    let store = viewing::store(ground, at).await.filter(|_| at == of);
+    let is_there = store
         .is_some_and(|store| store.duty == Duty::Fenced && backups::fits(&log, &found.manifest));
     if is_there {
         let checked = backup::check(&log).map_err(failed(&log))?;
@@ -169,7 +204,7 @@ async fn put_back(ground: &Rc<Ground>, at: usize, found: &Found) -> Result<Resto
     let units = ground.units(store);
     units.iter().for_each(|unit| unit.held.set(true));
     ground.kill(&units).await;
-    let outcome = fill(ground, at, found).await;
+    let outcome = fill(ground, at, of, found).await;
     units.iter().for_each(|unit| unit.held.set(false));
     let reply = outcome?;
     ground.changes.send_replace(());
@@ -178,7 +213,7 @@ async fn put_back(ground: &Rc<Ground>, at: usize, found: &Found) -> Result<Resto
 }
 
 /// Puts the backup into a directory that is empty, and checks every record where it is now.
-async fn fill(ground: &Ground, at: usize, found: &Found) -> Result<Restored, String> {
+async fn fill(ground: &Ground, at: usize, of: usize, found: &Found) -> Result<Restored, String> {
     let site = &ground.sites[at];
     let directory = site.store_directory();
     let aside = move_aside(&directory)?;
@@ -201,7 +236,9 @@ async fn fill(ground: &Ground, at: usize, found: &Found) -> Result<Restored, Str
             source.display()
         ));
     }
-    tell_what_was_lost(ground, at, aside, found.manifest.last_position);
+    if at == of {
+        tell_what_was_lost(ground, at, aside, found.manifest.last_position);
+    }
     Ok(restored(found, checked.records, checked.corrupt))
 }
 
