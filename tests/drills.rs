@@ -267,15 +267,23 @@ fn a_backup_is_restored_beside_the_site_that_serves() {
     let all = checks(&folder);
     let found = all.iter().find(|(id, ..)| id == "backups");
     let (_, verdict, reason) = found.expect("the check of the backups");
-    assert!(verdict == "pass" && reason.contains("off the site"), "{reason}");
+    assert!(
+        verdict == "pass" && reason.contains("off the site"),
+        "{reason}"
+    );
     // What the primary has is what it had: nothing is missing there.
     let text = std::fs::read_to_string(folder.run().join("ledger.jsonl")).expect("a ledger");
-    let counts = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let counts = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let lost: Vec<(String, u64)> = counts
         .filter(|line| line["kind"] == "data")
         .map(|line| {
             let lost = line["counts"]["lost"].as_u64().unwrap_or(u64::MAX);
-            (line["read_back"].as_str().unwrap_or_default().to_owned(), lost)
+            (
+                line["read_back"].as_str().unwrap_or_default().to_owned(),
+                lost,
+            )
         })
         .collect();
     assert!(lost.contains(&("untouched".to_owned(), 0)), "{lost:?}");

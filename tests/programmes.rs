@@ -85,7 +85,10 @@ fn a_night_ends_in_one_report_and_judging_it_again_gives_the_same_bytes() {
     assert!(faults.is_empty(), "{faults:#?}");
     assert_eq!(step(&folder, "cleanup")["verdict"], "pass");
     let pids = pids(&folder, "lost");
-    assert!(pids.len() > 4 && pids.iter().all(|pid| !is_alive(*pid)), "{pids:?}");
+    assert!(
+        pids.len() > 4 && pids.iter().all(|pid| !is_alive(*pid)),
+        "{pids:?}"
+    );
     let names = [
         "result.json",
         "report.html",
@@ -108,7 +111,11 @@ fn a_night_ends_in_one_report_and_judging_it_again_gives_the_same_bytes() {
     assert_eq!(healed.code, 0, "{}", healed.stdout);
     let log = folder.run().join("programme.jsonl");
     let text = fs::read_to_string(&log).expect("events");
-    fs::write(&log, text.replace("\"open_changes\":0", "\"open_changes\":1")).expect("events");
+    fs::write(
+        &log,
+        text.replace("\"open_changes\":0", "\"open_changes\":1"),
+    )
+    .expect("events");
     let done = firedrill(&["judge", run]);
     assert_eq!(done.code, 4, "{done:?}");
     assert!(done.stderr.contains("programme.jsonl"), "{}", done.stderr);
@@ -155,7 +162,17 @@ fn what_a_programme_cannot_take_is_refused_before_anything_starts() {
     let done = firedrill(&["run", &path, "smoke", "--out", run]);
     assert_eq!(done.code, 2, "{}", done.stderr);
     let set = "calm.load.rate=300/s";
-    let done = firedrill(&["run", &path, "--seed", "5", "--dry-run", "--set", set, "--out", run]);
+    let done = firedrill(&[
+        "run",
+        &path,
+        "--seed",
+        "5",
+        "--dry-run",
+        "--set",
+        set,
+        "--out",
+        run,
+    ]);
     assert_eq!(done.code, 0, "{}", done.stderr);
     assert!(done.stdout.contains("calm, seed") && done.stdout.contains("300/s"));
     assert!(!folder.run().exists());

@@ -139,7 +139,10 @@ fn an_old_backup_fails_the_recovery_point() {
 
 #[test]
 fn a_test_restore_that_does_nothing_has_no_recovery_point() {
-    let red = fails("rpo-budget", "nothing that was acknowledged before the stop is there");
+    let red = fails(
+        "rpo-budget",
+        "nothing that was acknowledged before the stop is there",
+    );
     turns_red(&backups(), "skip-restore", &red);
 }
 

@@ -329,7 +329,7 @@ impl Night {
             documents: cleanup::documents(&folder),
             error,
         })?;
-        let left = cleanup::look(&folder);
+        let left = self.runtime.block_on(cleanup::look(&folder));
         self.record(Event::CleanedUp {
             drill: name.clone(),
             processes: left.processes,
