@@ -19,6 +19,7 @@ use super::process::{Kick, Process};
 
 mod corrupt;
 mod made;
+mod resource;
 
 /// Why a fault cannot be done to this target as it is now. Nothing has been broken.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +49,8 @@ pub enum ResolveError {
         all: usize,
         allowed: u32,
     },
+    #[error("`{name}` has ended before anything was done to it")]
+    Ended { name: String },
     #[error("site `{site}` has no store that runs")]
     NoStore { site: String },
     #[error("site `{site}` has no backup yet: let backups be made before the fault")]
@@ -105,8 +108,10 @@ pub fn resolve(
             )
         }
         FaultKind::NodeDrain { site, node } => {
+            // Evictions wait for the disruption budget: no more are missing at once.
+            let budget = scene.disruption_budget(*site);
             let site = scene.site(*site)?;
-            let node = scene.node(site, node, random)?;
+            let node = scene.node(site, node, budget, random)?;
             (
                 format!("{} of {}", node.name, site.name),
                 made::drain(site, node),
@@ -114,7 +119,7 @@ pub fn resolve(
         }
         FaultKind::NodeLoss { site, node } => {
             let site = scene.site(*site)?;
-            let node = scene.node(site, node, random)?;
+            let node = scene.node(site, node, usize::MAX, random)?;
             (
                 format!("{} of {}", node.name, site.name),
                 made::node_loss(site, node),
@@ -205,6 +210,13 @@ impl<'a> Scene<'a> {
         })
     }
 
+    fn disruption_budget(&self, index: usize) -> usize {
+        match &self.plan.target {
+            Target::Embedded(embedded) => embedded.sites[index].disruption_budget as usize,
+            Target::Endpoint(_) => 0,
+        }
+    }
+
     fn victims(
         &self,
         victims: &Victims,
@@ -243,10 +255,12 @@ impl<'a> Scene<'a> {
         Ok(())
     }
 
+    /// A node, of whose pods at most so many are missing at once.
     fn node(
         &self,
         site: &'a SiteView,
         choice: &NodeChoice,
+        at_once: usize,
         random: &mut Xoshiro256PlusPlus,
     ) -> Result<&'a NodeView, ResolveError> {
         let no_victim = |name: &str| ResolveError::NoVictim {
@@ -266,7 +280,7 @@ impl<'a> Scene<'a> {
             NodeChoice::Named(name) => no_victim(name),
             NodeChoice::Random => no_victim("any"),
         })?;
-        self.within_limits(site, on_node(site, node).len())?;
+        self.within_limits(site, on_node(site, node).len().min(at_once))?;
         Ok(node)
     }
 
@@ -407,3 +421,6 @@ fn newest_backup(site: &SiteView) -> Result<&BackupView, ResolveError> {
             site: site.name.clone(),
         })
 }
+
+#[cfg(test)]
+mod tests;

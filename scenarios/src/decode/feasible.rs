@@ -1,5 +1,7 @@
 //! Can the target be broken like this, and may it?
 
+use std::time::Duration;
+
 use super::reader::Reader;
 use crate::plan::{
     Act, Embedded, Fault, FaultKind, Link, NodeChoice, Pick, Plan, RecoveryStep, Site, Target,
@@ -7,6 +9,9 @@ use crate::plan::{
 };
 use crate::text::nearest::choices;
 use crate::text::{Place, unit};
+
+/// A call that takes less is not told from one that does not.
+const SEEN: Duration = Duration::from_millis(5);
 
 /// What an action needs of the target, and how much of it a fault takes.
 pub(crate) fn faults(reader: &Reader<'_>, plan: &Plan, places: &[Place]) {
@@ -47,6 +52,45 @@ fn needs_backups(reader: &Reader<'_>, embedded: &Embedded, word: &str, place: Pl
     }
 }
 
+fn needs_director(reader: &Reader<'_>, embedded: &Embedded, place: Place) {
+    if embedded.director.is_none() {
+        reader.problem(
+            place,
+            "`clock-jump` sets the director's clock, and there is none",
+            "add director: {} to the target",
+        );
+    }
+}
+
+fn needs_tls(reader: &Reader<'_>, embedded: &Embedded, place: Place) {
+    if !embedded.tls {
+        reader.problem(
+            place,
+            "`certificate-expiry` needs a certificate, and the sites speak plain HTTP",
+            "add tls: true to the target",
+        );
+    }
+}
+
+/// Times that nobody can see are not multiplied.
+fn needs_work(reader: &Reader<'_>, site: &Site, factor: f64, busy: f64, place: Place) {
+    let usual = site.behaviour.service_time.typical();
+    if busy <= 0.0 && usual.mul_f64(factor) < SEEN {
+        reader.problem(
+            place,
+            format!(
+                "`{}` answers in about {}, which {factor} times as long is too little to be seen",
+                site.name,
+                unit::duration_text(usual)
+            ),
+            format!(
+                "let it take {} or more: a larger factor, busy: 50 %, or a longer service_time",
+                unit::duration_text(SEEN)
+            ),
+        );
+    }
+}
+
 fn needs_of_fault(reader: &Reader<'_>, embedded: &Embedded, kind: &FaultKind, place: Place) {
     let word = kind.word();
     match kind {
@@ -59,6 +103,13 @@ fn needs_of_fault(reader: &Reader<'_>, embedded: &Embedded, kind: &FaultKind, pl
         | FaultKind::NaturalDisaster { .. }
         | FaultKind::BackupLost { .. }
         | FaultKind::BackupDamaged { .. } => needs_backups(reader, embedded, word, place),
+        FaultKind::ClockJump { .. } => needs_director(reader, embedded, place),
+        FaultKind::CertificateExpiry { .. } => needs_tls(reader, embedded, place),
+        FaultKind::SlowPod {
+            victims,
+            factor,
+            busy,
+        } => needs_work(reader, &embedded.sites[victims.site], *factor, *busy, place),
         FaultKind::PodKill(_)
         | FaultKind::PodPause(_)
         | FaultKind::PodTerminate(_)
@@ -69,7 +120,11 @@ fn needs_of_fault(reader: &Reader<'_>, embedded: &Embedded, kind: &FaultKind, pl
         | FaultKind::Scale { .. }
         | FaultKind::SiteFailure { .. }
         | FaultKind::DataCorruption { .. }
-        | FaultKind::Command(_) => {}
+        | FaultKind::Command(_)
+        | FaultKind::MemoryExhaustion(_)
+        | FaultKind::QueueExhaustion(_)
+        | FaultKind::CpuSaturation(_)
+        | FaultKind::DiskFull { .. } => {}
     }
 }
 
@@ -115,7 +170,11 @@ fn names(reader: &Reader<'_>, embedded: &Embedded, kind: &FaultKind, place: Plac
     match kind {
         FaultKind::PodKill(victims)
         | FaultKind::PodPause(victims)
-        | FaultKind::PodTerminate(victims) => {
+        | FaultKind::PodTerminate(victims)
+        | FaultKind::SlowPod { victims, .. }
+        | FaultKind::MemoryExhaustion(victims)
+        | FaultKind::QueueExhaustion(victims)
+        | FaultKind::CpuSaturation(victims) => {
             let site = &embedded.sites[victims.site];
             match &victims.pick {
                 Pick::Named(pods) => pods
@@ -140,7 +199,10 @@ fn names(reader: &Reader<'_>, embedded: &Embedded, kind: &FaultKind, place: Plac
         | FaultKind::BackupDamaged { .. }
         | FaultKind::ReplicationPause
         | FaultKind::Network { .. }
-        | FaultKind::Command(_) => {}
+        | FaultKind::Command(_)
+        | FaultKind::DiskFull { .. }
+        | FaultKind::ClockJump { .. }
+        | FaultKind::CertificateExpiry { .. } => {}
     }
 }
 
@@ -155,7 +217,11 @@ fn taken(embedded: &Embedded, kind: &FaultKind) -> Option<(usize, u32)> {
     match kind {
         FaultKind::PodKill(victims)
         | FaultKind::PodPause(victims)
-        | FaultKind::PodTerminate(victims) => {
+        | FaultKind::PodTerminate(victims)
+        | FaultKind::SlowPod { victims, .. }
+        | FaultKind::MemoryExhaustion(victims)
+        | FaultKind::QueueExhaustion(victims)
+        | FaultKind::CpuSaturation(victims) => {
             let Victims { site, pick } = victims;
             Some(match pick {
                 Pick::All => (*site, embedded.sites[*site].pods),
@@ -164,9 +230,12 @@ fn taken(embedded: &Embedded, kind: &FaultKind) -> Option<(usize, u32)> {
                 Pick::Random(pods) => (*site, *pods),
             })
         }
-        FaultKind::NodeDrain { site, .. } | FaultKind::NodeLoss { site, .. } => {
-            Some(of_node(*site))
+        // Evictions wait for the disruption budget.
+        FaultKind::NodeDrain { site, .. } => {
+            let (site, pods) = of_node(*site);
+            Some((site, pods.min(embedded.sites[site].disruption_budget)))
         }
+        FaultKind::NodeLoss { site, .. } => Some(of_node(*site)),
         FaultKind::RollingRestart { site } => Some((*site, 1)),
         FaultKind::Scale { site, pods } => {
             Some((*site, embedded.sites[*site].pods.saturating_sub(*pods)))
@@ -180,7 +249,10 @@ fn taken(embedded: &Embedded, kind: &FaultKind) -> Option<(usize, u32)> {
         | FaultKind::BackupDamaged { .. }
         | FaultKind::ReplicationPause
         | FaultKind::Network { .. }
-        | FaultKind::Command(_) => None,
+        | FaultKind::Command(_)
+        | FaultKind::DiskFull { .. }
+        | FaultKind::ClockJump { .. }
+        | FaultKind::CertificateExpiry { .. } => None,
     }
 }
 
