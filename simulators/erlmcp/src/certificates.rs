@@ -13,6 +13,8 @@ pub struct Certificates {
     pub ca_pem: String,
     pub cert_pem: String,
     pub key_pem: String,
+    /// For the same key and names as `cert_pem`, and not valid any more.
+    pub expired_pem: String,
     pub client_cert_pem: String,
     pub client_key_pem: String,
 }
@@ -44,39 +46,42 @@ fn make(names: &[String]) -> Result<Certificates, rcgen::Error> {
         .push(DnType::CommonName, "stand-in erlmcp authority");
     let ca_pem = authority.self_signed(&authority_key)?.pem();
     let issuer = Issuer::new(authority, authority_key);
-    let (cert_pem, key_pem) = signed(
-        &issuer,
+    let key = KeyPair::generate()?;
+    let mut site = params(
         "stand-in erlmcp site",
         names,
         ExtendedKeyUsagePurpose::ServerAuth,
     )?;
-    let (client_cert_pem, client_key_pem) = signed(
-        &issuer,
+    let cert_pem = site.signed_by(&key, &issuer)?.pem();
+    site.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    site.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    let expired_pem = site.signed_by(&key, &issuer)?.pem();
+    let client_key = KeyPair::generate()?;
+    let client = params(
         "stand-in erlmcp client",
         &[],
         ExtendedKeyUsagePurpose::ClientAuth,
     )?;
+    let client_cert_pem = client.signed_by(&client_key, &issuer)?.pem();
     Ok(Certificates {
         ca_pem,
         cert_pem,
-        key_pem,
+        key_pem: key.serialize_pem(),
+        expired_pem,
         client_cert_pem,
-        client_key_pem,
+        client_key_pem: client_key.serialize_pem(),
     })
 }
 
-fn signed(
-    issuer: &Issuer<'_, KeyPair>,
+fn params(
     name: &str,
     names: &[String],
     usage: ExtendedKeyUsagePurpose,
-) -> Result<(String, String), rcgen::Error> {
-    let key = KeyPair::generate()?;
+) -> Result<CertificateParams, rcgen::Error> {
     let mut params = CertificateParams::new(names)?;
     params.distinguished_name.push(DnType::CommonName, name);
     params.key_usages.push(KeyUsagePurpose::DigitalSignature);
     params.extended_key_usages.push(usage);
     params.use_authority_key_identifier_extension = true;
-    let certificate = params.signed_by(&key, issuer)?;
-    Ok((certificate.pem(), key.serialize_pem()))
+    Ok(params)
 }

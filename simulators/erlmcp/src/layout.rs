@@ -103,6 +103,7 @@ pub(crate) fn store(config: &SiteConfig) -> Result<PartConfig, String> {
         shipping: None,
         backups: None,
         lies: Lies::default(),
+        bounded: config.behaviour.bounds.disk,
     }))
 }
 

@@ -47,6 +47,6 @@ pub use child::MARK;
 pub use launch::{Exited, LaunchError, Process, RunningSite, launch};
 pub use role::{Role, RoleError, run as run_role};
 pub use site::{
-    Behaviour, HealthCheck, PODS_MAX, Profile, Reply, ServiceTime, SiteConfig, TlsFiles,
+    Behaviour, Bounds, HealthCheck, PODS_MAX, Profile, Reply, ServiceTime, SiteConfig, TlsFiles,
 };
 pub use world::{RunningWorld, World, WorldConfig, attach, launch_world};

@@ -1,6 +1,6 @@
 //! Listening: accept, TLS, one hyper connection a task, and an orderly end.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
@@ -47,8 +47,18 @@ pub(crate) trait Handler: 'static {
 pub(crate) struct Connections {
     open: Cell<u64>,
     closed: Notify,
-    let_go: watch::Sender<bool>,
+    let_go: watch::Sender<LetGo>,
 }
+
+/// Which connections are let go: all of them, and those that were there before a renewal.
+#[derive(Clone, Copy, Debug, Default)]
+struct LetGo {
+    all: bool,
+    renewals: u64,
+}
+
+/// What TLS is spoken with, if it is. It may be renewed while connections last.
+pub(crate) type Tls = Rc<RefCell<Option<TlsAcceptor>>>;
 
 impl Connections {
     pub(crate) fn open(&self) -> u64 {
@@ -57,7 +67,12 @@ impl Connections {
 
     /// Idle connections are closed, others after the answer that is under way; new ones carry one request each.
     pub(crate) fn let_go(&self, on: bool) {
-        self.let_go.send_replace(on);
+        self.let_go.send_modify(|let_go| let_go.all = on);
+    }
+
+    /// Connections that are there are closed as [`Connections::let_go`] does it; new ones stay.
+    pub(crate) fn renew(&self) {
+        self.let_go.send_modify(|let_go| let_go.renewals += 1);
     }
 }
 
@@ -80,7 +95,7 @@ impl Drop for Connection {
 
 pub(crate) struct Listener {
     tcp: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Tls,
 }
 
 impl Listener {
@@ -96,10 +111,13 @@ impl Listener {
             socket.listen(BACKLOG)
         };
         let tcp = listen().map_err(|source| RoleError::Listen { address, source })?;
-        Ok(Listener { tcp, tls: None })
+        Ok(Listener {
+            tcp,
+            tls: Tls::default(),
+        })
     }
 
-    pub(crate) fn with_tls(self, tls: Option<TlsAcceptor>) -> Listener {
+    pub(crate) fn with_tls(self, tls: Tls) -> Listener {
         Listener { tls, ..self }
     }
 
@@ -130,7 +148,8 @@ impl Listener {
             match accepted {
                 Ok((stream, _)) if connections.open() < handler.connections_max() => {
                     let connection = Connection::new(&connections);
-                    let (handler, tls, stop) = (handler.clone(), self.tls.clone(), stop.clone());
+                    let (handler, stop) = (handler.clone(), stop.clone());
+                    let tls = self.tls.borrow().clone();
                     tokio::task::spawn_local(async move {
                         converse(stream, tls, handler, &connection.0, stop).await;
                     });
@@ -178,7 +197,9 @@ async fn exchange<H: Handler>(
     mut stop: watch::Receiver<bool>,
 ) {
     let mut let_go = connections.let_go.subscribe();
-    let stays = !*let_go.borrow();
+    let first = *let_go.borrow();
+    let stays = !first.all;
+    let goes = |now: &LetGo| now.all || now.renewals != first.renewals;
     let service = service_fn(move |request| handler.clone().answer(request));
     let connection = http1::Builder::new()
         .keep_alive(stays)
@@ -188,7 +209,7 @@ async fn exchange<H: Handler>(
         biased;
         _ = connection.as_mut() => return,
         _ = stop.wait_for(|stop| *stop) => {}
-        _ = let_go.wait_for(|let_go| *let_go), if stays => {}
+        _ = let_go.wait_for(goes), if stays => {}
     }
     connection.as_mut().graceful_shutdown();
     let _ = connection.await;

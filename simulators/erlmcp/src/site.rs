@@ -117,6 +117,7 @@ pub struct Behaviour {
     pub sessions: u32,
     /// Memory that a pod holds for each session, in bytes.
     pub session_memory: u64,
+    pub bounds: Bounds,
 }
 
 impl Default for Behaviour {
@@ -129,6 +130,32 @@ impl Default for Behaviour {
             connections: 10_000,
             sessions: 10_000,
             session_memory: 0,
+            bounds: Bounds::default(),
+        }
+    }
+}
+
+/// Beyond these a pod or its store refuses, with a code of erlmcp's each. Where one is not there, what it protects
+/// from happens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// Memory that a pod holds for its clients, in bytes.
+    pub memory: Option<u64>,
+    /// [`Behaviour::queue`] is looked at.
+    pub queue: bool,
+    /// How late a pod's only thread may come to its work, time after time.
+    pub cpu: Option<Duration>,
+    /// The store looks whether what it wrote had room.
+    pub disk: bool,
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds {
+            memory: Some(256 << 20),
+            queue: true,
+            cpu: Some(Duration::from_millis(100)),
+            disk: true,
         }
     }
 }
@@ -201,4 +228,6 @@ pub struct TlsFiles {
     pub key_pem: PathBuf,
     /// Authorities whose certificate a client must show. Without them none is asked for.
     pub client_ca_pem: Option<PathBuf>,
+    /// A certificate for the same key that is not valid any more, for showing that somebody notices.
+    pub expired_pem: Option<PathBuf>,
 }

@@ -31,7 +31,7 @@ use crate::world::{DirectorConfig, Instant, Misbehaviour, append_mark};
 use state::StateFile;
 
 pub(crate) use failover::recover_badly;
-pub(crate) use state::{Ownership, State};
+pub(crate) use state::{Ownership, Standing, State};
 
 const COMMAND_MAX: usize = 64 << 10;
 
@@ -156,6 +156,11 @@ struct To {
     site: String,
 }
 
+#[derive(Deserialize)]
+struct Jump {
+    ahead_ms: i64,
+}
+
 impl serve::Handler for Director {
     type Body = Whole;
 
@@ -172,7 +177,20 @@ impl serve::Handler for Director {
                 }
                 answer::json(StatusCode::OK, &ownership)
             }
-            (&Method::GET, "/state") => answer::json(StatusCode::OK, &self.state()),
+            (&Method::GET, "/state") => {
+                let standing = Standing {
+                    state: self.state(),
+                    wall_ms: clock::wall().as_millis() as u64,
+                };
+                answer::json(StatusCode::OK, &standing)
+            }
+            (&Method::POST, "/clock") => match serde_json::from_slice::<Jump>(&body) {
+                Ok(Jump { ahead_ms }) => {
+                    clock::jump(ahead_ms);
+                    done(Ok(()))
+                }
+                Err(error) => refuse(&error),
+            },
             (&Method::POST, "/own") => match serde_json::from_slice(&body) {
                 Ok(ownership) => done(self.own(ownership)),
                 Err(error) => refuse(&error),

@@ -24,6 +24,15 @@ pub(crate) struct State {
     pub route: String,
 }
 
+/// What the director says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Standing {
+    #[serde(flatten)]
+    pub state: State,
+    /// The time of day as it has it, in milliseconds since 1970.
+    pub wall_ms: u64,
+}
+
 pub(super) struct StateFile(PathBuf);
 
 impl StateFile {

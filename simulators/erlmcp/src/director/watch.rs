@@ -1,12 +1,13 @@
 //! Health checks of the site that clients are sent to.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::{Director, failover};
-use crate::ask;
-use crate::world::Instant;
+use crate::world::{DirectorClock, DirectorConfig, Instant};
+use crate::{ask, clock};
 
 /// Misses in a row, of one site.
 #[derive(Debug, Default)]
@@ -29,9 +30,44 @@ impl Misses {
     }
 }
 
+/// A site is believed in for so long since its last good check, by the time of day.
+#[derive(Debug, Default)]
+struct Lease {
+    site: String,
+    renewed: Duration,
+    told: bool,
+}
+
+impl Lease {
+    /// Whether this check is the one that tells that the site is lost. `now` is the time of day.
+    fn take(&mut self, site: &str, ok: bool, now: Duration, lasts: Duration) -> bool {
+        if self.site != site {
+            *self = Lease {
+                site: site.to_owned(),
+                renewed: now,
+                told: false,
+            };
+        }
+        // It has run out before anybody could renew it.
+        let is_over = now.saturating_sub(self.renewed) > lasts;
+        let is_news = is_over && !self.told;
+        self.told = is_over;
+        if ok {
+            self.renewed = now;
+        }
+        is_news
+    }
+
+    /// As long as the misses in a row would take.
+    fn length(config: &DirectorConfig) -> Duration {
+        (config.probe + config.timeout) * (config.misses + 1)
+    }
+}
+
 pub(super) async fn run(director: Rc<Director>) {
     let config = &director.part.config;
     let mut misses = Misses::default();
+    let mut lease = Lease::default();
     loop {
         tokio::time::sleep(config.probe).await;
         if director.busy.get() {
@@ -42,8 +78,14 @@ pub(super) async fn run(director: Rc<Director>) {
             continue;
         };
         let check = ask::get(site.front, &site.health, config.timeout).await;
-        if misses.take(&route, check.is_ok(), config.misses) {
-            let why = check.err().unwrap_or_default();
+        let ok = check.is_ok();
+        let is_lost = match config.clock {
+            DirectorClock::Monotonic => misses.take(&route, ok, config.misses),
+            DirectorClock::Wall => lease.take(&route, ok, clock::wall(), Lease::length(config)),
+        };
+        if is_lost {
+            let over = || "its lease has run out".to_owned();
+            let why = check.err().unwrap_or_else(over);
             director.mark(Instant::Detected, json!({ "site": route, "why": why }));
             if config.automatic {
                 // Its own marks tell how far it came.
@@ -63,6 +105,21 @@ mod tests {
         let checks = [false, false, true, false, false, false, false];
         let lost: Vec<bool> = checks.iter().map(|&ok| misses.take("a", ok, 3)).collect();
         assert_eq!(lost, [false, false, false, false, false, true, false]);
+    }
+
+    #[test]
+    fn a_lease_by_the_time_of_day_believes_whoever_sets_the_clock() {
+        let at = Duration::from_secs;
+        let mut lease = Lease::default();
+        assert!(!lease.take("a", true, at(100), at(3)));
+        assert!(!lease.take("a", true, at(102), at(3)));
+        assert!(lease.take("a", true, at(4_000), at(3)));
+        assert!(!lease.take("b", true, at(4_001), at(3)));
+        // Back again: nobody is missed for an hour.
+        assert!(!lease.take("b", false, at(103), at(3)));
+        assert!(!lease.take("b", false, at(900), at(3)));
+        assert!(lease.take("b", false, at(4_010), at(3)));
+        assert!(!lease.take("b", false, at(4_011), at(3)));
     }
 
     #[test]

@@ -7,9 +7,10 @@ use hyper::{Method, Request, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::answers::Order;
-use super::{Front, PodAddress};
+use super::{Front, PodAddress, tls, view};
 use crate::answer;
 use crate::serve::{self, Handler, HangUp, Whole};
+use crate::site::TlsFiles;
 
 const COMMAND_MAX: usize = 1 << 20;
 
@@ -52,6 +53,10 @@ impl Handler for Commands {
                 }
                 Err(error) => answer::text(StatusCode::BAD_REQUEST, error.to_string()),
             },
+            (&Method::POST, "/control/tls") => match serde_json::from_slice(&body) {
+                Ok(files) => renew_tls(front, &files),
+                Err(error) => answer::text(StatusCode::BAD_REQUEST, error.to_string()),
+            },
             (&Method::POST, "/control/pods") => match serde_json::from_slice(&body) {
                 Ok(wanted) => {
                     set_pods(front, wanted);
@@ -59,8 +64,25 @@ impl Handler for Commands {
                 }
                 Err(error) => answer::text(StatusCode::BAD_REQUEST, error.to_string()),
             },
+            (&Method::GET, path) => match view::page(path) {
+                Some(page) => view::answer(front, page).await,
+                None => answer::empty(StatusCode::NOT_FOUND),
+            },
             _ => answer::empty(StatusCode::NOT_FOUND),
         })
+    }
+}
+
+/// As servers do it that read their certificate again: new connections get the new one, and old ones end with the
+/// answer that is under way.
+fn renew_tls(front: &Front, files: &TlsFiles) -> Response<Whole> {
+    match tls::acceptor(files) {
+        Ok(acceptor) => {
+            front.tls.replace(Some(acceptor));
+            front.connections.renew();
+            answer::text(StatusCode::OK, "{}")
+        }
+        Err(error) => answer::text(StatusCode::CONFLICT, error.to_string()),
     }
 }
 

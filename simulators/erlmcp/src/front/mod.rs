@@ -28,7 +28,7 @@ use tokio::sync::watch;
 
 use crate::clock;
 use crate::role::{Announcement, Part, RoleError};
-use crate::serve::{Connections, Handler, HangUp, Listener, Whole};
+use crate::serve::{Connections, Handler, HangUp, Listener, Tls, Whole};
 use crate::site::{HealthCheck, Profile, TlsFiles};
 use crate::upstream;
 use answers::Answers;
@@ -69,8 +69,9 @@ impl Part for FrontConfig {
         announce: impl FnOnce(Announcement),
         stop: watch::Receiver<bool>,
     ) -> Result<(), RoleError> {
-        let tls = self.tls.as_ref().map(tls::acceptor).transpose()?;
-        let listener = Listener::bind(self.address)?.with_tls(tls);
+        let tls = Tls::default();
+        *tls.borrow_mut() = self.tls.as_ref().map(tls::acceptor).transpose()?;
+        let listener = Listener::bind(self.address)?.with_tls(tls.clone());
         let address = listener.address()?;
         let pods = Pods::watch(&self).await;
         let control = self.control.map(Listener::bind).transpose()?;
@@ -86,6 +87,7 @@ impl Part for FrontConfig {
             view: view::View::new(&self),
             answers: Answers::default(),
             pods,
+            tls,
             config: self,
         });
         let connections = front.connections.clone();
@@ -108,6 +110,7 @@ struct Front {
     requests: Cell<u64>,
     errors: Cell<u64>,
     answers: Answers,
+    tls: Tls,
 }
 
 impl Handler for Front {

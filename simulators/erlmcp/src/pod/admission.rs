@@ -1,17 +1,21 @@
 //! Capacity and queue: how many operations are worked on, how many wait, and that one more is refused.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
 
 pub(super) struct Admission {
     capacity: u32,
-    queue: u32,
+    /// `None`: whoever comes may wait.
+    queue: Option<u32>,
     // The semaphore is fair: whoever waits longest is next.
     free: Arc<Semaphore>,
     waiting: Rc<Cell<u32>>,
+    /// Work on command that does not end by itself.
+    occupied: RefCell<Option<JoinHandle<()>>>,
 }
 
 /// The queue is full.
@@ -37,12 +41,13 @@ impl Drop for Waiting {
 }
 
 impl Admission {
-    pub(super) fn new(capacity: u32, queue: u32) -> Admission {
+    pub(super) fn new(capacity: u32, queue: Option<u32>) -> Admission {
         Admission {
             capacity,
             queue,
             free: Arc::new(Semaphore::new(capacity as usize)),
             waiting: Rc::default(),
+            occupied: RefCell::default(),
         }
     }
 
@@ -50,7 +55,7 @@ impl Admission {
         if let Ok(permit) = self.free.clone().try_acquire_owned() {
             return Ok(Place::Work(permit));
         }
-        if self.waiting.get() >= self.queue {
+        if self.queue.is_some_and(|queue| self.waiting.get() >= queue) {
             return Err(Refused);
         }
         self.waiting.set(self.waiting.get() + 1);
@@ -58,6 +63,29 @@ impl Admission {
             free: self.free.clone(),
             waiting: self.waiting.clone(),
         }))
+    }
+
+    /// Takes every place at work, each as it becomes free, and keeps it; or gives all of them back.
+    pub(super) fn occupy(&self, on: bool) {
+        let mut occupied = self.occupied.borrow_mut();
+        match (on, occupied.take()) {
+            (true, None) => {
+                let (free, all) = (self.free.clone(), self.capacity);
+                *occupied = Some(tokio::task::spawn_local(async move {
+                    let mut places = Vec::new();
+                    for _ in 0..all {
+                        places.extend(free.clone().acquire_owned().await);
+                    }
+                    std::future::pending::<()>().await;
+                }));
+            }
+            (true, there) => *occupied = there,
+            (false, there) => {
+                if let Some(there) = there {
+                    there.abort();
+                }
+            }
+        }
     }
 
     pub(super) fn waiting(&self) -> u64 {
@@ -85,7 +113,7 @@ mod tests {
 
     #[test]
     fn one_more_than_capacity_and_queue_is_refused() {
-        let admission = Admission::new(2, 1);
+        let admission = Admission::new(2, Some(1));
         let first = admission.enter().unwrap();
         let _second = admission.enter().unwrap();
         let third = admission.enter().unwrap();
@@ -100,5 +128,13 @@ mod tests {
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(std::future::Future::poll(permit, &mut context).is_ready());
         assert_eq!(admission.waiting(), 0);
+    }
+
+    #[test]
+    fn without_a_bound_whoever_comes_waits() {
+        let admission = Admission::new(1, None);
+        let places: Vec<_> = (0..1_000).map(|_| admission.enter()).collect();
+        assert!(places.iter().all(Result::is_ok));
+        assert_eq!(admission.waiting(), 999);
     }
 }

@@ -16,6 +16,7 @@ use crate::answer::{self, EXPOSITION};
 use crate::clock;
 use crate::serve::{self, Handler, HangUp, Whole};
 use crate::site::Profile;
+use crate::world::Press;
 
 const COMMAND_MAX: usize = 64 << 10;
 
@@ -132,6 +133,21 @@ struct Behave {
     service_factor: f64,
 }
 
+fn press_on(pod: &Pod, press: Press) -> Response<Whole> {
+    let held = match press {
+        Press::Thread(busy) => {
+            pod.pace.keep_busy(busy);
+            0
+        }
+        Press::Memory(bytes) => pod.memory.grow(bytes),
+        Press::Work(on) => {
+            pod.admission.occupy(on);
+            0
+        }
+    };
+    answer::json(StatusCode::OK, &json!({ "held": held }))
+}
+
 impl Handler for Control {
     type Body = Whole;
 
@@ -161,6 +177,15 @@ impl Handler for Control {
                         answer::text(StatusCode::OK, "{}")
                     }
                     Ok(_) => answer::text(StatusCode::BAD_REQUEST, "say a factor of 0 or more"),
+                    Err(error) => answer::text(StatusCode::BAD_REQUEST, error.to_string()),
+                })
+            }
+            (&Method::POST, "/control/press") => {
+                let body = serve::read_body(request.into_body(), COMMAND_MAX)
+                    .await
+                    .map_err(|_| HangUp)?;
+                Ok(match serde_json::from_slice::<Press>(&body) {
+                    Ok(press) => press_on(pod, press),
                     Err(error) => answer::text(StatusCode::BAD_REQUEST, error.to_string()),
                 })
             }

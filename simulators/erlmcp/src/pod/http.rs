@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, ALLOW, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{
+    ACCEPT, ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+};
 use hyper::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
 use super::body::Body;
+use super::memory::{Exhausted, Share};
 use super::message::{INVALID_REQUEST, Malformed, Message, PARSE_ERROR, RpcError};
+use super::refusal::{self, Limit};
 use super::sessions::SessionId;
 use super::{Pod, initialize, operation};
 use crate::answer;
@@ -25,6 +29,8 @@ const SESSION_NOT_FOUND: i64 = -32001;
 const MESSAGE_TOO_LARGE: i64 = -32012;
 /// erlmcp's refusal code for a message that is too large (`erlmcp_refusal.hrl`).
 const REFUSED_SIZE: u32 = 1068;
+/// A body up to this size is taken however full the memory is, so that sessions that are there go on.
+const SMALL: u64 = 64 << 10;
 /// Cowboy closes a connection that has waited this long for an answer.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -50,6 +56,11 @@ async fn post(pod: &Rc<Pod>, request: Request<Incoming>) -> Result<Response<Body
         pod.count_error();
         return Ok(refused);
     }
+    // Held until the answer begins.
+    let Ok(_share) = room(pod, &head.headers) else {
+        pod.count_error();
+        return Ok(refusal::refuse(pod, "null", Limit::Memory));
+    };
     let text = match serve::read_body(body, pod.config.message_max).await {
         Ok(text) => text,
         Err(BodyError::TooLarge) => return Ok(too_large(pod)),
@@ -78,7 +89,7 @@ async fn take(
             // Any first message makes a session, which then waits for `initialize`.
             Profile::Erlmcp => match pod.sessions.open(false) {
                 Ok(session) => Some(session),
-                Err(full) => return Ok(initialize::refuse(pod, &full)),
+                Err(full) => return Ok(initialize::refuse(pod, "null", full)),
             },
         },
     };
@@ -127,6 +138,18 @@ fn delete(pod: &Pod, headers: &HeaderMap) -> Response<Body> {
             StatusCode::BAD_REQUEST,
             "the Mcp-Session-Id header is missing",
         ),
+    }
+}
+
+/// Room for a body that is large, or may be.
+fn room(pod: &Pod, headers: &HeaderMap) -> Result<Option<Share>, Exhausted> {
+    let length = headers.get(CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    let most = pod.config.message_max as u64;
+    match length.unwrap_or(most) {
+        small if small <= SMALL => Ok(None),
+        // What is longer than any message is refused for that.
+        large => pod.memory.take(large.min(most)).map(Some),
     }
 }
 

@@ -10,6 +10,7 @@ use super::body::Body;
 use super::http::{self, SESSION};
 use super::message::{Call, RpcError, result_text};
 use super::operation::respond;
+use super::refusal::{self, Limit};
 use super::sessions::{Full, SessionId};
 use crate::answer;
 use crate::site::{Profile, Reply};
@@ -61,7 +62,7 @@ pub(super) fn answer(pod: &Pod, session: Option<SessionId>, call: &Call) -> Resp
         }
         None => match pod.sessions.open(true) {
             Ok(session) => session,
-            Err(full) => return refuse(pod, &full),
+            Err(full) => return refuse(pod, call.id.get(), full),
         },
     };
     let text = pod.sessions.text(session);
@@ -137,8 +138,13 @@ fn refuse_call(pod: &Pod, call: &Call, error: &RpcError) -> Response<Body> {
 }
 
 /// The pod keeps as many sessions as it can.
-pub(super) fn refuse(pod: &Pod, _: &Full) -> Response<Body> {
+/// `id` is JSON text.
+pub(super) fn refuse(pod: &Pod, id: &str, full: Full) -> Response<Body> {
     pod.count_error();
+    match full {
+        Full::Sessions => {}
+        Full::Memory => return refusal::refuse(pod, id, Limit::Memory),
+    }
     let error = RpcError {
         data: Some(
             json!({ "refusal": REFUSED_CONCURRENT, "sessions": pod.config.behaviour.sessions }),

@@ -31,6 +31,9 @@ pub(super) enum LedgerError {
     /// There is no answer: a write may or may not have been kept.
     #[error("{0}")]
     Unknown(String),
+    /// The write was certainly not kept: the store's disk is full.
+    #[error("{0}")]
+    NoRoom(String),
     /// The write was certainly not kept.
     #[error("{}", .0.message())]
     Refused(Refusal),
@@ -134,6 +137,9 @@ impl Ledger {
                 Ok(refusal) => LedgerError::Refused(refusal),
                 Err(error) => unknown(error.to_string()),
             }),
+            StatusCode::INSUFFICIENT_STORAGE => Err(LedgerError::NoRoom(
+                String::from_utf8_lossy(&body).into_owned(),
+            )),
             _ => Err(unknown(String::from_utf8_lossy(&body).into_owned())),
         }
     }

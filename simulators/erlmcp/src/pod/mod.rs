@@ -7,7 +7,8 @@
 //! operation   admission, service time, errors; the answer as JSON or as an event stream
 //! methods     tools/list, resources, prompts and the rest; tools: what tools/call does
 //! ledger      the way to the store
-//! sessions, admission, draws, stall    one piece of state each
+//! sessions, admission, draws, stall, memory, pace    one piece of state each
+//! refusal     limits that refuse, and their codes
 //! health      /health, /ready, /live, /metrics, /resources, and /control on the control address
 //! ```
 
@@ -18,9 +19,12 @@ mod health;
 mod http;
 mod initialize;
 mod ledger;
+mod memory;
 mod message;
 mod methods;
 mod operation;
+mod pace;
+mod refusal;
 mod sessions;
 mod stall;
 mod tools;
@@ -46,6 +50,8 @@ use admission::Admission;
 use body::Body;
 use draws::Draws;
 use ledger::Ledger;
+use memory::Memory;
+use pace::Pace;
 use sessions::Sessions;
 use stall::Stall;
 
@@ -89,6 +95,8 @@ impl Part for PodConfig {
         });
         let clients = pod.connections.clone();
         let commands = Rc::new(health::Control(pod.clone()));
+        tokio::task::spawn_local(pace::watch(pod.clone()));
+        tokio::task::spawn_local(pace::burn(pod.clone()));
         tokio::task::spawn_local(control.serve(commands, Rc::default(), stop.clone()));
         listener.serve(pod, clients, stop).await;
         Ok(())
@@ -102,6 +110,8 @@ struct Pod {
     names: [(HeaderName, HeaderValue); 2],
     connections: Rc<Connections>,
     sessions: Sessions,
+    memory: Rc<Memory>,
+    pace: Pace,
     admission: Admission,
     draws: Draws,
     ledger: Ledger,
@@ -118,12 +128,21 @@ impl Pod {
         let behaviour = &config.behaviour;
         let draws =
             Draws::new(behaviour, config.seed, &config.name).map_err(RoleError::Configuration)?;
+        let memory = Rc::new(Memory::new(behaviour.bounds.memory));
+        let queue = behaviour.bounds.queue.then_some(behaviour.queue);
         Ok(Pod {
             started: clock::now(),
             names: [(SITE, header(&config.site)?), (POD, header(&config.name)?)],
             connections: Rc::default(),
-            sessions: Sessions::new(&config.name, behaviour.sessions, behaviour.session_memory),
-            admission: Admission::new(behaviour.capacity, behaviour.queue),
+            sessions: Sessions::new(
+                &config.name,
+                behaviour.sessions,
+                behaviour.session_memory,
+                memory.clone(),
+            ),
+            memory,
+            pace: Pace::new(behaviour.bounds.cpu),
+            admission: Admission::new(behaviour.capacity, queue),
             draws,
             ledger: Ledger::new(config.store, config.store_timeout),
             stall: Stall::default(),

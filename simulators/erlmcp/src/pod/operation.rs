@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
-use hyper::header::{HeaderValue, RETRY_AFTER};
+use hyper::header::HeaderValue;
 use hyper::{Response, StatusCode};
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -12,6 +12,7 @@ use super::admission::{Place, Refused};
 use super::body::{Body, Cut};
 use super::initialize::NOT_INITIALIZED;
 use super::message::{Call, INTERNAL_ERROR, RpcError, result_text};
+use super::refusal::{self, Limit};
 use super::sessions::SessionId;
 use super::{Pod, methods};
 use crate::answer;
@@ -19,15 +20,14 @@ use crate::serve::HangUp;
 use crate::site::{Profile, Reply};
 
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
-/// erlmcp's code for a request that a limit refuses, and its refusal code for a flood (`erlmcp_refusal.hrl`).
-const RATE_LIMITED: i64 = -32010;
-const REFUSED_FLOOD: u32 = 1056;
 
 /// What came of an operation.
 pub(super) enum Outcome {
     /// JSON text.
     Result(String),
     Error(RpcError),
+    /// Nothing was done.
+    Refused(Limit),
     /// An answer that breaks HTTP, JSON-RPC or MCP, on command.
     Broken(Breakage),
     /// The process of the session died: no answer, and no session any more.
@@ -67,16 +67,23 @@ pub(super) async fn answer(
             vec![result_text(call.id.get(), "{}")],
         ));
     }
+    if pod.pace.is_saturated() {
+        pod.count_error();
+        return Ok(refusal::refuse(pod, call.id.get(), Limit::Cpu));
+    }
     let place = match pod.admission.enter() {
         Ok(place) => place,
-        Err(refused) => return Ok(refuse(pod, &call, &refused)),
+        Err(Refused) => {
+            pod.count_error();
+            return Ok(refusal::refuse(pod, call.id.get(), Limit::Queue));
+        }
     };
     let id = call.id.get().to_owned();
     match pod.config.reply {
         Reply::Json => {
             // A task of its own: what was begun is finished, though the client may have gone.
             let work = tokio::task::spawn_local(work(pod.clone(), session, call, place));
-            as_json(&id, work.await.map_err(|_| HangUp)?).await
+            as_json(pod, &id, work.await.map_err(|_| HangUp)?).await
         }
         Reply::Sse {
             priming,
@@ -91,24 +98,6 @@ pub(super) async fn answer(
             Ok(event_stream(Body::Events(body)))
         }
     }
-}
-
-/// The queue is full. erlmcp's plans name 503 for this, its refusal codes 1056.
-fn refuse(pod: &Pod, call: &Call, _: &Refused) -> Response<Body> {
-    pod.count_error();
-    let error = RpcError {
-        data: Some(json!({ "refusal": REFUSED_FLOOD, "queue": pod.config.behaviour.queue })),
-        ..RpcError::new(RATE_LIMITED, "the queue is full")
-    };
-    let mut response = answer::typed(
-        StatusCode::SERVICE_UNAVAILABLE,
-        answer::JSON,
-        Bytes::from(error.to_text(call.id.get())),
-    );
-    response
-        .headers_mut()
-        .insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    response
 }
 
 async fn work(pod: Rc<Pod>, session: Option<SessionId>, call: Call, place: Place) -> Outcome {
@@ -142,10 +131,11 @@ async fn work(pod: Rc<Pod>, session: Option<SessionId>, call: Call, place: Place
     outcome
 }
 
-async fn as_json(id: &str, outcome: Outcome) -> Result<Response<Body>, HangUp> {
+async fn as_json(pod: &Pod, id: &str, outcome: Outcome) -> Result<Response<Body>, HangUp> {
     let text = match outcome {
         Outcome::Result(result) => result_text(id, &result),
         Outcome::Error(error) => error.to_text(id),
+        Outcome::Refused(limit) => return Ok(refusal::refuse(pod, id, limit)),
         Outcome::Broken(breakage) => return broken(breakage).await,
         Outcome::Died => return Err(HangUp),
     };
@@ -226,6 +216,8 @@ async fn stream(
     let message = match outcome.await {
         Outcome::Result(result) => result_text(id, &result),
         Outcome::Error(error) => error.to_text(id),
+        // The stream's status has been sent.
+        Outcome::Refused(limit) => limit.error(pod).to_text(id),
         Outcome::Broken(Breakage::Hang) => std::future::pending().await,
         Outcome::Broken(_) | Outcome::Died => return,
     };

@@ -9,12 +9,15 @@ use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use tokio::sync::Mutex;
 
+use super::memory::{Exhausted, Memory, Piece};
 use crate::clock;
 
 pub(super) struct Sessions {
     pod: String,
     max: u32,
-    memory: usize,
+    /// Of each.
+    size: u64,
+    memory: Rc<Memory>,
     open: RefCell<HashMap<u128, Session>>,
     ids: RefCell<Xoshiro256PlusPlus>,
 }
@@ -24,25 +27,28 @@ struct Session {
     initialized: bool,
     /// Held while a tool runs, where a session is one process that does one thing at a time.
     turn: Rc<Mutex<()>>,
-    /// Really allocated and written to, so that it shows in the memory of the process.
-    _memory: Box<[u8]>,
+    _memory: Piece,
 }
 
 /// No room for one more session.
-#[derive(Debug)]
-pub(super) struct Full;
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Full {
+    Sessions,
+    Memory,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SessionId(u128);
 
 impl Sessions {
-    pub(super) fn new(pod: &str, max: u32, memory: u64) -> Sessions {
+    pub(super) fn new(pod: &str, max: u32, size: u64, memory: Rc<Memory>) -> Sessions {
         // Not from the seed of the run: a pod that is started again must not find the sessions of its predecessor.
         let start = clock::wall().as_nanos() as u64 ^ u64::from(std::process::id()).rotate_left(40);
         Sessions {
             pod: pod.to_owned(),
             max,
-            memory: usize::try_from(memory).unwrap_or(usize::MAX),
+            size,
+            memory,
             open: RefCell::default(),
             ids: RefCell::new(Xoshiro256PlusPlus::seed_from_u64(start)),
         }
@@ -51,16 +57,15 @@ impl Sessions {
     pub(super) fn open(&self, initialized: bool) -> Result<SessionId, Full> {
         let mut open = self.open.borrow_mut();
         if open.len() >= self.max as usize {
-            return Err(Full);
+            return Err(Full::Sessions);
         }
-        let mut memory = Vec::new();
-        memory.try_reserve_exact(self.memory).map_err(|_| Full)?;
-        memory.resize(self.memory, 0xA5);
+        let memory = self.memory.hold(self.size);
+        let memory = memory.map_err(|Exhausted| Full::Memory)?;
         let id = self.ids.borrow_mut().random::<u128>();
         let session = Session {
             initialized,
             turn: Rc::default(),
-            _memory: memory.into_boxed_slice(),
+            _memory: memory,
         };
         open.insert(id, session);
         Ok(SessionId(id))
@@ -119,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_session_is_found_by_its_own_text_only() {
-        let sessions = Sessions::new("a-1", 2, 0);
+        let sessions = Sessions::new("a-1", 2, 0, Rc::new(Memory::new(None)));
         let text = sessions.text(sessions.open(true).unwrap());
         assert!(sessions.find(&text).is_some());
         assert!(sessions.find(&text.replace("a-1", "a-11")).is_none());
@@ -130,12 +135,22 @@ mod tests {
 
     #[test]
     fn the_limit_counts_open_sessions() {
-        let sessions = Sessions::new("a-0", 2, 16);
+        let sessions = Sessions::new("a-0", 2, 16, Rc::new(Memory::new(Some(40))));
         let first = sessions.open(true).unwrap();
         let _second = sessions.open(true).unwrap();
-        assert!(sessions.open(true).is_err());
+        assert_eq!(sessions.open(true).unwrap_err(), Full::Sessions);
         sessions.close(first);
         assert!(sessions.open(true).is_ok());
         assert_eq!(sessions.open_count(), 2);
+    }
+
+    #[test]
+    fn sessions_end_where_the_memory_does() {
+        let sessions = Sessions::new("a-0", 9, 16, Rc::new(Memory::new(Some(40))));
+        let first = sessions.open(true).unwrap();
+        let _second = sessions.open(true).unwrap();
+        assert_eq!(sessions.open(true).unwrap_err(), Full::Memory);
+        sessions.close(first);
+        assert!(sessions.open(true).is_ok());
     }
 }

@@ -13,6 +13,7 @@ use super::ledger::LedgerError;
 use super::message::{Call, INTERNAL_ERROR, RpcError};
 use super::methods::params;
 use super::operation::{Breakage, Outcome};
+use super::refusal::Limit;
 use crate::site::Profile;
 
 /// A write that was certainly not kept: its store is fenced or a standby, or of another epoch.
@@ -145,11 +146,11 @@ async fn ledger(pod: &Pod, path: &str, tool: &ToolCall) -> Result<Outcome, RpcEr
         .arguments
         .as_ref()
         .map_or("{}", |arguments| arguments.get());
-    let answer = pod
-        .ledger
-        .ask(Method::POST, path, body.to_owned())
-        .await
-        .map_err(|error| unanswered(&error))?;
+    let answer = match pod.ledger.ask(Method::POST, path, body.to_owned()).await {
+        Ok(answer) => answer,
+        Err(LedgerError::NoRoom(_)) => return Ok(Outcome::Refused(Limit::Disk)),
+        Err(error) => return Err(unanswered(&error)),
+    };
     let text = Value::from(answer.as_str());
     Ok(Outcome::Result(format!(
         r#"{{"content":[{{"type":"text","text":{text}}}],"structuredContent":{answer},"isError":false}}"#
@@ -158,7 +159,9 @@ async fn ledger(pod: &Pod, path: &str, tool: &ToolCall) -> Result<Outcome, RpcEr
 
 fn unanswered(error: &LedgerError) -> RpcError {
     match error {
-        LedgerError::Unknown(reason) => RpcError::new(INTERNAL_ERROR, reason.clone()),
+        LedgerError::Unknown(reason) | LedgerError::NoRoom(reason) => {
+            RpcError::new(INTERNAL_ERROR, reason.clone())
+        }
         LedgerError::Refused(refusal) => RpcError {
             data: Some(json!(refusal)),
             ..RpcError::new(WRITE_REFUSED, error.to_string())

@@ -32,6 +32,9 @@ const COMMITS_MAX: usize = 65_536;
 pub(super) enum PutError {
     #[error("too many writes wait for the disk: write more slowly")]
     Full,
+    /// The disk is full, or may not be filled further. Nothing of it was kept.
+    #[error("there is no room for the log: {0}")]
+    NoRoom(String),
     #[error("the log cannot be written: {0}")]
     Disk(String),
     #[error("{}", .0.message())]
@@ -104,6 +107,7 @@ impl Committer {
         log: Log,
         standing: Standing,
         file: StandingFile,
+        bounded: bool,
     ) -> Result<Committer, RoleError> {
         let reader = log
             .file
@@ -121,6 +125,7 @@ impl Committer {
             file: log.file,
             standing: file,
             shared: shared.clone(),
+            bounded,
         };
         std::thread::Builder::new()
             .name("commit".to_owned())
@@ -263,6 +268,8 @@ struct Appender {
     file: File,
     standing: StandingFile,
     shared: Arc<Shared>,
+    /// Without it, nobody looks whether a write had room: it is acknowledged, and nowhere.
+    bounded: bool,
 }
 
 impl Appender {
@@ -341,28 +348,37 @@ impl Appender {
         };
         match done {
             Ok(()) => self.acknowledge(written),
-            Err(reason) => {
+            Err(PutError::NoRoom(_)) if !self.bounded => {
                 for write in written {
-                    let _ = write.acknowledge.send(Err(PutError::Disk(reason.clone())));
+                    let _ = write.acknowledge.send(Ok(write.record.placed()));
+                }
+            }
+            Err(error) => {
+                for write in written {
+                    let _ = write.acknowledge.send(Err(error.clone()));
                 }
             }
         }
     }
 
-    fn append(&self, text: &[u8], end: u64) -> Result<(), String> {
+    fn append(&self, text: &[u8], end: u64) -> Result<(), PutError> {
         if let Some(reason) = self.shared.broken.get() {
-            return Err(reason.clone());
+            return Err(PutError::Disk(reason.clone()));
         }
         if let Err(error) = self.file.write_all_at(text, end) {
             // A full disk: what got through is taken back, so that the next write may do better.
             if let Err(error) = self.file.set_len(end) {
                 let _ = self.shared.broken.set(error.to_string());
             }
-            return Err(error.to_string());
+            return Err(if has_no_room(&error) {
+                PutError::NoRoom(error.to_string())
+            } else {
+                PutError::Disk(error.to_string())
+            });
         }
         self.file.sync_data().map_err(|error| {
             let _ = self.shared.broken.set(format!("fsync failed: {error}"));
-            error.to_string()
+            PutError::Disk(error.to_string())
         })
     }
 
@@ -394,7 +410,7 @@ impl Appender {
         if from > last + 1 || new.is_empty() {
             return Ok(last);
         }
-        self.append(&new.concat(), end).map_err(PutError::Disk)?;
+        self.append(&new.concat(), end)?;
         let mut index = lock(&self.shared.index);
         for line in new {
             index.push(line.len() as u64, log::record(line).as_ref());
@@ -420,6 +436,12 @@ impl Appender {
         }
         Ok(self.shared.tail().0)
     }
+}
+
+/// The disk, the owner's share of it, or a file is as long as it may be.
+fn has_no_room(error: &io::Error) -> bool {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
 fn write(position: u64, epoch: u64, pending: Pending, text: &mut Vec<u8>) -> Written {

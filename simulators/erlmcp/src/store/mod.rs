@@ -34,6 +34,7 @@ use hyper::header::HeaderName;
 use hyper::{Method, Request, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::answer;
@@ -74,10 +75,17 @@ pub(crate) struct StoreConfig {
     pub backups: Option<Schedule>,
     #[serde(default)]
     pub lies: Lies,
+    /// It looks whether what it wrote had room.
+    #[serde(default = "bounded")]
+    pub bounded: bool,
 }
 
 fn serving() -> Duty {
     Duty::Serving
+}
+
+fn bounded() -> bool {
+    true
 }
 
 impl Part for StoreConfig {
@@ -93,7 +101,10 @@ impl Part for StoreConfig {
             epoch: self.epoch,
         })?;
         let shipper = Shipper::new(self.shipping, log.index.last());
-        let committer = Committer::start(log, standing, file)?;
+        // A file that may not grow is an error of the write, as a full disk is, and not the end of the process.
+        let room = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+        let _handled = signal(room).map_err(RoleError::system("cannot take SIGXFSZ"))?;
+        let committer = Committer::start(log, standing, file, self.bounded)?;
         committer.hold(self.lies.ack_before_fsync);
         let listener = Listener::bind(self.address)?;
         let address = listener.address()?;
@@ -186,7 +197,8 @@ fn refuse(error: &serde_json::Error) -> Response<Whole> {
 fn failed(error: &PutError) -> Response<Whole> {
     match error {
         PutError::Full => answer::text(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
-        PutError::Disk(_) => answer::text(StatusCode::INSUFFICIENT_STORAGE, error.to_string()),
+        PutError::NoRoom(_) => answer::text(StatusCode::INSUFFICIENT_STORAGE, error.to_string()),
+        PutError::Disk(_) => answer::text(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
         PutError::Refused(refusal) => answer::json(StatusCode::CONFLICT, refusal),
     }
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::ground::Ground;
 use super::request::{Done, Reply, Request};
-use super::{backups, failback, links, marks, misbehave, pods, power, restore, roles, viewing};
+use super::{backups, failback, links, marks, misbehave, pods, power, press, restore, roles, viewing};
 use crate::clock;
 
 pub(super) async fn carry_out(ground: &Rc<Ground>, request: Request) -> Result<Reply, String> {
@@ -64,6 +64,15 @@ pub(super) async fn carry_out(ground: &Rc<Ground>, request: Request) -> Result<R
             pod,
             service_factor,
         } => done(pods::behave(ground, &site, &pod, service_factor).await),
+        Request::Press {
+            site,
+            pod,
+            press: own,
+        } => done(press::pod(ground, &site, &pod, own).await),
+        Request::Certificate { site, expired } => {
+            done(press::certificate(ground, &site, expired).await)
+        }
+        Request::Clock { ahead_ms } => done(press::clock(ground, ahead_ms).await),
         Request::Reverse { from, to } => done(failback::reverse(ground, &from, &to).await),
         Request::FailBack { to } => done(failback::fail_back(ground, &to).await),
         Request::Misbehave(how) => done(misbehave::misbehave(ground, how).await),

@@ -105,6 +105,18 @@ pub struct DirectorConfig {
     pub automatic: bool,
     /// The DNS name of the service, such as `erlmcp.test`.
     pub name: String,
+    pub clock: DirectorClock,
+}
+
+/// What the director counts by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DirectorClock {
+    /// Misses in a row, each a time-out of a clock that never jumps.
+    #[default]
+    Monotonic,
+    /// The time of day since the last good check, which is wrong as soon as somebody sets the clock.
+    Wall,
 }
 
 impl DirectorConfig {

@@ -207,6 +207,7 @@ impl Ground {
                     .contains(&Misbehaviour::AckBeforeFsync),
                 ..Lies::default()
             },
+            bounded: site.config.behaviour.bounds.disk,
             backups: self.config.backups.map(|backups| Schedule {
                 every: backups.every,
                 off_site_delay: backups.off_site_delay,
@@ -434,8 +435,12 @@ fn directed(site: &SiteGround) -> Directed {
     Directed {
         name: site.config.name.clone(),
         clients: site.door,
-        // It stands on the clients' side.
-        front: site.door,
+        // It stands on the clients' side, and speaks no TLS: what the door says to clients, it says on its other
+        // address too.
+        front: match site.config.tls {
+            Some(_) => site.front_control,
+            None => site.door,
+        },
         front_control: site.front_control,
         health: match site.config.profile {
             Profile::Sop => "/health".to_owned(),

@@ -7,6 +7,7 @@
 //! client    starting a world, finding one that runs, asking it
 //! process   the process itself: requests over HTTP; carry_out: each to the file of its kind
 //! ground    what is there and what has power; unit: one process, started again and again; places: its address
+//! press     resources used up, certificates, clocks
 //! power, pods, roles, links, failback, backups, restore, misbehave     what requests do
 //! viewing   looking at everything
 //! marks     named instants; truth: what was really lost
@@ -24,6 +25,7 @@ mod misbehave;
 mod places;
 mod pods;
 mod power;
+mod press;
 mod process;
 mod request;
 mod restore;
@@ -39,10 +41,13 @@ pub(crate) use truth::lost_records;
 
 pub use client::{AttachError, RunningWorld, World, WorldError, attach, launch_world};
 pub use config::{
-    BackupsConfig, DirectorConfig, Misbehaviour, ReplicationConfig, SITES_MAX, WorldConfig,
+    BackupsConfig, DirectorClock, DirectorConfig, Misbehaviour, ReplicationConfig, SITES_MAX,
+    WorldConfig,
 };
 pub use marks::{Instant, Mark};
-pub use request::{BackupChoice, Blocked, Done, LinkShape, Place, Reply, Request, Restored};
+pub use request::{
+    BackupChoice, Blocked, Busy, Done, LinkShape, Place, Press, Reply, Request, Restored,
+};
 pub use view::{
     BackupView, DirectorView, LinkView, NodeView, ProcessState, ProcessView, ReplicationView,
     SiteView, StoreView, View,

@@ -3,7 +3,9 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use rustix::process::Signal;
+use serde::Serialize;
 use serde_json::json;
 
 use super::ground::{Ground, pod_addresses};
@@ -132,13 +134,35 @@ pub(super) async fn behave(
     name: &str,
     service_factor: f64,
 ) -> Result<String, String> {
-    let at = ground.site(site)?;
-    let control = pod(ground, at, name)?
-        .control
-        .ok_or("a pod takes commands")?;
     let message = json!({ "service_factor": service_factor });
-    tell(control, "/control/behave", &message).await?;
-    Ok(format!("`{name}` takes {service_factor} times as long"))
+    let is_usual = service_factor == 1.0;
+    match command(ground, site, name, "/control/behave", &message).await? {
+        None if !is_usual => Err(format!("`{name}` does not run")),
+        Some(_) | None => Ok(format!("`{name}` takes {service_factor} times as long")),
+    }
+}
+
+/// Tells a pod something that it forgets when it is started again. `None`: it does not run, and has forgotten it.
+pub(super) async fn command(
+    ground: &Ground,
+    site: &str,
+    name: &str,
+    path: &str,
+    message: &impl Serialize,
+) -> Result<Option<Bytes>, String> {
+    let at = ground.site(site)?;
+    // One that is not wanted any more is not there either.
+    let Ok(pod) = pod(ground, at, name) else {
+        return Ok(None);
+    };
+    let control = pod.control.ok_or("a pod takes commands")?;
+    let before = pod.life();
+    match tell(control, path, message).await {
+        Ok(answer) => Ok(Some(answer)),
+        // It may have ended meanwhile.
+        Err(_) if !matches!(before, Life::Running { .. }) || pod.life() != before => Ok(None),
+        Err(reason) => Err(reason),
+    }
 }
 
 /// The pods of a site that are wanted, by their numbers.

@@ -131,12 +131,57 @@ pub enum Request {
         pod: String,
         service_factor: f64,
     },
+    /// Uses up one of a pod's resources, or gives it back. Lost when the pod is started again.
+    Press {
+        site: String,
+        pod: String,
+        press: Press,
+    },
+    /// The site's front door shows a certificate that has expired, or its good one again.
+    Certificate {
+        site: String,
+        expired: bool,
+    },
+    /// The director's time of day is so much ahead of the machine's, or behind. Lost when it is started again.
+    Clock {
+        ahead_ms: i64,
+    },
     /// From now on, or once, the world is wrong in this way. It is not taken back.
     Misbehave(Misbehaviour),
     /// Marks later than this instant of CLOCK_MONOTONIC, in nanoseconds.
     Marks {
         since: u64,
     },
+}
+
+/// What uses up one of a pod's resources. Each is a state, not an event.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Press {
+    /// Its only thread is busy for the share of each slice; at most for an hour.
+    Thread(Option<Busy>),
+    /// So many bytes are held, as if for clients, unless a bound is met earlier.
+    Memory(u64),
+    /// Every place at work is taken.
+    Work(bool),
+}
+
+impl Press {
+    /// Nothing is used up.
+    pub(super) fn is_none(self) -> bool {
+        match self {
+            Press::Thread(busy) => busy.is_none(),
+            Press::Memory(bytes) => bytes == 0,
+            Press::Work(on) => !on,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Busy {
+    /// Between 0 and 1.
+    pub share: f64,
+    pub slice: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -121,6 +121,8 @@ pub struct DirectorView {
     pub owner: String,
     /// Answers A queries for the service's name.
     pub dns: SocketAddr,
+    /// The time of day as the director has it, in milliseconds since 1970; 0 while it does not answer.
+    pub wall_ms: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use super::view::{
     DirectorView, NodeView, ProcessState, ProcessView, ReplicationView, SiteView, StoreView, View,
 };
 use super::{backups, links};
-use crate::director::State;
+use crate::director::{Standing, State};
 use crate::front::commands::Seen;
 use crate::role::Role;
 use crate::store::standing::Duty;
@@ -175,6 +175,10 @@ pub(super) async fn pods(front_control: SocketAddr) -> BTreeSet<String> {
 
 /// What the director knows.
 pub(super) async fn director_state(ground: &Ground) -> Option<State> {
+    director_standing(ground).await.map(|own| own.state)
+}
+
+async fn director_standing(ground: &Ground) -> Option<Standing> {
     let director = ground.director?;
     let answer = ask::get(director.commands, "/state", PATIENCE).await.ok()?;
     serde_json::from_slice(&answer).ok()
@@ -183,8 +187,9 @@ pub(super) async fn director_state(ground: &Ground) -> Option<State> {
 async fn director(ground: &Ground) -> Option<DirectorView> {
     let places = ground.director?;
     let unit = ground.units(|unit| unit.role == Role::Director).pop()?;
-    let state = director_state(ground).await;
-    let (route, epoch, owner) = state.map_or_else(Default::default, |state| {
+    let own = director_standing(ground).await;
+    let wall_ms = own.as_ref().map_or(0, |own| own.wall_ms);
+    let (route, epoch, owner) = own.map_or_else(Default::default, |Standing { state, .. }| {
         (state.route, state.ownership.epoch, state.ownership.owner)
     });
     Some(DirectorView {
@@ -193,6 +198,7 @@ async fn director(ground: &Ground) -> Option<DirectorView> {
         epoch,
         owner,
         dns: places.dns,
+        wall_ms,
     })
 }
 

@@ -211,6 +211,7 @@ fn a_site_that_cannot_start_says_which_process_and_why() {
             cert_pem: directory.0.join("none.pem"),
             key_pem: directory.0.join("none.pem"),
             client_ca_pem: None,
+            expired_pem: None,
         });
     });
     assert!(

@@ -8,6 +8,7 @@
 //! links     the network between the others, disturbed and let alone again
 //! tls       a front door with TLS and client certificates
 //! ends      every way in which a site ends
+//! resources memory, processor, places, disk used up; certificates and clocks
 //! world     several sites in a world; failover, pods, restore: what can be asked of it
 //! ```
 
@@ -18,6 +19,7 @@ mod ledger;
 mod limits;
 mod links;
 mod pods;
+mod resources;
 mod restore;
 mod serving;
 mod tls;

@@ -30,6 +30,7 @@ fn files() -> Files {
         cert_pem: write("cert.pem", &certificates.cert_pem),
         key_pem: write("key.pem", &certificates.key_pem),
         client_ca_pem: Some(write("ca.pem", &certificates.ca_pem)),
+        expired_pem: None,
     };
     Files {
         certificates,

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use firedrill_erlmcp::world::{
-    DirectorConfig, Instant, Mark, ReplicationConfig, Reply, Request, RunningWorld, SiteView, View,
-    World, WorldConfig,
+    DirectorClock, DirectorConfig, Instant, Mark, ReplicationConfig, Reply, Request, RunningWorld,
+    SiteView, View, World, WorldConfig,
 };
 use firedrill_erlmcp::{SiteConfig, launch_world};
 use serde_json::{Value, json};
@@ -44,6 +44,7 @@ pub fn two_sites(change: impl FnOnce(&mut WorldConfig)) -> Ground {
         route_ttl: Duration::from_secs(1),
         automatic: true,
         name: "erlmcp.test".to_owned(),
+        clock: DirectorClock::Monotonic,
     });
     change(&mut config);
     let running = launch_world(PROGRAM.as_ref(), &[], &config).unwrap();
