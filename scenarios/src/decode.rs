@@ -35,6 +35,7 @@ pub(crate) mod programme;
 pub(crate) mod prospect;
 pub(crate) mod reader;
 pub(crate) mod recoverable;
+pub(crate) mod resource;
 pub(crate) mod step;
 pub(crate) mod target;
 pub(crate) mod timeline;

@@ -18,6 +18,7 @@ pub(crate) mod programme;
 pub(crate) mod recovery;
 #[cfg(test)]
 mod reference;
+pub(crate) mod resource;
 pub(crate) mod target;
 pub(crate) mod timeline;
 

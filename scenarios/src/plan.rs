@@ -33,8 +33,9 @@ pub use operation::{
     Check, Comparison, Condition, Expectation, LedgerUse, Operation, Pointer, Save,
 };
 pub use target::{
-    Backups, Behaviour, Director, Embedded, Endpoint, HeaderValue, Identity, PODS_MAX, Profile,
-    ProtocolVersion, Replication, Secret, ServiceTime, Site, Target, TlsOptions, Url,
+    Backups, Behaviour, Bounds, Director, DirectorClock, Embedded, Endpoint, HeaderValue, Identity,
+    PODS_MAX, Profile, ProtocolVersion, Replication, Secret, ServiceTime, Site, Target, TlsOptions,
+    Url,
 };
 
 #[derive(Clone, Debug, PartialEq)]

@@ -250,6 +250,7 @@ fn site(site: &Site) -> Yaml {
         connections,
         sessions,
         session_memory,
+        bounds,
     } = &site.behaviour;
     Yaml::map([
         ("nodes", Some(count(site.nodes))),
@@ -272,6 +273,7 @@ fn site(site: &Site) -> Yaml {
                     "session_memory",
                     Some(Yaml::Word(unit::size_text(*session_memory))),
                 ),
+                ("bounds", Some(safety::bounds(bounds))),
             ])),
         ),
     ])

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::fields::Fields;
 use super::reader::Names;
+use super::resource::CLOCKS;
 use crate::grammar::continuity as grammar;
-use crate::plan::{Backups, Director, Replication, Site, Target};
+use crate::plan::{Backups, Director, DirectorClock, Replication, Site, Target};
 use crate::text::unit;
 
 /// The names of the sites that can be broken; an endpoint has none.
@@ -63,6 +64,10 @@ pub(super) fn director(fields: &Fields<'_>, replicated: bool) -> Option<Director
         misses: own.count("misses", 1).unwrap_or(3),
         route_ttl: own.length("route_ttl").unwrap_or(Duration::from_secs(1)),
         automatic: own.flag("automatic").unwrap_or(true),
+        clock: own
+            .get("clock")
+            .and_then(|item| reader.word(item, "clocks", &CLOCKS))
+            .unwrap_or(DirectorClock::Monotonic),
     };
     if director.route_ttl.subsec_nanos() != 0 {
         let seconds = Duration::from_secs(director.route_ttl.as_secs().max(1));

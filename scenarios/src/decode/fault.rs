@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::action::{Draft, Stage, begin};
 use super::fields::Fields;
 use super::reader::Reader;
+use super::resource;
 use crate::grammar::{Kind, fault as grammar};
 use crate::plan::{
     Act, Blocked, Command, Corruption, Fault, FaultKind, Link, LinkShape, NodeChoice, PODS_MAX,
@@ -128,6 +129,13 @@ fn kind(fields: &Fields<'_>, stage: Stage<'_>) -> Option<FaultKind> {
         }
         "network" => network(reader, item, stage)?,
         "command" => FaultKind::Command(command(reader, item)?),
+        "slow-pod" => resource::slow_pod(reader, item, stage)?,
+        "memory-exhaustion" => FaultKind::MemoryExhaustion(victims(reader, item, stage)?),
+        "queue-exhaustion" => FaultKind::QueueExhaustion(victims(reader, item, stage)?),
+        "cpu-saturation" => FaultKind::CpuSaturation(victims(reader, item, stage)?),
+        "disk-full" => FaultKind::DiskFull { site: site()? },
+        "clock-jump" => resource::clock_jump(reader, item)?,
+        "certificate-expiry" => FaultKind::CertificateExpiry { site: site()? },
         // The grammar has no other word.
         _ => return None,
     })
@@ -162,13 +170,18 @@ fn site_key(fields: &Fields<'_>, stage: Stage<'_>) -> Option<usize> {
 }
 
 fn victims(reader: &Reader<'_>, item: &Item, stage: Stage<'_>) -> Option<Victims> {
-    let (fields, site) = match site_or_map(reader, item, &grammar::VICTIMS, stage)? {
-        Named::Alone(site) => {
-            let pick = Pick::Random(1);
-            return Some(Victims { site, pick });
-        }
-        Named::Map(fields, site) => (fields, site),
-    };
+    if !matches!(item.node, Node::Map(_)) {
+        let site = reader.reference(item, "site", stage.sites)?;
+        let pick = Pick::Random(1);
+        return Some(Victims { site, pick });
+    }
+    victims_of(&Fields::open(reader, item, &grammar::VICTIMS)?, stage)
+}
+
+/// Of a map that says which pods of a site, whatever else it says.
+pub(super) fn victims_of(fields: &Fields<'_>, stage: Stage<'_>) -> Option<Victims> {
+    let reader = fields.reader;
+    let site = site_key(fields, stage)?;
     if let Some(node) = fields.get("node") {
         fields.refuse(&["pods"], "`node`", "name the node, or say which pods");
         let pick = Pick::OnNode(reader.name(node)?);

@@ -7,8 +7,9 @@ use super::endpoint::endpoint;
 use super::fields::Fields;
 use super::profile::profile;
 use super::reader::Reader;
+use super::resource;
 use crate::grammar::target;
-use crate::plan::{Behaviour, Embedded, PODS_MAX, Profile, ServiceTime, Site, Target};
+use crate::plan::{Behaviour, Bounds, Embedded, PODS_MAX, Profile, ServiceTime, Site, Target};
 use crate::text::tree::{Item, Node};
 
 /// The target and its profile. Without a value: one stand-in site.
@@ -102,6 +103,7 @@ impl Default for Behaviour {
             connections: 1000,
             sessions: 10_000,
             session_memory: 16 << 10,
+            bounds: Bounds::default(),
         }
     }
 }
@@ -179,6 +181,9 @@ fn behaviour(reader: &Reader<'_>, item: &Item) -> Behaviour {
         session_memory: fields
             .size("session_memory")
             .unwrap_or(default.session_memory),
+        bounds: fields
+            .get("bounds")
+            .map_or(default.bounds, |item| resource::bounds(reader, item)),
     }
 }
 

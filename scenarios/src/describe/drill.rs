@@ -228,7 +228,53 @@ fn broken(plan: &Plan, kind: &FaultKind) -> String {
             format!("{}: {}", link_text(plan, *link), shape_text(shape))
         }
         FaultKind::Command(command) => format!("runs {}", command.inject.join(" ")),
+        FaultKind::SlowPod {
+            victims,
+            factor,
+            busy,
+        } => slow_text(&pods(plan, victims), *factor, *busy),
+        FaultKind::MemoryExhaustion(own) => format!(
+            "under a limit of the system's, the memory of {} is filled with what nobody asked for",
+            pods(plan, own)
+        ),
+        FaultKind::QueueExhaustion(own) => {
+            format!(
+                "work that does not end takes every place in {}",
+                pods(plan, own)
+            )
+        }
+        FaultKind::CpuSaturation(own) => format!(
+            "the only thread of {} is kept busy nearly all the time",
+            pods(plan, own)
+        ),
+        FaultKind::DiskFull { site } => format!(
+            "the log of the store of {} may not become longer than it is",
+            name(*site)
+        ),
+        FaultKind::ClockJump { by, back } => format!(
+            "the director's time of day is {} {}",
+            duration(*by),
+            if *back { "behind" } else { "ahead" }
+        ),
+        FaultKind::CertificateExpiry { site } => format!(
+            "the front door of {} shows a certificate that has expired, and closes the connections that it has",
+            name(*site)
+        ),
     }
+}
+
+fn slow_text(pods: &str, factor: f64, busy: f64) -> String {
+    let mut parts = Vec::new();
+    if factor != 1.0 {
+        parts.push(format!("operations of {pods} take {factor} times as long"));
+    }
+    if busy > 0.0 {
+        parts.push(format!(
+            "the only thread of {pods} is kept busy for {} of the time",
+            share(busy)
+        ));
+    }
+    parts.join(", and ")
 }
 
 fn link_text(plan: &Plan, link: Link) -> String {
@@ -313,6 +359,13 @@ fn undone(plan: &Plan, fault: &Fault) -> String {
         FaultKind::Command(command) => {
             return format!("{when}, by {}", command.heal.join(" "));
         }
+        FaultKind::SlowPod { .. } => "they take their usual time",
+        FaultKind::MemoryExhaustion(_) => "the memory is let go, and the limit is what it was",
+        FaultKind::QueueExhaustion(_) => "the places are given back",
+        FaultKind::CpuSaturation(_) => "their thread is theirs again",
+        FaultKind::DiskFull { .. } => "the log may grow as before",
+        FaultKind::ClockJump { .. } => "it is the machine's again",
+        FaultKind::CertificateExpiry { .. } => "the good certificate is shown again",
     };
     format!("{when}: {how}")
 }

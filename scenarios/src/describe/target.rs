@@ -2,7 +2,7 @@
 
 use super::Page;
 use super::number::{duration, plural, share, size, thousands};
-use crate::plan::{Embedded, Endpoint, Plan, Secret, ServiceTime, Target};
+use crate::plan::{Bounds, Embedded, Endpoint, Plan, Secret, ServiceTime, Target};
 
 impl Plan {
     pub(super) fn describe_target(&self, page: &mut Page) {
@@ -64,7 +64,23 @@ fn describe_sites(page: &mut Page, embedded: &Embedded) {
             plural(own.sessions.into(), "session"),
             size(own.session_memory)
         ));
+        let missing = missing_bounds(&own.bounds);
+        if !missing.is_empty() {
+            page.line(&format!("  WITHOUT the bounds of {}", missing.join(", ")));
+        }
     }
+}
+
+/// What a scenario took away, to be missed.
+fn missing_bounds(own: &Bounds) -> Vec<&'static str> {
+    let bounds = [
+        ("memory", own.memory.is_some()),
+        ("queue", own.queue),
+        ("cpu", own.cpu.is_some()),
+        ("disk", own.disk),
+    ];
+    let missing = bounds.into_iter().filter(|(_, there)| !there);
+    missing.map(|(name, _)| name).collect()
 }
 
 /// What survives a site.

@@ -60,6 +60,13 @@ pub(crate) static DIRECTOR: Kind = Kind {
             Some("true"),
             "Fails over by itself. False: it only detects, and steps of the scenario do the rest.",
         ),
+        key(
+            "clock",
+            What::Words(&["monotonic", "wall"]),
+            Some("monotonic"),
+            "What it counts by: misses in a row, or the time of day since the last good check, which a clock that jumps \
+             makes wrong.",
+        ),
     ],
     required: &[],
     instead: &[],

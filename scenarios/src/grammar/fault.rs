@@ -1,6 +1,7 @@
 //! The maps below `faults:`.
 
 use super::recovery::{AFTER, AT, DELAY, ID, WHEN_KEY};
+use super::resource::{CLOCK, SLOW};
 use super::{Kind, What, key};
 
 const PODS: What = What::OneOf(&[What::Name, What::Map(&VICTIMS)]);
@@ -114,6 +115,48 @@ pub(crate) static FAULT: Kind = Kind {
             "Your own commands break something and undo it.",
         ),
         key(
+            "slow-pod",
+            What::OneOf(&[What::Name, What::Map(&SLOW)]),
+            None,
+            "Operations of pods take longer, or their only thread has less time for them.",
+        ),
+        key(
+            "memory-exhaustion",
+            PODS,
+            None,
+            "The memory of pods is filled, under a limit of the system's; a pod that minds its bound refuses (1089).",
+        ),
+        key(
+            "queue-exhaustion",
+            PODS,
+            None,
+            "Every place at work in pods is taken; what comes waits, and what does not fit is refused (1056).",
+        ),
+        key(
+            "cpu-saturation",
+            PODS,
+            None,
+            "The only thread of pods has next to no time; a pod that notices refuses (1078).",
+        ),
+        key(
+            "disk-full",
+            What::Name,
+            None,
+            "The log of the site's store may not grow: it refuses writes (1079), and goes on to be read.",
+        ),
+        key(
+            "clock-jump",
+            What::Map(&CLOCK),
+            None,
+            "The director's time of day jumps.",
+        ),
+        key(
+            "certificate-expiry",
+            What::Name,
+            None,
+            "The site's front door shows a certificate that has expired. Needs `tls`.",
+        ),
+        key(
             "for",
             What::Duration,
             None,
@@ -138,7 +181,7 @@ pub(crate) static FAULT: Kind = Kind {
 };
 
 /// The words of all kinds of faults, in the order of the plan's.
-pub(crate) static KINDS: [&str; 17] = [
+pub(crate) static KINDS: [&str; 24] = [
     "pod-kill",
     "pod-pause",
     "pod-terminate",
@@ -156,30 +199,37 @@ pub(crate) static KINDS: [&str; 17] = [
     "replication-pause",
     "network",
     "command",
+    "slow-pod",
+    "memory-exhaustion",
+    "queue-exhaustion",
+    "cpu-saturation",
+    "disk-full",
+    "clock-jump",
+    "certificate-expiry",
 ];
+
+pub(super) const SITE: super::Key = key("site", What::Name, None, "The site.");
+pub(super) const WHICH: super::Key = key(
+    "pods",
+    What::OneOf(&[
+        What::Count(1),
+        What::Words(&["all"]),
+        What::List(&What::Name),
+    ]),
+    Some("1"),
+    "How many, drawn by the seed; `all`; or their names: [primary-0, primary-2].",
+);
+pub(super) const NODE_NAME: super::Key = key(
+    "node",
+    What::Name,
+    None,
+    "Instead of `pods`: all pods of this node (primary-node-0).",
+);
 
 pub(crate) static VICTIMS: Kind = Kind {
     name: "victims",
     about: "Pods of a site, chosen once and pinned by their identity.",
-    keys: &[
-        key("site", What::Name, None, "The site."),
-        key(
-            "pods",
-            What::OneOf(&[
-                What::Count(1),
-                What::Words(&["all"]),
-                What::List(&What::Name),
-            ]),
-            Some("1"),
-            "How many, drawn by the seed; `all`; or their names: [primary-0, primary-2].",
-        ),
-        key(
-            "node",
-            What::Name,
-            None,
-            "Instead of `pods`: all pods of this node (primary-node-0).",
-        ),
-    ],
+    keys: &[SITE, WHICH, NODE_NAME],
     required: &["site"],
     instead: &[],
     one_of: &[],

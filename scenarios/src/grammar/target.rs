@@ -1,6 +1,7 @@
 //! The maps below `target:`.
 
 use super::continuity::{BACKUPS, DIRECTOR, REPLICATION};
+use super::resource::BOUNDS;
 use super::{Kind, What, key};
 
 pub(crate) static TARGET: Kind = Kind {
@@ -164,6 +165,12 @@ pub(crate) static BEHAVIOUR: Kind = Kind {
             What::Size,
             Some("16KiB"),
             "Memory that a pod holds for each session.",
+        ),
+        key(
+            "bounds",
+            What::Map(&BOUNDS),
+            None,
+            "What a pod or its store refuses beyond.",
         ),
     ],
     required: &[],

@@ -185,6 +185,31 @@ pub enum FaultKind {
         shape: LinkShape,
     },
     Command(Command),
+    /// Operations of the pods take `factor` times as long, and their thread is busy for a share of the time.
+    SlowPod {
+        victims: Victims,
+        factor: f64,
+        busy: f64,
+    },
+    /// The pods' memory is filled, under a limit of the system's that a pod without a bound does not survive.
+    MemoryExhaustion(Victims),
+    /// Every place at work is taken by work that does not end.
+    QueueExhaustion(Victims),
+    /// The pods' only thread has next to no time for them.
+    CpuSaturation(Victims),
+    /// The store's log may not grow.
+    DiskFull {
+        site: usize,
+    },
+    /// The director's time of day is wrong.
+    ClockJump {
+        by: Duration,
+        back: bool,
+    },
+    /// The site's front door shows a certificate that has expired.
+    CertificateExpiry {
+        site: usize,
+    },
 }
 
 /// Which pods: chosen once, by seed where they are drawn, and pinned by their identity.

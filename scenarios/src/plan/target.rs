@@ -44,6 +44,16 @@ pub struct Director {
     pub route_ttl: Duration,
     /// Moves clients by itself. False: it only detects, and `fail-over` is a step of the scenario.
     pub automatic: bool,
+    pub clock: DirectorClock,
+}
+
+/// What a director counts by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DirectorClock {
+    /// Misses in a row: no clock that anybody can set.
+    Monotonic,
+    /// The time of day since the last good check.
+    Wall,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +98,21 @@ pub struct Behaviour {
     pub sessions: u32,
     /// Memory that a pod holds for each session, in bytes.
     pub session_memory: u64,
+    pub bounds: Bounds,
+}
+
+/// Beyond these a pod or its store refuses, with a code of erlmcp's each. One that is taken away is missed when a fault
+/// strikes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Memory that a pod holds for its clients, in bytes: 1089.
+    pub memory: Option<u64>,
+    /// [`Behaviour::queue`] holds: 1056.
+    pub queue: bool,
+    /// How late a pod's thread may come to its work, time after time: 1078.
+    pub cpu: Option<Duration>,
+    /// The store looks whether a write had room: 1079.
+    pub disk: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -33,6 +33,13 @@ impl FaultKind {
             FaultKind::ReplicationPause => "replication-pause",
             FaultKind::Network { .. } => "network",
             FaultKind::Command(_) => "command",
+            FaultKind::SlowPod { .. } => "slow-pod",
+            FaultKind::MemoryExhaustion(_) => "memory-exhaustion",
+            FaultKind::QueueExhaustion(_) => "queue-exhaustion",
+            FaultKind::CpuSaturation(_) => "cpu-saturation",
+            FaultKind::DiskFull { .. } => "disk-full",
+            FaultKind::ClockJump { .. } => "clock-jump",
+            FaultKind::CertificateExpiry { .. } => "certificate-expiry",
         }
     }
 
@@ -41,7 +48,11 @@ impl FaultKind {
         match self {
             FaultKind::PodKill(victims)
             | FaultKind::PodPause(victims)
-            | FaultKind::PodTerminate(victims) => Some(victims.site),
+            | FaultKind::PodTerminate(victims)
+            | FaultKind::SlowPod { victims, .. }
+            | FaultKind::MemoryExhaustion(victims)
+            | FaultKind::QueueExhaustion(victims)
+            | FaultKind::CpuSaturation(victims) => Some(victims.site),
             FaultKind::StoreCrash { site }
             | FaultKind::NodeDrain { site, .. }
             | FaultKind::NodeLoss { site, .. }
@@ -52,12 +63,16 @@ impl FaultKind {
             | FaultKind::SystemFailure { site }
             | FaultKind::NaturalDisaster { site }
             | FaultKind::BackupLost { site }
-            | FaultKind::BackupDamaged { site } => Some(*site),
+            | FaultKind::BackupDamaged { site }
+            | FaultKind::DiskFull { site }
+            | FaultKind::CertificateExpiry { site } => Some(*site),
             FaultKind::Network { link, .. } => match link {
                 Link::Clients { site } | Link::Store { site } => Some(*site),
                 Link::Replication => None,
             },
-            FaultKind::ReplicationPause | FaultKind::Command(_) => None,
+            FaultKind::ReplicationPause | FaultKind::Command(_) | FaultKind::ClockJump { .. } => {
+                None
+            }
         }
     }
 
@@ -80,7 +95,14 @@ impl FaultKind {
             | FaultKind::BackupDamaged { .. }
             | FaultKind::ReplicationPause
             | FaultKind::Network { .. }
-            | FaultKind::Command(_) => false,
+            | FaultKind::Command(_)
+            | FaultKind::SlowPod { .. }
+            | FaultKind::MemoryExhaustion(_)
+            | FaultKind::QueueExhaustion(_)
+            | FaultKind::CpuSaturation(_)
+            | FaultKind::DiskFull { .. }
+            | FaultKind::ClockJump { .. }
+            | FaultKind::CertificateExpiry { .. } => false,
         }
     }
 
@@ -103,7 +125,14 @@ impl FaultKind {
             | FaultKind::BackupDamaged { .. }
             | FaultKind::ReplicationPause
             | FaultKind::Network { .. }
-            | FaultKind::Command(_) => false,
+            | FaultKind::Command(_)
+            | FaultKind::SlowPod { .. }
+            | FaultKind::MemoryExhaustion(_)
+            | FaultKind::QueueExhaustion(_)
+            | FaultKind::CpuSaturation(_)
+            | FaultKind::DiskFull { .. }
+            | FaultKind::ClockJump { .. }
+            | FaultKind::CertificateExpiry { .. } => false,
         }
     }
 
@@ -119,7 +148,14 @@ impl FaultKind {
             | FaultKind::BackupDamaged { .. }
             | FaultKind::ReplicationPause
             | FaultKind::Network { .. }
-            | FaultKind::Command(_) => true,
+            | FaultKind::Command(_)
+            | FaultKind::SlowPod { .. }
+            | FaultKind::MemoryExhaustion(_)
+            | FaultKind::QueueExhaustion(_)
+            | FaultKind::CpuSaturation(_)
+            | FaultKind::DiskFull { .. }
+            | FaultKind::ClockJump { .. }
+            | FaultKind::CertificateExpiry { .. } => true,
             FaultKind::PodKill(_)
             | FaultKind::PodTerminate(_)
             | FaultKind::StoreCrash { .. }

@@ -171,8 +171,26 @@ fn words(words: &[String]) -> Yaml {
 
 fn fault_value(plan: &Plan, kind: &FaultKind) -> Yaml {
     match kind {
-        FaultKind::PodKill(own) | FaultKind::PodPause(own) | FaultKind::PodTerminate(own) => {
-            victims(plan, own)
+        FaultKind::PodKill(own)
+        | FaultKind::PodPause(own)
+        | FaultKind::PodTerminate(own)
+        | FaultKind::MemoryExhaustion(own)
+        | FaultKind::QueueExhaustion(own)
+        | FaultKind::CpuSaturation(own) => Yaml::Map(victims(plan, own)),
+        FaultKind::SlowPod {
+            victims: own,
+            factor,
+            busy,
+        } => with(
+            victims(plan, own),
+            vec![
+                ("factor", Some(Yaml::Word(factor.to_string()))),
+                ("busy", Some(Yaml::Word(unit::share_text(*busy)))),
+            ],
+        ),
+        FaultKind::ClockJump { by, back } => {
+            let key = if *back { "behind" } else { "ahead" };
+            Yaml::map([(key, Some(duration(*by)))])
         }
         FaultKind::NodeDrain { site, node } | FaultKind::NodeLoss { site, node } => {
             let node = match node {
@@ -196,7 +214,9 @@ fn fault_value(plan: &Plan, kind: &FaultKind) -> Yaml {
         | FaultKind::SystemFailure { site }
         | FaultKind::NaturalDisaster { site }
         | FaultKind::BackupLost { site }
-        | FaultKind::BackupDamaged { site } => name(plan, *site),
+        | FaultKind::BackupDamaged { site }
+        | FaultKind::DiskFull { site }
+        | FaultKind::CertificateExpiry { site } => name(plan, *site),
         FaultKind::ReplicationPause => name(plan, plan.replication().map_or(0, |own| own.from)),
         FaultKind::Network { link, shape } => network(plan, *link, shape),
         FaultKind::Command(Command {
@@ -213,18 +233,20 @@ fn fault_value(plan: &Plan, kind: &FaultKind) -> Yaml {
     }
 }
 
-fn victims(plan: &Plan, Victims { site, pick }: &Victims) -> Yaml {
+fn victims(plan: &Plan, Victims { site, pick }: &Victims) -> Vec<(String, Yaml)> {
     let (pods, node) = match pick {
         Pick::All => (Some(Yaml::word("all")), None),
         Pick::Named(pods) => (Some(words(pods)), None),
         Pick::Random(pods) => (Some(count(*pods)), None),
         Pick::OnNode(node) => (None, Some(Yaml::text(node))),
     };
-    Yaml::map([
+    let entries = [
         ("site", Some(name(plan, *site))),
         ("pods", pods),
         ("node", node),
-    ])
+    ];
+    let given = |(key, value): (&str, Option<Yaml>)| Some((key.to_owned(), value?));
+    entries.into_iter().filter_map(given).collect()
 }
 
 fn network(plan: &Plan, link: Link, shape: &LinkShape) -> Yaml {

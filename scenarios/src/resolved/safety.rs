@@ -1,9 +1,13 @@
 //! What survives a site, how the ledger is read back, what counts as recovered, and how much may be broken.
 
+use super::drill::word;
 use super::template::{self, json};
 use super::yaml::Yaml;
 use super::{count, duration, flag};
-use crate::plan::{Backups, BlastRadius, Director, Drill, Ledger, Recovery, Replication, Site};
+use crate::decode::resource;
+use crate::plan::{
+    Backups, BlastRadius, Bounds, Director, Drill, Ledger, Recovery, Replication, Site,
+};
 use crate::text::unit;
 
 pub(super) fn replication(own: &Replication, sites: &[Site]) -> Yaml {
@@ -21,6 +25,18 @@ pub(super) fn director(own: &Director) -> Yaml {
         ("misses", Some(count(own.misses))),
         ("route_ttl", Some(duration(own.route_ttl))),
         ("automatic", Some(flag(own.automatic))),
+        ("clock", word(&resource::CLOCKS, &own.clock)),
+    ])
+}
+
+pub(super) fn bounds(own: &Bounds) -> Yaml {
+    let none = || Yaml::word("none");
+    let size = |bytes| Yaml::Word(unit::size_text(bytes));
+    Yaml::map([
+        ("memory", Some(own.memory.map_or_else(none, size))),
+        ("queue", word(&resource::KEPT, &own.queue)),
+        ("cpu", Some(own.cpu.map_or_else(none, duration))),
+        ("disk", word(&resource::KEPT, &own.disk)),
     ])
 }
 

@@ -42,10 +42,33 @@ const MISTAKES: &[(&str, &str)] = &[
     ("director: {}", "director: { probe: 4s }"),
     ("backups: {}", "backups: { every: 5 }"),
     ("dr: {}", "dr: { disruption_budget: -1 }"),
+    ("dr: {}", "dr: { behaviour: { bounds: { memory: much } } }"),
+    ("dr: {}", "dr: { behaviour: { bounds: { queue: 256 } } }"),
+    ("director: {}", "director: { clock: sundial }"),
     // faults
     ("site-failure: primary", "site-failure: primry"),
     ("site-failure: primary", "site-falure: primary"),
     ("site-failure: primary", "at: 3s"),
+    (
+        "site-failure: primary",
+        "site-failure: primary }, { slow-pod: { site: primary, factor: 2 }",
+    ),
+    (
+        "site-failure: primary",
+        "site-failure: primary }, { slow-pod: { site: primary, factor: 1 }",
+    ),
+    (
+        "site-failure: primary",
+        "site-failure: primary }, { slow-pod: { site: primary, busy: 99 % }",
+    ),
+    (
+        "site-failure: primary",
+        "site-failure: primary }, { clock-jump: { ahead: 1s }",
+    ),
+    (
+        "site-failure: primary",
+        "site-failure: primary }, { cpu-saturation: { site: primary, pods: 3 }",
+    ),
     (
         "site-failure: primary",
         "site-failure: primary, pod-kill: dr",
@@ -289,6 +312,17 @@ fn what_cannot_be_measured_is_refused() {
         ),
         plain.replace("for: 30s", "for: 30s, fault: { system-failure: primary }"),
         plain.replace("for: 30s }]", "for: 30s }, { read-back: serving }]"),
+        plain.replace("for: 30s", "for: 30s, fault: { clock-jump: { ahead: 1h } }"),
+        plain.replace(
+            "for: 30s",
+            "for: 30s, fault: { certificate-expiry: primary }",
+        ),
+        plain
+            .replace("for: 30s", "for: 30s, fault: { slow-pod: primary }")
+            .replace(
+                "load:",
+                "target: { sites: { primary: { behaviour: { service_time: 100us } } } }\nload:",
+            ),
         endpoint.replace("for: 30s", "for: 30s, fault: { pod-kill: primary }"),
         endpoint.replace("tool: echo", "ledger: write"),
         endpoint.replace(

@@ -1,0 +1,79 @@
+//! The maps of what is used up, and of the bounds that are there against it.
+
+use super::fault::{NODE_NAME, SITE, WHICH};
+use super::{Kind, What, key};
+
+pub(crate) static SLOW: Kind = Kind {
+    name: "slow",
+    about: "Pods that take longer.",
+    keys: &[
+        SITE,
+        WHICH,
+        NODE_NAME,
+        key(
+            "factor",
+            What::Number,
+            Some("10"),
+            "An operation takes so many times as long; 3 or more, or 1 for no longer.",
+        ),
+        key(
+            "busy",
+            What::Share,
+            Some("0 %"),
+            "Share of the time in which the pod's only thread does something else; up to 95 %.",
+        ),
+    ],
+    required: &["site"],
+    instead: &[],
+    one_of: &[],
+};
+
+pub(crate) static CLOCK: Kind = Kind {
+    name: "clock",
+    about: "How wrong a clock is.",
+    keys: &[
+        key("ahead", What::Duration, None, "It is so much ahead."),
+        key("behind", What::Duration, None, "It is so much behind."),
+    ],
+    required: &[],
+    instead: &[],
+    one_of: &["ahead", "behind"],
+};
+
+pub(crate) static BOUNDS: Kind = Kind {
+    name: "bounds",
+    about: "What a pod or its store refuses beyond, each with its code of erlmcp's. `none` takes one away, so that a \
+            drill can be seen to miss it.",
+    keys: &[
+        key(
+            "memory",
+            What::OneOf(&[What::Size, What::Words(&NONE)]),
+            Some("256MiB"),
+            "Memory that a pod holds for its clients: refusal 1089. Without it the pod ends where the system has no more.",
+        ),
+        key(
+            "queue",
+            What::Words(&KEPT),
+            Some("kept"),
+            "The bound of `queue`: refusal 1056. Without it everything waits.",
+        ),
+        key(
+            "cpu",
+            What::OneOf(&[What::Duration, What::Words(&NONE)]),
+            Some("100ms"),
+            "How late a pod's thread may come to its work, twice in a row: refusal 1078. Without it everything is late.",
+        ),
+        key(
+            "disk",
+            What::Words(&KEPT),
+            Some("kept"),
+            "The store looks whether a write had room: refusal 1079. Without it a write is acknowledged that has none.",
+        ),
+    ],
+    required: &[],
+    instead: &[],
+    one_of: &[],
+};
+
+pub(crate) static NONE: [&str; 1] = ["none"];
+pub(crate) static KEPT: [&str; 2] = ["kept", "none"];
