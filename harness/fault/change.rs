@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use firedrill_erlmcp::world::{Request, World, WorldError};
 
+use super::limit::Limit;
 use super::pinned::{Change, Reversal, Words};
 use super::process::Process;
 
@@ -46,6 +47,7 @@ pub fn make(change: &Change, world: Option<&World>) -> Result<(), ChangeError> {
             source,
         }),
         Change::Run(words) => must_succeed(words),
+        Change::Limit(limit) => limited(limit),
     }
 }
 
@@ -85,7 +87,15 @@ pub fn reverse(reversal: &Reversal, world: Option<&World>) -> Result<(), ChangeE
             ask(&on, world)
         }
         Reversal::Run(words) => must_succeed(words),
+        Reversal::Limit(limit) => limited(limit),
     }
+}
+
+fn limited(limit: &Limit) -> Result<(), ChangeError> {
+    limit.set().map(drop).map_err(|source| ChangeError::System {
+        what: format!("the limits of {} cannot be set", limit.process.name),
+        source,
+    })
 }
 
 fn not_signalled(process: &Process, source: io::Error) -> ChangeError {

@@ -7,6 +7,8 @@
 //! seen      effects and ends, seen from outside by somebody else than who made them
 //! process   a process by its identity
 //! damage    bytes of a file changed, and put back
+//! limit     what the kernel lets a process have
+//! gauge     resources that are used up, seen: the kernel's accounts, and knock: a client of our own
 //! journal   what is in force, on disk before it acts
 //! inject    a pinned fault carried out, journalled step by step
 //! heal      what the journal holds undone, by this run or by another process on a later day
@@ -16,9 +18,12 @@
 
 pub mod change;
 pub mod damage;
+pub mod gauge;
 pub mod heal;
 pub mod inject;
 pub mod journal;
+pub mod knock;
+pub mod limit;
 pub mod pinned;
 pub mod process;
 pub mod resolve;

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::damage::Damage;
+use super::gauge::Gauge;
+use super::limit::Limit;
 use super::process::{Kick, Process};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +47,8 @@ pub enum Change {
     },
     Damage(Damage),
     Run(Words),
+    /// What the kernel lets a process have.
+    Limit(Limit),
 }
 
 /// How a change is undone, and what shows that it is.
@@ -74,6 +78,8 @@ pub enum Reversal {
         from: PathBuf,
     },
     Run(Words),
+    /// What it might have before. A process that took its place has a limit of its own.
+    Limit(Limit),
 }
 
 /// A program and its arguments, as the user gave them.
@@ -179,6 +185,8 @@ pub enum Sight {
         words: Words,
         code: i32,
     },
+    /// A resource is used up, or there again.
+    Gauge(Gauge),
 }
 
 impl fmt::Display for Reversal {
@@ -271,6 +279,7 @@ impl Sight {
             | Sight::NoBackups(_)
             | Sight::LinkShape { .. } => "the target's own view",
             Sight::Says { .. } => "the user's check",
+            Sight::Gauge(gauge) => gauge.seen_by(),
         }
     }
 }

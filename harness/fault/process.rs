@@ -4,6 +4,7 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
@@ -64,6 +65,20 @@ impl Process {
             Some(('T' | 't', _)) => State::Stopped,
             Some(_) => State::Running,
         }
+    }
+
+    /// Time that processors have spent on it; `None` when it is gone.
+    pub fn processor_time(&self) -> Option<Duration> {
+        let text = fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
+        if self.state() == State::Gone {
+            return None;
+        }
+        let (_, rest) = text.rsplit_once(')')?;
+        // Fields 14 and 15: in its own code, and in the kernel's.
+        let fields = rest.split_ascii_whitespace().skip(11).take(2);
+        let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
+        let a_second = rustix::param::clock_ticks_per_second();
+        Some(Duration::from_millis(ticks * 1_000 / a_second))
     }
 
     /// Sends the signal, to this process and no other: the handle is taken before the identity is looked at.

@@ -89,6 +89,7 @@ impl Eyes {
                 Ok(there) => Ok(!there),
                 Err(error) => Err(error.to_string()),
             },
+            Sight::Gauge(gauge) => gauge.sees(self),
             Sight::Says { words, code } => {
                 let ended = run(words).map_err(|error| error.to_string())?;
                 Ok(ended == Some(*code))
@@ -199,7 +200,8 @@ fn in_view(sight: &Sight, view: &View) -> bool {
         | Sight::Shipping { .. }
         | Sight::Disturbed { .. }
         | Sight::Clear(_)
-        | Sight::Says { .. } => false,
+        | Sight::Says { .. }
+        | Sight::Gauge(_) => false,
     }
 }
 
@@ -310,6 +312,7 @@ fn unseen(sight: &Sight) -> String {
         }
         Sight::LinkShape { link, open: true } => format!("the link {link} is still disturbed"),
         Sight::LinkShape { link, open: false } => format!("the link {link} is not disturbed"),
+        Sight::Gauge(gauge) => gauge.unseen(),
         Sight::Says { words, code } => {
             format!("`{}` does not end with {code}", words.words.join(" "))
         }

@@ -212,8 +212,18 @@ pub fn site_config(
         connections: own.connections,
         sessions: own.sessions,
         session_memory: own.session_memory,
+        bounds: bounds(&own.bounds),
     };
     config
+}
+
+fn bounds(own: &plan::Bounds) -> firedrill_erlmcp::Bounds {
+    firedrill_erlmcp::Bounds {
+        memory: own.memory,
+        queue: own.queue,
+        cpu: own.cpu,
+        disk: own.disk,
+    }
 }
 
 fn service_time(time: &plan::ServiceTime) -> ServiceTime {
@@ -246,6 +256,7 @@ fn certificates(
         cert_pem: write("cert.pem", &made.cert_pem)?,
         key_pem: write("key.pem", &made.key_pem)?,
         client_ca_pem: None,
+        expired_pem: None,
     };
     let options = TlsOptions {
         ca: Some(ca),

@@ -11,7 +11,7 @@ use firedrill_erlmcp::world::{
 use firedrill_erlmcp::{TlsFiles, make_certificates};
 use firedrill_reports::recording::{Event, Mode};
 use firedrill_scenarios::Plan;
-use firedrill_scenarios::plan::{Act, Embedded, FaultKind, Target, TlsOptions, Url};
+use firedrill_scenarios::plan::{self, Act, Embedded, FaultKind, Target, TlsOptions, Url};
 
 use super::embedded::{Folder, describe, site_config};
 use super::{Ready, TargetError, authority, trust};
@@ -21,7 +21,9 @@ use crate::mcp::session::Surface;
 use crate::stand_in;
 
 /// The name that clients ask for.
-const NAME: &str = "erlmcp.test";
+pub const NAME: &str = "erlmcp.test";
+/// The authority of the sites' certificates, in the world's folder.
+pub const AUTHORITY: &str = "ca.pem";
 
 /// The ground that sites stand on.
 pub enum Ground {
@@ -91,7 +93,16 @@ pub fn take(plan: &Plan, state: &Path) -> Result<Ready, TargetError> {
             why: format!("it has {there}, and the scenario wants {wanted}"),
         });
     }
-    ready(plan, embedded, Ground::Attached(world), None)
+    let tls = if embedded.tls {
+        let options = TlsOptions {
+            ca: Some(state.join(AUTHORITY)),
+            ..TlsOptions::default()
+        };
+        Some(trust::client(&options, NAME)?)
+    } else {
+        None
+    };
+    ready(plan, embedded, Ground::Attached(world), tls)
 }
 
 /// What a run needs to be as its scenario has it, in words.
@@ -191,6 +202,10 @@ pub fn config(
         route_ttl: own.route_ttl,
         automatic: own.automatic,
         name: NAME.to_owned(),
+        clock: match own.clock {
+            plan::DirectorClock::Monotonic => world::DirectorClock::Monotonic,
+            plan::DirectorClock::Wall => world::DirectorClock::Wall,
+        },
     });
     config.backups = embedded.backups.map(|own| BackupsConfig {
         every: own.every,
@@ -215,13 +230,14 @@ fn certificates(state: &Path, fronts: &[Ipv4Addr]) -> Result<(TlsFiles, Tls), Ta
         Ok::<_, TargetError>(path)
     };
     let options = TlsOptions {
-        ca: Some(write("ca.pem", &made.ca_pem)?),
+        ca: Some(write(AUTHORITY, &made.ca_pem)?),
         ..TlsOptions::default()
     };
     let files = TlsFiles {
         cert_pem: write("cert.pem", &made.cert_pem)?,
         key_pem: write("key.pem", &made.key_pem)?,
         client_ca_pem: None,
+        expired_pem: Some(write("expired.pem", &made.expired_pem)?),
     };
     Ok((files, trust::client(&options, NAME)?))
 }
