@@ -7,6 +7,7 @@ mod names;
 mod program;
 mod programmes;
 mod refusals;
+mod resources;
 mod runs;
 mod sabotages;
 mod sites;
