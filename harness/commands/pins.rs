@@ -124,6 +124,7 @@ pub fn refuse(plan: &Plan, ready: &Ready, seed: u64) -> Result<(), TargetError> 
             Ok(_)
             | Err(
                 ResolveError::TooFew { .. }
+                | ResolveError::Ended { .. }
                 | ResolveError::NoStore { .. }
                 | ResolveError::NoBackup { .. }
                 | ResolveError::NoWorld

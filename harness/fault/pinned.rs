@@ -210,6 +210,9 @@ impl fmt::Display for Reversal {
                 "move the data of {site} back and give it power, unless it was built anew"
             ),
             Reversal::Run(words) => write!(out, "run `{}`", words.words.join(" ")),
+            Reversal::Limit(limit) => {
+                write!(out, "give {} its own limits again", limit.process.name)
+            }
         }
     }
 }

@@ -174,6 +174,15 @@ pub fn resolve(
             "what the command names".to_owned(),
             made::by_command(command),
         ),
+        FaultKind::SlowPod { .. }
+        | FaultKind::MemoryExhaustion(_)
+        | FaultKind::QueueExhaustion(_)
+        | FaultKind::CpuSaturation(_)
+        | FaultKind::DiskFull { .. }
+        | FaultKind::ClockJump { .. }
+        | FaultKind::CertificateExpiry { .. } => {
+            scene.resource(kind, random)?.ok_or(ResolveError::NoWorld)?
+        }
     };
     Ok(pin(id, kind, &on, made))
 }

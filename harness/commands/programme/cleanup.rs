@@ -7,7 +7,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::event::{Timespec, poll};
 use rustix::process::{WaitOptions, getpid, set_child_subreaper, wait};
 
 use crate::fault::journal::open_changes;

@@ -55,7 +55,7 @@ impl<'a> Scene<'a> {
             }
             FaultKind::QueueExhaustion(victims) => self
                 .pods(victims, random)?
-                .made(|pod, made| occupy(pod, made))?,
+                .made(occupy)?,
             FaultKind::DiskFull { site } => {
                 let site = self.site(*site)?;
                 let store = store_of(site)?;
@@ -83,7 +83,6 @@ impl<'a> Scene<'a> {
             | FaultKind::ReplicationPause
             | FaultKind::Network { .. }
             | FaultKind::Command(_) => return Ok(None),
-            _ => return Ok(None),
         }))
     }
 

@@ -4,7 +4,9 @@ use std::rc::Rc;
 
 use super::ground::Ground;
 use super::request::{Done, Reply, Request};
-use super::{backups, failback, links, marks, misbehave, pods, power, press, restore, roles, viewing};
+use super::{
+    backups, failback, links, marks, misbehave, pods, power, press, restore, roles, viewing,
+};
 use crate::clock;
 
 pub(super) async fn carry_out(ground: &Rc<Ground>, request: Request) -> Result<Reply, String> {
