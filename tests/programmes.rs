@@ -25,7 +25,7 @@ steps:
 const CALM: &str = "scenario: calm
 covers: Daily Operations 2
 target: { sites: { primary: { pods: 1 } } }
-load: { rate: 400/s, sessions: { count: 8 }, operations: [{ tool: echo }] }
+load: { rate: 400/s, sessions: { count: 8 }, operations: [{ method: ping }] }
 timeline: [{ phase: steady, for: 2s }]
 objectives: [{ errors: 1 % }]
 ";

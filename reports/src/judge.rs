@@ -61,10 +61,12 @@ pub fn judge(recording: &Recording, strict: Option<bool>) -> ResultDocument {
     }
 }
 
-/// The worst check. What holds of the run itself proves no objective, so that a scenario without one passes nothing.
+/// The worst check. What holds of the run itself proves no objective, so that a scenario without one passes nothing; and
+/// a run that was cut short did not do all that was asked of it.
 fn verdict(recording: &Recording, checks: &[Check]) -> Verdict {
     let none = recording.plan.objectives.is_empty();
-    let unproven = none.then_some(Verdict::Inconclusive);
+    let cut_short = recording.ended_early().is_some();
+    let unproven = (none || cut_short).then_some(Verdict::Inconclusive);
     Verdict::worst(checks.iter().map(|check| check.verdict).chain(unproven))
 }
 

@@ -305,7 +305,6 @@ fn a_closed_load_shows_no_outage() {
     assert_check(&closed, "rto", Inconclusive, "no load is open");
 }
 
-/// A site that fails, service that is back, and clients that are led home.
 fn there_and_back() -> Drill {
     let step = |stage| Event::Step {
         id: "fail-back".into(),
@@ -313,9 +312,8 @@ fn there_and_back() -> Drill {
         on: "primary".into(),
         stage,
     };
-    let done = StepStage::Done {
-        detail: String::new(),
-    };
+    let detail = String::new();
+    let done = StepStage::Done { detail };
     let mut drill = failing(|second, _| (11..17).contains(&second) || (40..43).contains(&second))
         .with(40 * SECOND - MS, step(StepStage::Started))
         .with(42 * SECOND, step(done))
