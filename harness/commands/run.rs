@@ -201,9 +201,10 @@ pub(super) fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyho
     note(&format!("report: {}", folder.join("report.html").display()));
     let exit = match early {
         Some(EarlyEnd::Interrupted) => Exit::Interrupted,
-        Some(EarlyEnd::Aborted | EarlyEnd::TargetLost | EarlyEnd::NotSteady) | None => {
-            exit_of_verdict(result.verdict)
-        }
+        Some(
+            EarlyEnd::Aborted | EarlyEnd::Incident | EarlyEnd::TargetLost | EarlyEnd::NotSteady,
+        )
+        | None => exit_of_verdict(result.verdict),
     };
     Ok(Ended {
         exit,

@@ -59,7 +59,7 @@ impl Conductor {
         if self.early.is_none() && flag.is_some_and(Path::exists) {
             let text = "somebody has an incident of their own: their flag is up".to_owned();
             self.warn(text.clone())?;
-            self.end_early(EarlyEnd::Aborted, text)?;
+            self.end_early(EarlyEnd::Incident, text)?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use firedrill::clock::Clock;
 use serde_json::{Value, json};
 
-use super::state::{State, checksum};
+use super::state::{State, checksum, fits};
 use crate::sites::{Sites, children, kernel};
 
 /// A step that was applied and not undone.
@@ -80,12 +80,10 @@ pub fn is_in_force(step: &Step, sites: &Sites, before: &State) -> bool {
         ("hold", _) => stands_still(sites),
         ("link", _) => is_late(sites),
         ("damage", _) => {
-            let (folder, manifest) = backup(before, change);
-            let manifest: Value =
-                serde_json::from_slice(&manifest.unwrap_or_default()).unwrap_or_default();
-            folder.exists() && manifest["sha256"] != checksum(&folder).as_str()
+            let folder = backup(before, change);
+            folder.exists() && !fits(&folder, &checksum(&folder))
         }
-        ("lose", _) => !backup(before, change).0.exists(),
+        ("lose", _) => !backup(before, change).exists(),
         ("corrupt", _) => {
             let repair = &change["repair"];
             // A disaster may have taken the damaged log away since.
@@ -136,16 +134,11 @@ fn is_refused(before: &State, site: &str) -> bool {
     TcpStream::connect_timeout(&front.address, Duration::from_millis(500)).is_err()
 }
 
-/// The folder that the backup belongs in, and its manifest.
-fn backup(before: &State, change: &Value) -> (PathBuf, Option<Vec<u8>>) {
+/// The folder that the backup belongs in.
+fn backup(before: &State, change: &Value) -> PathBuf {
     let id = change["ask"]["backup_put"]["id"].as_str().expect("an id");
-    let folder = before
-        .site("primary")
-        .data
-        .with_file_name("backups")
-        .join(id);
-    let manifest = fs::read(folder.join("manifest.json")).ok();
-    (folder, manifest)
+    let store = &before.site("primary").data;
+    store.with_file_name("backups").join(id)
 }
 
 /// A record that the test itself writes at the serving store does not come to the other one.

@@ -40,13 +40,20 @@ impl State {
             let said = (&own.from, &own.to, own.paused);
             facts.insert("replication".to_owned(), format!("{said:?}"));
         }
+        let backups = backups(&sites.state);
+        let unsound = backups.iter().filter(|(path, sum)| !fits(path, sum));
+        let unsound: Vec<_> = unsound.map(|(path, _)| path).collect();
+        facts.insert(
+            "backups that are not sound".to_owned(),
+            format!("{unsound:?}"),
+        );
         for link in &view.links {
             facts.insert(format!("link {}", link.name), format!("{:?}", link.shape));
         }
         State {
             facts,
             logs: view.sites.iter().map(log).collect(),
-            backups: backups(&sites.state),
+            backups,
             view,
         }
     }
@@ -165,6 +172,13 @@ fn backups(state: &Path) -> BTreeMap<PathBuf, String> {
     all.filter(complete)
         .map(|path| (path.clone(), checksum(&path)))
         .collect()
+}
+
+/// The sum is the one that the backup's manifest names.
+pub fn fits(backup: &Path, sum: &str) -> bool {
+    let manifest = fs::read(backup.join("manifest.json")).unwrap_or_default();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap_or_default();
+    manifest["sha256"] == sum
 }
 
 pub fn checksum(backup: &Path) -> String {

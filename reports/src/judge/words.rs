@@ -216,6 +216,7 @@ pub fn early(reason: EarlyEnd, detail: &str) -> String {
     let reason = match reason {
         EarlyEnd::Interrupted => "interrupted",
         EarlyEnd::Aborted => "aborted",
+        EarlyEnd::Incident => "ended for another incident",
         EarlyEnd::TargetLost => "the target was lost",
         EarlyEnd::NotSteady => "the target was not steady before the first fault",
     };

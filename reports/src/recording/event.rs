@@ -166,6 +166,8 @@ pub enum EarlyEnd {
     Interrupted,
     /// An objective with `abort` could not be met any more.
     Aborted,
+    /// Somebody else has an incident: their flag was up.
+    Incident,
     /// The target's processes ended by themselves.
     TargetLost,
     /// The target was not steady before the first fault: nothing was broken.

@@ -171,9 +171,14 @@ fn compare(
         (None, Some(least)) if least >= limit => (Verdict::Fail, reason),
         (None, Some(_)) => match drilled.view.recording.ended_early() {
             // It might have come back, had it been waited for.
-            Some((_, EarlyEnd::Interrupted | EarlyEnd::TargetLost | EarlyEnd::NotSteady, _)) => {
-                (Verdict::Inconclusive, words::cut_short(&reason))
-            }
+            Some((
+                _,
+                EarlyEnd::Interrupted
+                | EarlyEnd::Incident
+                | EarlyEnd::TargetLost
+                | EarlyEnd::NotSteady,
+                _,
+            )) => (Verdict::Inconclusive, words::cut_short(&reason)),
             Some((_, EarlyEnd::Aborted, _)) | None => (Verdict::Fail, reason),
         },
         (None, None) => (Verdict::Inconclusive, reason),
