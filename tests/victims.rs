@@ -22,7 +22,7 @@ load:
   operations:
     - {{ tool: echo, timeout: 500ms, arguments: {{ message: \"{{{{unique}}}}\" }} }}
 timeline:
-  - {{ phase: steady, for: 1s }}
+  - {{ phase: steady, for: 2s }}
   - {{ phase: outage, for: 1s, fault: {{ {fault} }} }}
 objectives:
   - {{ errors: 90 %, in: [steady] }}
