@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use firedrill_erlmcp::world::{Request, World, WorldError};
 
+use super::hostile;
 use super::limit::Limit;
 use super::pinned::{Change, Reversal, Words};
 use super::process::Process;
@@ -48,6 +49,10 @@ pub fn make(change: &Change, world: Option<&World>) -> Result<(), ChangeError> {
         }),
         Change::Run(words) => must_succeed(words),
         Change::Limit(limit) => limited(limit),
+        Change::Attack(attack) => hostile::start(attack).map_err(|source| ChangeError::System {
+            what: "the hostile client cannot begin".to_owned(),
+            source,
+        }),
     }
 }
 
@@ -88,6 +93,10 @@ pub fn reverse(reversal: &Reversal, world: Option<&World>) -> Result<(), ChangeE
         }
         Reversal::Run(words) => must_succeed(words),
         Reversal::Limit(limit) => limited(limit),
+        Reversal::EndAttack { fault } => {
+            hostile::stop(fault);
+            Ok(())
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use super::pinned::Pinned;
 use super::process::{Kick, Process};
 
 mod corrupt;
+mod hostile;
 mod made;
 mod resource;
 
@@ -182,6 +183,10 @@ pub fn resolve(
         | FaultKind::ClockJump { .. }
         | FaultKind::CertificateExpiry { .. } => {
             scene.resource(kind, random)?.ok_or(ResolveError::NoWorld)?
+        }
+        FaultKind::Hostile { site, manner } => {
+            let site = scene.site(*site)?;
+            hostile::hostile(scene, id, site, *manner, random)?
         }
     };
     Ok(pin(id, kind, &on, made))

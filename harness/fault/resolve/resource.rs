@@ -53,9 +53,7 @@ impl<'a> Scene<'a> {
                 self.pods(victims, random)?
                     .made(|pod, made| fill(pod, made, bound.unwrap_or(UNBOUNDED)))?
             }
-            FaultKind::QueueExhaustion(victims) => self
-                .pods(victims, random)?
-                .made(occupy)?,
+            FaultKind::QueueExhaustion(victims) => self.pods(victims, random)?.made(occupy)?,
             FaultKind::DiskFull { site } => {
                 let site = self.site(*site)?;
                 let store = store_of(site)?;
