@@ -39,21 +39,28 @@ struct Lease {
 }
 
 impl Lease {
-    /// Whether this check is the one that tells that the site is lost. `now` is the time of day.
-    fn take(&mut self, site: &str, ok: bool, now: Duration, lasts: Duration) -> bool {
+    /// Whether this check is the one that tells that the site is lost. It lasted from one time of day to another; a
+    /// good one renews the lease from its beginning on.
+    fn take(
+        &mut self,
+        site: &str,
+        ok: bool,
+        (began, ended): (Duration, Duration),
+        lasts: Duration,
+    ) -> bool {
         if self.site != site {
             *self = Lease {
                 site: site.to_owned(),
-                renewed: now,
+                renewed: began,
                 told: false,
             };
         }
         // It has run out before anybody could renew it.
-        let is_over = now.saturating_sub(self.renewed) > lasts;
+        let is_over = ended.saturating_sub(self.renewed) > lasts;
         let is_news = is_over && !self.told;
         self.told = is_over;
         if ok {
-            self.renewed = now;
+            self.renewed = began;
         }
         is_news
     }
@@ -77,11 +84,15 @@ pub(super) async fn run(director: Rc<Director>) {
         let Ok(site) = director.site(&route) else {
             continue;
         };
+        let began = clock::wall();
         let check = ask::get(site.front, &site.health, config.timeout).await;
         let ok = check.is_ok();
         let is_lost = match config.clock {
             DirectorClock::Monotonic => misses.take(&route, ok, config.misses),
-            DirectorClock::Wall => lease.take(&route, ok, clock::wall(), Lease::length(config)),
+            DirectorClock::Wall => {
+                let lasted = (began, clock::wall());
+                lease.take(&route, ok, lasted, Lease::length(config))
+            }
         };
         if is_lost {
             let over = || "its lease has run out".to_owned();
@@ -109,17 +120,22 @@ mod tests {
 
     #[test]
     fn a_lease_by_the_time_of_day_believes_whoever_sets_the_clock() {
-        let at = Duration::from_secs;
+        let second = Duration::from_secs;
         let mut lease = Lease::default();
-        assert!(!lease.take("a", true, at(100), at(3)));
-        assert!(!lease.take("a", true, at(102), at(3)));
-        assert!(lease.take("a", true, at(4_000), at(3)));
-        assert!(!lease.take("b", true, at(4_001), at(3)));
+        let mut take = |site, ok, began, ended| {
+            lease.take(site, ok, (second(began), second(ended)), second(3))
+        };
+        assert!(!take("a", true, 100, 100));
+        assert!(!take("a", true, 102, 102));
+        assert!(take("a", true, 4_000, 4_000));
+        assert!(!take("b", true, 4_001, 4_001));
         // Back again: nobody is missed for an hour.
-        assert!(!lease.take("b", false, at(103), at(3)));
-        assert!(!lease.take("b", false, at(900), at(3)));
-        assert!(lease.take("b", false, at(4_010), at(3)));
-        assert!(!lease.take("b", false, at(4_011), at(3)));
+        assert!(!take("b", false, 103, 103));
+        assert!(!take("b", false, 900, 900));
+        assert!(take("b", false, 4_010, 4_010));
+        assert!(!take("b", false, 4_011, 4_011));
+        // The clock jumps during the first check.
+        assert!(take("a", true, 100, 4_000));
     }
 
     #[test]
