@@ -24,6 +24,29 @@ pub struct Drill {
     command: Command,
 }
 
+/// A scenario that breaks one small site for a moment, on small clocks. `top` are further lines of it.
+pub fn small(name: &str, top: &str, pods: u32, outage: &str, objectives: &str) -> String {
+    format!(
+        "scenario: {name}
+bucket: 200ms
+recovery: {{ window: 600ms, errors: 20 %, below: 1s }}
+{top}target:
+  sites:
+    primary: {{ nodes: 2, pods: {pods}, restart_delay: 50ms, behaviour: {{ service_time: 1ms }} }}
+  director: {{ probe: 200ms, timeout: 200ms, misses: 9, route_ttl: 1s, automatic: false }}
+load:
+  arrivals: {{ constant: 200/s }}
+  sessions: {{ count: 4 }}
+  operations:
+    - {{ tool: echo, timeout: 500ms, arguments: {{ message: \"{{{{unique}}}}\" }} }}
+timeline:
+  - {{ phase: steady, for: 2s }}
+{outage}objectives:
+  - {{ errors: 90 %, in: [steady] }}
+{objectives}"
+    )
+}
+
 impl Sites {
     /// Serves the sites of this scenario.
     pub fn start(scenario: &str) -> Sites {

@@ -5,29 +5,11 @@ use std::time::Duration;
 use firedrill_erlmcp::world::Request;
 
 use crate::program::{Done, Folder, firedrill, run};
-use crate::sites::{Sites, text, until_nothing};
+use crate::sites::{Sites, small, text, until_nothing};
 
 fn scenario(fault: &str, pods: u32) -> String {
-    format!(
-        "scenario: victims
-bucket: 200ms
-recovery: {{ window: 600ms, errors: 20 %, below: 1s }}
-target:
-  sites:
-    primary: {{ nodes: 2, pods: {pods}, restart_delay: 50ms, behaviour: {{ service_time: 1ms }} }}
-  director: {{ probe: 200ms, timeout: 200ms, misses: 9, route_ttl: 1s, automatic: false }}
-load:
-  arrivals: {{ constant: 200/s }}
-  sessions: {{ count: 4 }}
-  operations:
-    - {{ tool: echo, timeout: 500ms, arguments: {{ message: \"{{{{unique}}}}\" }} }}
-timeline:
-  - {{ phase: steady, for: 2s }}
-  - {{ phase: outage, for: 1s, fault: {{ {fault} }} }}
-objectives:
-  - {{ errors: 90 %, in: [steady] }}
-"
-    )
+    let outage = format!("  - {{ phase: outage, for: 1s, fault: {{ {fault} }} }}\n");
+    small("victims", "", pods, &outage, "")
 }
 
 const PAUSE: &str = "pod-pause: { site: primary, pods: 2 }, id: pause";

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::program::{Done, Folder, Running, command, done, is_alive, site_pids, start};
-use crate::sites::{Drill, Sites, kernel, text, until_nothing};
+use crate::sites::{Drill, Sites, kernel, small, text, until_nothing};
 
 const PAUSED: &str = "      - { pod-pause: { site: primary, pods: [primary-1] }, id: pause }
       - { scale: { site: primary, pods: 3 }, id: scale, after: pause }";
@@ -13,30 +13,9 @@ const DRAINED: &str = "      - { node-drain: { site: primary, node: primary-node
 
 /// A pod that is stopped, and then one more pod, until somebody undoes it. `top` are further lines of the scenario.
 fn scenario(top: &str, objectives: &str) -> String {
-    format!(
-        "scenario: ways-out
-bucket: 200ms
-recovery: {{ window: 600ms, errors: 20 %, below: 1s }}
-limits: {{ pods: 100 % }}
-{top}target:
-  sites:
-    primary: {{ nodes: 2, pods: 2, restart_delay: 50ms, behaviour: {{ service_time: 1ms }} }}
-  director: {{ probe: 200ms, timeout: 200ms, misses: 9, route_ttl: 1s, automatic: false }}
-load:
-  arrivals: {{ constant: 200/s }}
-  sessions: {{ count: 4 }}
-  operations:
-    - {{ tool: echo, timeout: 500ms, arguments: {{ message: \"{{{{unique}}}}\" }} }}
-timeline:
-  - {{ phase: steady, for: 2s }}
-  - phase: outage
-    for: 40s
-    faults:
-{PAUSED}
-objectives:
-  - {{ errors: 90 %, in: [steady] }}
-{objectives}"
-    )
+    let top = format!("limits: {{ pods: 100 % }}\n{top}");
+    let outage = format!("  - phase: outage\n    for: 40s\n    faults:\n{PAUSED}\n");
+    small("ways-out", &top, 2, &outage, objectives)
 }
 
 /// The pod that is stopped while the fault is in force, by the kernel.

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, bail};
 use firedrill_erlmcp::world::{Request, World};
-
 use firedrill_reports::programme;
 
 use super::say;

@@ -2,9 +2,8 @@
 //! before anything is broken.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use firedrill_erlmcp::world::{View, attach};
 use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::{Act, FaultKind};
 
@@ -13,17 +12,35 @@ use crate::fault::resolve::{ResolveError, Scene, resolve, stream};
 use crate::target::{Ready, TargetError};
 
 /// One fault of the plan, as it is pinned now.
-struct Aim {
+pub struct Aim {
     id: String,
     word: &'static str,
     pinned: Result<Pinned, ResolveError>,
 }
 
-/// Every fault of the plan with its repetitions, in the order of the plan.
-fn aims(plan: &Plan, view: Option<&View>, seed: u64) -> Vec<Aim> {
+/// Every fault of the plan with its repetitions, in the order of the plan, as it is pinned now. `None` for sites that a
+/// run starts itself: they are not there yet.
+///
+/// # Errors
+/// When the sites do not say how they stand.
+pub fn aims(
+    plan: &Plan,
+    ready: Option<&Ready>,
+    seed: u64,
+) -> Result<Option<Vec<Aim>>, TargetError> {
+    let ground = ready.and_then(|ready| ready.ground.as_ref());
+    let view = ground.map(|ground| ground.world().view()).transpose();
+    let view = view.map_err(TargetError::NoView)?;
+    let by_command = |act: &Act| match act {
+        Act::Fault(fault) => matches!(fault.kind, FaultKind::Command(_)),
+        Act::Step(_) | Act::ReadBack { .. } => true,
+    };
+    if view.is_none() && !plan.drill.actions.iter().all(|own| by_command(&own.act)) {
+        return Ok(None);
+    }
     let scene = Scene {
         plan,
-        view,
+        view: view.as_ref(),
         quarantine: PathBuf::from("quarantine"),
     };
     let mut aims = Vec::new();
@@ -32,10 +49,7 @@ fn aims(plan: &Plan, view: Option<&View>, seed: u64) -> Vec<Aim> {
             continue;
         };
         for number in 0..own.times.max(1) {
-            let id = match number {
-                0 => own.id.clone(),
-                number => format!("{}#{}", own.id, number + 1),
-            };
+            let id = own.name(number);
             let mut random = stream(seed, action, number);
             aims.push(Aim {
                 word: fault.kind.word(),
@@ -44,41 +58,25 @@ fn aims(plan: &Plan, view: Option<&View>, seed: u64) -> Vec<Aim> {
             });
         }
     }
-    aims
+    Ok(Some(aims))
 }
 
 /// What would be hit, step by step, and how each step is undone. Nothing is changed by saying it.
-///
-/// # Errors
-/// When the sites of the folder do not say how they stand.
-pub fn describe(plan: &Plan, attached: Option<&Path>, seed: u64) -> Result<String, TargetError> {
-    let faults = |act: &Act| matches!(act, Act::Fault(_));
-    if !plan.drill.actions.iter().any(|own| faults(&own.act)) {
-        return Ok(String::new());
-    }
-    let by_command = |act: &Act| match act {
-        Act::Fault(fault) => matches!(fault.kind, FaultKind::Command(_)),
-        Act::Step(_) | Act::ReadBack { .. } => true,
-    };
-    let view = match attached {
-        Some(state) => {
-            let world =
-                attach(state).map_err(|error| TargetError::NotAttached(error.to_string()))?;
-            Some(world.view().map_err(TargetError::NoView)?)
-        }
-        None => None,
-    };
-    if view.is_none() && !plan.drill.actions.iter().all(|own| by_command(&own.act)) {
-        return Ok(format!(
+pub fn describe(aims: Option<&[Aim]>, seed: u64) -> String {
+    let Some(aims) = aims else {
+        return format!(
             "\nvictims (seed {seed}): the sites are not there yet; what is drawn is drawn from the seed and pinned by \
              pid and start time when a fault is injected: the same seed hits the same pods, nodes and records\n"
-        ));
+        );
+    };
+    if aims.is_empty() {
+        return String::new();
     }
     let mut text = format!("\nvictims (seed {seed}), pinned as the target is now\n");
-    for aim in aims(plan, view.as_ref(), seed) {
-        tell(&mut text, &aim);
+    for aim in aims {
+        tell(&mut text, aim);
     }
-    Ok(text)
+    text
 }
 
 fn tell(text: &mut String, aim: &Aim) {
@@ -104,20 +102,16 @@ fn tell(text: &mut String, aim: &Aim) {
 ///
 /// # Errors
 /// When more would be hit than the plan allows, or something is named that is not there.
-pub fn refuse(plan: &Plan, ready: &Ready, seed: u64) -> Result<(), TargetError> {
-    let Some(ground) = &ready.ground else {
-        return Ok(());
-    };
-    let view = ground.world().view().map_err(TargetError::NoView)?;
-    for aim in aims(plan, Some(&view), seed) {
-        match aim.pinned {
+pub fn refuse(aims: Option<&[Aim]>) -> Result<(), TargetError> {
+    for aim in aims.unwrap_or_default() {
+        match &aim.pinned {
             Err(
                 reason @ (ResolveError::NoSite { .. }
                 | ResolveError::NoVictim { .. }
                 | ResolveError::TooMany { .. }),
             ) => {
                 return Err(TargetError::Refused {
-                    fault: aim.id,
+                    fault: aim.id.clone(),
                     reason: reason.to_string(),
                 });
             }

@@ -15,7 +15,7 @@ use firedrill_scenarios::{Plan, Programme, Sabotage};
 use tokio::runtime::Runtime;
 
 use super::folder::{conclude, say_verdict};
-use super::run::{drawn_seed, quoted, reproduce, run_one};
+use super::run::{drawn_seed, in_words, quoted, reproduce, run_one};
 use super::{exit_of, exit_of_verdict, explain, say, warn_of};
 use crate::cli::RunOptions;
 use crate::clock::{self, Clock, Utc};
@@ -99,7 +99,11 @@ pub fn run(programme: &Programme, options: &RunOptions) -> anyhow::Result<Exit> 
         programme: programme.name.clone(),
         seed,
         started: at.rfc3339(),
-        command: command(options, seed),
+        command: in_words(
+            &quoted(options.scenarios.first().map_or("", String::as_str)),
+            options,
+            seed,
+        ),
         strict: options.strict,
         environment: machine::environment(),
     };
@@ -135,10 +139,13 @@ fn rehearse(programme: &Programme, drills: &[Own]) -> anyhow::Result<Exit> {
 fn load(programme: &Programme, set: &[String]) -> anyhow::Result<Vec<Loaded>> {
     let mut loaded: Vec<Loaded> = Vec::new();
     for word in &programme.drills {
-        let prefix = format!("{}.", scenario::load(word, &[])?.name);
+        let mut plan = scenario::load(word, &[])?;
+        let prefix = format!("{}.", plan.name);
         let own = set.iter().filter_map(|set| set.strip_prefix(&prefix));
         let own: Vec<String> = own.map(str::to_owned).collect();
-        let plan = scenario::load(word, &own)?;
+        if !own.is_empty() {
+            plan = scenario::load(word, &own)?;
+        }
         warn_of(&plan);
         if loaded.iter().any(|other| other.plan.name == plan.name) {
             bail!(
@@ -221,21 +228,6 @@ fn derived(seed: u64, name: &str) -> u64 {
             (hash ^ u64::from(byte)).wrapping_mul(PRIME)
         });
     (mixed ^ mixed >> 32) % 10_000_000
-}
-
-/// The line that does the same again.
-fn command(options: &RunOptions, seed: u64) -> String {
-    let mut words = vec!["firedrill run".to_owned()];
-    words.extend(options.scenarios.iter().map(|name| quoted(name)));
-    words.push(format!("--seed {seed}"));
-    let set = options.overrides.set.iter();
-    words.extend(set.map(|set| format!("--set {}", quoted(set))));
-    let threads = options.threads.iter();
-    words.extend(threads.map(|threads| format!("--threads {threads}")));
-    let sabotage = options.sabotage.iter();
-    words.extend(sabotage.map(|sabotage| format!("--sabotage {sabotage}")));
-    words.extend(options.strict.then(|| "--strict".to_owned()));
-    words.join(" ")
 }
 
 /// The programme while it runs.

@@ -189,8 +189,10 @@ pub(super) fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyho
     ));
     if options.dry_run {
         say(&plan.describe());
-        refuse(plan, options, &folder, identity.seed)?;
-        say(&pins::describe(plan, attached(options), identity.seed)?);
+        let ready = refuse(plan, options, &folder)?;
+        let aims = pins::aims(plan, ready.as_ref(), identity.seed)?;
+        pins::refuse(aims.as_deref())?;
+        say(&pins::describe(aims.as_deref(), identity.seed));
         return Ok(Ended {
             exit: Exit::Pass,
             result: None,
@@ -212,18 +214,18 @@ pub(super) fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyho
     })
 }
 
-/// Refuses what a run would refuse, as far as nothing has to be started to see it.
-fn refuse(plan: &Plan, options: &RunOptions, folder: &Path, seed: u64) -> anyhow::Result<()> {
+/// Refuses what a run would refuse, as far as nothing has to be started to see it. The target, when it is there already.
+fn refuse(plan: &Plan, options: &RunOptions, folder: &Path) -> anyhow::Result<Option<Ready>> {
     let threads = threads(options, machine::environment().cores);
     preflight::check(plan, &layout(plan), threads, Room::of_machine())?;
     Recorder::refuse(folder)?;
-    if let Some(state) = attached(options) {
-        let ready = world::take(plan, state)?;
-        pins::refuse(plan, &ready, seed)?;
-    } else if let Target::Endpoint(target) = &plan.target {
-        endpoint::prepare(plan, target, &options.allow_host)?;
-    }
-    Ok(())
+    Ok(match (attached(options), &plan.target) {
+        (Some(state), _) => Some(world::take(plan, state)?),
+        (None, Target::Endpoint(target)) => {
+            Some(endpoint::prepare(plan, target, &options.allow_host)?)
+        }
+        (None, Target::Embedded(_)) => None,
+    })
 }
 
 fn threads(options: &RunOptions, cores: u32) -> u32 {
@@ -377,7 +379,7 @@ fn whereabouts(ground: Option<&Ground>) -> anyhow::Result<Whereabouts> {
 fn prepare(plan: &Plan, options: &RunOptions, seed: u64) -> anyhow::Result<Ready> {
     if let Some(state) = attached(options) {
         let ready = world::take(plan, state)?;
-        pins::refuse(plan, &ready, seed)?;
+        pins::refuse(pins::aims(plan, Some(&ready), seed)?.as_deref())?;
         return Ok(ready);
     }
     Ok(match &plan.target {
@@ -421,44 +423,24 @@ pub(super) fn reproduce(options: &RunOptions, plan: &Plan, seed: u64) -> String 
         .scenarios
         .iter()
         .find(|name| !shipped || **name == plan.name);
-    let mut words = vec![
-        "firedrill".to_owned(),
-        "run".to_owned(),
-        quoted(named.map_or(plan.name.as_str(), String::as_str)),
-        format!("--seed {seed}"),
-    ];
-    words.extend(
-        options
-            .target
-            .iter()
-            .map(|target| format!("--target {}", quoted(target))),
-    );
-    words.extend(
-        options
-            .overrides
-            .set
-            .iter()
-            .map(|set| format!("--set {}", quoted(set))),
-    );
-    words.extend(
-        options
-            .allow_host
-            .iter()
-            .map(|host| format!("--allow-host {}", quoted(host))),
-    );
-    words.extend(
-        options
-            .threads
-            .map(|threads| format!("--threads {threads}")),
-    );
-    words.extend(
-        options
-            .sabotage
-            .map(|sabotage| format!("--sabotage {}", sabotage.as_str())),
-    );
-    if options.strict {
-        words.push("--strict".to_owned());
-    }
+    let named = quoted(named.map_or(plan.name.as_str(), String::as_str));
+    in_words(&named, options, seed)
+}
+
+/// The line that runs what is `named` with these options.
+pub(super) fn in_words(named: &str, options: &RunOptions, seed: u64) -> String {
+    let mut words = vec![format!("firedrill run {named} --seed {seed}")];
+    let target = options.target.iter();
+    words.extend(target.map(|target| format!("--target {}", quoted(target))));
+    let set = options.overrides.set.iter();
+    words.extend(set.map(|set| format!("--set {}", quoted(set))));
+    let hosts = options.allow_host.iter();
+    words.extend(hosts.map(|host| format!("--allow-host {}", quoted(host))));
+    let threads = options.threads.iter();
+    words.extend(threads.map(|threads| format!("--threads {threads}")));
+    let sabotage = options.sabotage.iter();
+    words.extend(sabotage.map(|sabotage| format!("--sabotage {sabotage}")));
+    words.extend(options.strict.then(|| "--strict".to_owned()));
     words.join(" ")
 }
 

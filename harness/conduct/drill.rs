@@ -8,13 +8,14 @@ use firedrill_evidence::ledger::{Promotion, Stop};
 use firedrill_evidence::recovery::{Limits, Live, Quality, Slot, judge_slots};
 use firedrill_reports::recording::{Event, FaultStage, Mark, StepStage};
 use firedrill_scenarios::Plan;
-use firedrill_scenarios::plan::{Act, FaultKind, RecoveryStep, Target, When};
+use firedrill_scenarios::plan::{Act, Action, FaultKind, RecoveryStep, Target, When};
 
 use super::hands::{Hands, Told};
 use super::sabotage::Moment;
 use super::script::{Order, Script, Seen, Take};
 use crate::clock::Nanos;
 use crate::ledger::account::{Broken, Read};
+use crate::target::in_words;
 
 /// Buckets that a steady state is judged by.
 const STEADY: usize = 60;
@@ -30,8 +31,8 @@ pub struct Drill {
     /// When the newest fault was injected; none so far.
     fault_began: Option<Nanos>,
     newest_fault: Option<String>,
-    /// When clients began to be led back, since then.
-    failback_began: Option<Nanos>,
+    /// The step that leads clients back, since then, and when it began.
+    failback: Option<(String, Nanos)>,
     /// The newest restore of a backup that is put to the test.
     tested: Option<Tested>,
     /// The steady state has been asked for, and this is the answer.
@@ -104,7 +105,7 @@ impl Drill {
             before: Vec::new(),
             fault_began: None,
             newest_fault: None,
-            failback_began: None,
+            failback: None,
             tested: None,
             steady: None,
             asking_marks: false,
@@ -201,7 +202,8 @@ impl Drill {
             }
             self.before.push(slot);
         }
-        let disturbed = self.failback_began.or(self.fault_began);
+        let failback = self.failback.as_ref().map(|(_, began)| *began);
+        let disturbed = failback.or(self.fault_began);
         let recovered = disturbed.and_then(|began| self.live.recovered_since(began));
         if recovered.is_none() {
             return Vec::new();
@@ -217,7 +219,6 @@ impl Drill {
         match told {
             Told::Event { at, event } => {
                 self.begins(at, &event);
-                self.notice_test(at, &event);
                 vec![Word::Event(at, event)]
             }
             Told::Taken { take, ok } => self.see(now, Seen::Taken { take, ok }),
@@ -260,50 +261,42 @@ impl Drill {
             } => {
                 self.fault_began = Some(at);
                 self.newest_fault = Some(id.clone());
-                self.failback_began = None;
+                self.failback = None;
                 self.answered = false;
             }
             Event::Step {
                 id,
+                on,
                 stage: StepStage::Started,
                 ..
-            } if self.is_failback(id) => {
-                self.failback_began = Some(at);
+            } => self.step_begins(at, id, on),
+            _ => {}
+        }
+    }
+
+    fn step_begins(&mut self, at: Nanos, id: &str, on: &str) {
+        match self.action(id).map(|action| action.act.clone()) {
+            Some(Act::Step(RecoveryStep::FailBack { .. })) => {
+                self.failback = Some((id.to_owned(), at));
                 self.answered = false;
+            }
+            Some(Act::Step(step @ RecoveryStep::Restore { of, .. })) if step.is_test() => {
+                self.tested = Some(Tested {
+                    id: id.to_owned(),
+                    into: on.to_owned(),
+                    of,
+                    began: at,
+                });
             }
             _ => {}
         }
     }
 
-    fn is_failback(&self, id: &str) -> bool {
-        self.plan.drill.actions.iter().any(|action| {
-            action.id == id && matches!(action.act, Act::Step(RecoveryStep::FailBack { .. }))
-        })
-    }
-
-    fn notice_test(&mut self, at: Nanos, event: &Event) {
-        let Event::Step {
-            id,
-            on,
-            stage: StepStage::Started,
-            ..
-        } = event
-        else {
-            return;
-        };
+    /// The action of an id, or of a repetition's.
+    fn action(&self, id: &str) -> Option<&Action> {
+        let id = id.split('#').next().unwrap_or_default();
         let mut actions = self.plan.drill.actions.iter();
-        let action = actions.find(|action| action.id == *id);
-        if let Some(Act::Step(step @ RecoveryStep::Restore { of, .. })) =
-            action.map(|action| &action.act)
-            && step.is_test()
-        {
-            self.tested = Some(Tested {
-                id: id.clone(),
-                into: on.clone(),
-                of: *of,
-                began: at,
-            });
-        }
+        actions.find(|action| action.id == id)
     }
 
     /// A site answered a client for the first time after another one did.
@@ -315,24 +308,18 @@ impl Drill {
         }
         self.answered = true;
         let name = self.plan.site_name(usize::from(site));
-        let mark = match self.failback_began {
-            None => Mark::FirstAnswer,
-            Some(_) => Mark::FailbackAnswer,
+        let (mark, about) = match &self.failback {
+            None => (Mark::FirstAnswer, self.newest_fault.clone()),
+            Some((id, _)) => (Mark::FailbackAnswer, Some(id.clone())),
         };
-        vec![self.mark(at, mark, "clients", format!("answers come from {name}"))]
+        let detail = format!("answers come from {name}");
+        vec![marked(at, mark, about, "clients", detail)]
     }
 
     /// The newest fault, as a read-back of now has to see it.
     fn broken(&self) -> Option<Broken> {
         let (id, t0) = (self.newest_fault.clone()?, self.fault_began?);
-        let word = id.split('#').next().unwrap_or_default();
-        let action = self
-            .plan
-            .drill
-            .actions
-            .iter()
-            .find(|action| action.id == word)?;
-        let Act::Fault(fault) = &action.act else {
+        let Act::Fault(fault) = &self.action(&id)?.act else {
             return None;
         };
         let named = self.plan.profile.identity.is_some();
@@ -362,9 +349,7 @@ impl Drill {
 
     /// When a site was promoted, a backup restored, or writes stopped, between the fault and the read-back.
     fn stopped(&self, fault: &str, t0: Nanos, read: Nanos) -> Option<Nanos> {
-        let word = fault.split('#').next().unwrap_or_default();
-        let mut actions = self.plan.drill.actions.iter();
-        let action = actions.find(|action| action.id == word)?;
+        let action = self.action(fault)?;
         let corrupt = matches!(&action.act, Act::Fault(fault) if matches!(fault.kind, FaultKind::DataCorruption { .. }));
         let ends = |mark: Mark| match mark {
             Mark::WritesStopped | Mark::Fenced => corrupt,
@@ -378,16 +363,6 @@ impl Drill {
             .iter()
             .filter(|(at, mark)| within(*at) && ends(*mark));
         own.map(|(at, _)| *at).min()
-    }
-
-    fn mark(&self, at: Nanos, mark: Mark, source: &str, detail: String) -> Word {
-        let event = Event::Mark {
-            mark,
-            fault: self.newest_fault.clone(),
-            source: source.to_owned(),
-            detail,
-        };
-        Word::Event(at, Box::new(event))
     }
 
     /// Asks the target for its marks, on a thread of its own; one question at a time.
@@ -418,7 +393,8 @@ impl Drill {
             let Some(mark) = known(own.mark) else {
                 continue;
             };
-            words.push(self.mark(at, mark, &own.source, in_words(&own.detail)));
+            let about = self.newest_fault.clone();
+            words.push(marked(at, mark, about, &own.source, in_words(&own.detail)));
             if mark == Mark::Promoted {
                 self.promotions.extend(self.promotion(at, &own.detail));
             }
@@ -459,6 +435,16 @@ impl Drill {
     }
 }
 
+fn marked(at: Nanos, mark: Mark, fault: Option<String>, source: &str, detail: String) -> Word {
+    let event = Event::Mark {
+        mark,
+        fault,
+        source: source.to_owned(),
+        detail,
+    };
+    Word::Event(at, Box::new(event))
+}
+
 /// The record's name of a mark; truths that only tests look at have none.
 fn known(mark: world::Instant) -> Option<Mark> {
     Some(match mark {
@@ -474,20 +460,4 @@ fn known(mark: world::Instant) -> Option<Mark> {
         world::Instant::FailbackBegun => Mark::FailbackBegun,
         world::Instant::Lost | world::Instant::ServingAgain => return None,
     })
-}
-
-/// A mark's detail for readers: `site dr, epoch 2`.
-fn in_words(detail: &serde_json::Value) -> String {
-    match detail {
-        serde_json::Value::Object(fields) => {
-            let word = |(key, value): (&String, &serde_json::Value)| match value.as_str() {
-                Some(text) => format!("{key} {text}"),
-                None => format!("{key} {value}"),
-            };
-            fields.iter().map(word).collect::<Vec<_>>().join(", ")
-        }
-        serde_json::Value::String(text) => text.clone(),
-        serde_json::Value::Null => String::new(),
-        other => other.to_string(),
-    }
 }

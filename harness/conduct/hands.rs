@@ -102,11 +102,7 @@ pub struct Reading {
 impl Hands {
     /// The action's name in the record: its id, with `#2` and so on for repetitions.
     pub fn id(&self, take: Take) -> String {
-        let id = &self.plan.drill.actions[take.action].id;
-        match take.number {
-            0 => id.clone(),
-            number => format!("{id}#{}", number + 1),
-        }
+        self.plan.drill.actions[take.action].name(take.number)
     }
 
     /// Takes the action on a thread of its own. `fault_began` is when the newest fault was injected.
@@ -419,12 +415,7 @@ impl Hands {
     pub(super) fn route_to(&self, reading: &Reading, site: Option<usize>) -> Result<Route, String> {
         let mut route = reading.route.clone();
         if let Some(name) = site.map(|site| self.plan.site_name(site)) {
-            let world = self
-                .eyes
-                .world
-                .as_ref()
-                .ok_or("the target has no controls")?;
-            let view = world.view().map_err(|error| error.to_string())?;
+            let view = self.eyes.view()?;
             let front = view
                 .site(name)
                 .map(|site| site.front)
@@ -440,7 +431,7 @@ impl Hands {
         if let Some(name) = site.map(|site| self.plan.site_name(site)) {
             return name.to_owned();
         }
-        let view = self.eyes.world.as_ref().and_then(|world| world.view().ok());
+        let view = self.eyes.view().ok();
         let route = view.and_then(|view| view.director.map(|director| director.route));
         route.unwrap_or_else(|| self.plan.site_name(0).to_owned())
     }

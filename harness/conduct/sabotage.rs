@@ -13,8 +13,6 @@ use firedrill_scenarios::plan::{FaultKind, RecoveryStep};
 
 use super::hands::Hands;
 
-/// Where a stand-in's store keeps its records, one a line.
-const LOG: &str = "ledger.log";
 /// Acknowledged writes that are not on the disk: enough for a crash to lose some beyond doubt.
 const AHEAD: u64 = 20;
 /// How long a store that acknowledges too early is waited for to be so far ahead, and between two looks.
@@ -50,21 +48,19 @@ fn misbehaviour(sabotage: Sabotage) -> Option<(Moment, Misbehaviour)> {
 impl Hands {
     /// Has the stand-in be wrong from now on, on a thread of its own.
     pub fn misbehave_from(&self, moment: Moment) {
-        if self
-            .sabotage
-            .and_then(misbehaviour)
-            .is_some_and(|own| own.0 == moment)
-        {
+        if let Some(how) = self.misbehaviour_from(moment) {
             let hands = self.clone();
-            tokio::task::spawn_blocking(move || hands.misbehave(moment));
+            tokio::task::spawn_blocking(move || hands.misbehave(how));
         }
     }
 
-    fn misbehave(&self, moment: Moment) {
-        let Some((own, how)) = self.sabotage.and_then(misbehaviour) else {
-            return;
-        };
-        let Some(world) = self.eyes.world.as_ref().filter(|_| own == moment) else {
+    fn misbehaviour_from(&self, moment: Moment) -> Option<Misbehaviour> {
+        let (own, how) = self.sabotage.and_then(misbehaviour)?;
+        (own == moment).then_some(how)
+    }
+
+    fn misbehave(&self, how: Misbehaviour) {
+        let Some(world) = &self.eyes.world else {
             return;
         };
         self.show(match world.ask(&Request::Misbehave(how)) {
@@ -76,7 +72,9 @@ impl Hands {
 
     /// Just before a fault acts: what is to be wrong from now on is, and what has been wrong before is shown.
     pub(super) async fn sabotage_before(&self, kind: &FaultKind) {
-        self.misbehave(Moment::Fault);
+        if let Some(how) = self.misbehaviour_from(Moment::Fault) {
+            self.misbehave(how);
+        }
         if self.sabotage == Some(Sabotage::AckBeforeFsync)
             && let Some(site) = kind.site()
         {
@@ -86,8 +84,11 @@ impl Hands {
 
     /// The same before a backup is put to the test: there need be no fault.
     pub(super) fn sabotage_before_test(&self, step: &RecoveryStep) {
-        if step.is_test() {
-            self.misbehave(Moment::Fault);
+        if let Some(how) = self
+            .misbehaviour_from(Moment::Fault)
+            .filter(|_| step.is_test())
+        {
+            self.misbehave(how);
         }
     }
 
@@ -115,16 +116,11 @@ impl Hands {
 
     /// The newest position that the store speaks of, and the records in its file.
     fn positions(&self, site: usize) -> Result<(u64, u64), String> {
-        let world = self
-            .eyes
-            .world
-            .as_ref()
-            .ok_or("the target has no controls")?;
-        let view = world.view().map_err(|error| error.to_string())?;
+        let view = self.eyes.view()?;
         let name = self.plan.site_name(site);
         let site = view.site(name).ok_or("the site is not there")?;
         let store = site.store.as_ref().ok_or("the store does not answer")?;
-        let on_disk = lines(&site.data.join(LOG)).map_err(|error| error.to_string())?;
+        let on_disk = lines(&site.log()).map_err(|error| error.to_string())?;
         Ok((store.last_position, on_disk))
     }
 

@@ -3,13 +3,12 @@
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use firedrill_erlmcp::world::{Request, World, WorldError};
 
 use super::limit::Limit;
 use super::pinned::{Change, Reversal, Words};
-use super::process::Process;
+use super::process::{Process, ends_within};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
@@ -161,7 +160,7 @@ pub fn run(words: &Words) -> io::Result<Option<i32>> {
         .stdout(Stdio::null())
         .process_group(0)
         .spawn()?;
-    let ended = wait(&child, words.timeout)?;
+    let ended = ends_within(child.id(), words.timeout)?;
     if !ended
         && let Some(group) = i32::try_from(child.id())
             .ok()
@@ -175,31 +174,10 @@ pub fn run(words: &Words) -> io::Result<Option<i32>> {
     Ok(code.filter(|_| ended))
 }
 
-/// True when the child ends within the time.
-fn wait(child: &std::process::Child, limit: Duration) -> io::Result<bool> {
-    use rustix::event::{PollFd, PollFlags, Timespec};
-    use rustix::process::{Pid, PidfdFlags};
-    let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else {
-        return Ok(true);
-    };
-    let handle = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;
-    let left = Timespec {
-        tv_sec: limit.as_secs().cast_signed(),
-        tv_nsec: limit.subsec_nanos().into(),
-    };
-    let mut handles = [PollFd::new(&handle, PollFlags::IN)];
-    loop {
-        match rustix::event::poll(&mut handles, Some(&left)) {
-            Ok(ready) => return Ok(ready > 0),
-            // A signal for us: the time starts anew, which only lets a program live a little longer.
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::process::{self, Kick, State};
     use super::*;
 

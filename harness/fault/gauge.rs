@@ -7,13 +7,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde::{Deserialize, Serialize};
 
 use super::knock::{self, Heard};
 use super::limit::Limit;
-use super::process::{Process, State};
+use super::process::{Process, State, ends_within};
 use super::seen::Eyes;
 use crate::clock::{self, Clock};
 use crate::target::world::{AUTHORITY, NAME};
@@ -107,8 +105,7 @@ impl Gauge {
                 Heard::Answer(_) | Heard::Nobody
             )),
             Gauge::Certificate { site, expired } => {
-                let world = eyes.world.as_ref().ok_or("the target has no controls")?;
-                let view = world.view().map_err(|error| error.to_string())?;
+                let (world, view) = (eyes.world()?, eyes.view()?);
                 let front = view.site(site).map(|site| site.front);
                 let front = front.ok_or_else(|| format!("there is no site {site}"))?;
                 let authority = world.state().join(AUTHORITY);
@@ -116,9 +113,7 @@ impl Gauge {
                 Ok(is_good != *expired)
             }
             Gauge::Ahead { ms } => {
-                let world = eyes.world.as_ref().ok_or("the target has no controls")?;
-                let view = world.view().map_err(|error| error.to_string())?;
-                let director = view.director.ok_or("there is no director")?;
+                let director = eyes.view()?.director.ok_or("there is no director")?;
                 let ours = clock::wall().as_millis() as i64;
                 let ahead = director.wall_ms.cast_signed() - ours;
                 Ok(director.wall_ms > 0 && ahead.abs_diff(*ms) < CLOCKS)
@@ -199,23 +194,8 @@ pub fn busy(process: &Process) -> io::Result<Option<f64>> {
     let Some(before) = process.processor_time() else {
         return Ok(None);
     };
-    let Some(pid) = i32::try_from(process.pid).ok().and_then(Pid::from_raw) else {
-        return Ok(None);
-    };
-    let handle = match pidfd_open(pid, PidfdFlags::empty()) {
-        Ok(handle) => handle,
-        Err(rustix::io::Errno::SRCH) => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
     // Its end is the only thing that would be worth to wake up for.
-    let left = Timespec {
-        tv_sec: WINDOW.as_secs().cast_signed(),
-        tv_nsec: WINDOW.subsec_nanos().into(),
-    };
-    match rustix::event::poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&left)) {
-        Ok(_) | Err(rustix::io::Errno::INTR) => {}
-        Err(error) => return Err(error.into()),
-    }
+    ends_within(process.pid, WINDOW)?;
     let Some(after) = process.processor_time() else {
         return Ok(None);
     };

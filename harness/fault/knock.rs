@@ -62,14 +62,33 @@ fn talk(address: SocketAddr) -> io::Result<Heard> {
 
 /// One request on a connection of its own; the head of the answer, and what came with it.
 fn exchange(address: SocketAddr, method: &str, headers: &str, body: &str) -> io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let headers = format!(
+        "content-type: application/json\r\naccept: application/json, text/event-stream\r\n{headers}"
+    );
+    tell(address, PATIENCE, &format!("{method} /mcp"), &headers, body)
+}
+
+/// Connects, and waits no longer than this for anything.
+pub(super) fn dial(address: SocketAddr, patience: Duration) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(&address, patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
+    Ok(stream)
+}
+
+/// One request on a connection of its own, and all that is answered. `headers` end with a line feed each.
+pub(super) fn tell(
+    address: SocketAddr,
+    patience: Duration,
+    line: &str,
+    headers: &str,
+    body: &str,
+) -> io::Result<String> {
+    let mut stream = dial(address, patience)?;
     let length = body.len();
     write!(
         stream,
-        "{method} /mcp HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\n\
-         accept: application/json, text/event-stream\r\n{headers}content-length: {length}\r\n\r\n{body}"
+        "{line} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}content-length: {length}\r\n\r\n{body}"
     )?;
     let mut text = Vec::new();
     stream.read_to_end(&mut text)?;
@@ -88,13 +107,7 @@ pub fn shake_hands(address: SocketAddr, name: &str, authority: &Path) -> Result<
     let tls = trust::client(&options, name).map_err(|error| error.to_string())?;
     let mut connection =
         rustls::ClientConnection::new(tls.config, tls.server).map_err(|error| error.to_string())?;
-    let stream = || -> io::Result<TcpStream> {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(stream)
-    };
-    let mut stream = stream().map_err(|error| error.to_string())?;
+    let mut stream = dial(address, PATIENCE).map_err(|error| error.to_string())?;
     while connection.is_handshaking() {
         if let Err(error) = connection.complete_io(&mut stream) {
             return match is_expiry(&error) {

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use firedrill_erlmcp::world::{LinkShape, Request};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::damage::Damage;
 use super::gauge::Gauge;
 use super::limit::Limit;
 use super::process::{Kick, Process};
+use crate::target::in_words;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pinned {
@@ -224,19 +224,9 @@ fn asked(request: &Request) -> String {
         return value.to_string();
     };
     let word = word.replace('_', " ");
-    let plain = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    match value.as_object() {
-        Some(fields) => {
-            let fields: Vec<String> = fields
-                .iter()
-                .map(|(name, value)| format!("{name} {}", plain(value)))
-                .collect();
-            format!("{word} ({})", fields.join(", "))
-        }
-        None => format!("{word} {}", plain(value)),
+    match value.is_object() {
+        true => format!("{word} ({})", in_words(value)),
+        false => format!("{word} {}", in_words(value)),
     }
 }
 

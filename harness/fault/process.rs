@@ -6,6 +6,8 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use firedrill_erlmcp::world::ProcessView;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
@@ -58,27 +60,33 @@ impl Kick {
 }
 
 impl Process {
+    /// The process that a view shows; `None` while there is none.
+    pub fn of(view: &ProcessView) -> Option<Process> {
+        Some(Process {
+            name: view.name.clone(),
+            pid: view.pid?,
+            started: view.started,
+        })
+    }
+
     pub fn state(&self) -> State {
-        match read_stat(self.pid) {
-            Some((_, started)) if started != self.started => State::Gone,
-            Some(('Z' | 'X', _)) | None => State::Gone,
-            Some(('T' | 't', _)) => State::Stopped,
+        match self.now() {
+            Some(Stat {
+                state: 'T' | 't', ..
+            }) => State::Stopped,
             Some(_) => State::Running,
+            None => State::Gone,
         }
     }
 
     /// Time that processors have spent on it; `None` when it is gone.
     pub fn processor_time(&self) -> Option<Duration> {
-        let text = fs::read_to_string(format!("/proc/{}/stat", self.pid)).ok()?;
-        if self.state() == State::Gone {
-            return None;
-        }
-        let (_, rest) = text.rsplit_once(')')?;
-        // Fields 14 and 15: in its own code, and in the kernel's.
-        let fields = rest.split_ascii_whitespace().skip(11).take(2);
-        let ticks: u64 = fields.filter_map(|field| field.parse::<u64>().ok()).sum();
-        let a_second = rustix::param::clock_ticks_per_second();
-        Some(Duration::from_millis(ticks * 1_000 / a_second))
+        self.now().map(|stat| stat.processor_time)
+    }
+
+    /// `None` when it has ended, or another one has its number.
+    fn now(&self) -> Option<Stat> {
+        stat(self.pid).filter(|stat| stat.started == self.started && !stat.has_ended())
     }
 
     /// Sends the signal, to this process and no other: the handle is taken before the identity is looked at.
@@ -108,11 +116,10 @@ impl Process {
 
 /// The process of this number as it is now; `None` when there is none.
 pub fn identify(name: &str, pid: u32) -> Option<Process> {
-    let (_, started) = read_stat(pid)?;
     Some(Process {
         name: name.to_owned(),
         pid,
-        started,
+        started: stat(pid)?.started,
     })
 }
 
@@ -122,7 +129,8 @@ pub fn children(parent: u32, word: &str) -> Vec<u32> {
         let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let mut words = command.split(|byte| *byte == 0).rev();
         // Each word ends with a zero byte.
-        read_parent(*pid) == Some(parent) && words.nth(1) == Some(word.as_bytes())
+        stat(*pid).is_some_and(|stat| stat.parent == parent)
+            && words.nth(1) == Some(word.as_bytes())
     };
     pids().filter(own).collect()
 }
@@ -143,27 +151,79 @@ pub fn of_world(state: &Path) -> Vec<Process> {
         .collect()
 }
 
-fn pids() -> impl Iterator<Item = u32> {
+/// Every process that the kernel lists.
+pub fn pids() -> impl Iterator<Item = u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-fn read_parent(pid: u32) -> Option<u32> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, rest) = text.rsplit_once(')')?;
-    // The state is field 3, the parent field 4.
-    rest.split_ascii_whitespace().nth(1)?.parse().ok()
+/// Waits until the process of this number has ended, at most for `limit`. True when it has.
+///
+/// # Errors
+/// When the system does not let us.
+pub fn ends_within(pid: u32, limit: Duration) -> io::Result<bool> {
+    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else {
+        return Ok(true);
+    };
+    let handle = match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(handle) => handle,
+        Err(rustix::io::Errno::SRCH) => return Ok(true),
+        Err(error) => return Err(error.into()),
+    };
+    let left = Timespec {
+        tv_sec: limit.as_secs().cast_signed(),
+        tv_nsec: limit.subsec_nanos().into(),
+    };
+    let mut handles = [PollFd::new(&handle, PollFlags::IN)];
+    loop {
+        match poll(&mut handles, Some(&left)) {
+            Ok(ready) => return Ok(ready > 0),
+            // A signal for us: the time starts anew, which only lets a program live a little longer.
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
-/// State and start of a process, from `/proc/PID/stat`. Its second field may hold anything, brackets included.
-fn read_stat(pid: u32) -> Option<(char, u64)> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, rest) = text.rsplit_once(')')?;
-    let mut fields = rest.split_ascii_whitespace();
-    let state = fields.next()?.chars().next()?;
-    // The state is field 3, the start field 22.
-    let started = fields.nth(18)?.parse().ok()?;
-    Some((state, started))
+/// What the kernel says of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stat {
+    pub name: String,
+    /// `Z` and `X` are processes that have ended.
+    pub state: char,
+    pub parent: u32,
+    /// In its own code, and in the kernel's.
+    processor_time: Duration,
+    started: u64,
+}
+
+impl Stat {
+    pub fn has_ended(&self) -> bool {
+        matches!(self.state, 'Z' | 'X')
+    }
+}
+
+/// `None` when there is no such process.
+pub fn stat(pid: u32) -> Option<Stat> {
+    read_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// `PID (NAME) STATE PARENT ...`; the name may hold anything, brackets included.
+fn read_stat(text: &str) -> Option<Stat> {
+    let (head, rest) = text.rsplit_once(')')?;
+    let (_, name) = head.split_once('(')?;
+    let fields: Vec<&str> = rest.split_ascii_whitespace().collect();
+    // The manual counts from 1, and the state is field 3.
+    let field = |number: usize| fields.get(number - 3).copied();
+    let ticks = field(14)?.parse::<u64>().ok()? + field(15)?.parse::<u64>().ok()?;
+    let a_second = rustix::param::clock_ticks_per_second();
+    Some(Stat {
+        name: name.to_owned(),
+        state: field(3)?.chars().next()?,
+        parent: field(4)?.parse().ok()?,
+        processor_time: Duration::from_millis(ticks * 1_000 / a_second),
+        started: field(22)?.parse().ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -190,6 +250,18 @@ mod tests {
         child.wait().unwrap();
         assert_eq!(process.state(), State::Gone);
         assert!(!process.kick(Kick::Kill).unwrap());
+    }
+
+    #[test]
+    fn the_kernels_line_is_read_whatever_the_name_holds() {
+        let line = "12 (a) b) S 7 12 12 0 -1 4194304 0 0 0 0 3 4 0 0 20 0 1 0 4711 0 0";
+        let stat = read_stat(line).unwrap();
+        assert_eq!(
+            (stat.parent, stat.state, stat.name.as_str()),
+            (7, 'S', "a) b")
+        );
+        assert_eq!(stat.started, 4_711);
+        assert_eq!(read_stat("nonsense"), None);
     }
 
     #[test]

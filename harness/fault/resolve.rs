@@ -174,14 +174,28 @@ pub fn resolve(
             "what the command names".to_owned(),
             made::by_command(command),
         ),
-        FaultKind::SlowPod { .. }
-        | FaultKind::MemoryExhaustion(_)
-        | FaultKind::QueueExhaustion(_)
-        | FaultKind::CpuSaturation(_)
-        | FaultKind::DiskFull { .. }
-        | FaultKind::ClockJump { .. }
-        | FaultKind::CertificateExpiry { .. } => {
-            scene.resource(kind, random)?.ok_or(ResolveError::NoWorld)?
+        FaultKind::SlowPod {
+            victims,
+            factor,
+            busy,
+        } => scene.slow_pod(victims, (*factor, *busy), random)?,
+        FaultKind::MemoryExhaustion(victims) => scene.memory_exhaustion(victims, random)?,
+        FaultKind::QueueExhaustion(victims) => scene.queue_exhaustion(victims, random)?,
+        FaultKind::CpuSaturation(victims) => scene.cpu_saturation(victims, random)?,
+        FaultKind::DiskFull { site } => {
+            let site = scene.site(*site)?;
+            let store = store_of(site)?;
+            (store.name.clone(), resource::disk_full(site, &store)?)
+        }
+        FaultKind::ClockJump { by, back } => {
+            ("director".to_owned(), resource::clock_jump(*by, *back))
+        }
+        FaultKind::CertificateExpiry { site } => {
+            let site = scene.site(*site)?;
+            (
+                format!("{}'s front door", site.name),
+                resource::certificate(site),
+            )
         }
     };
     Ok(pin(id, kind, &on, made))
@@ -247,7 +261,7 @@ impl<'a> Scene<'a> {
             Pick::Random(count) => draw(site, &running, *count as usize, random)?,
         };
         self.within_limits(site, chosen.len())?;
-        Ok((site, chosen.into_iter().filter_map(process).collect()))
+        Ok((site, chosen.into_iter().filter_map(Process::of).collect()))
     }
 
     fn within_limits(&self, site: &SiteView, hit: usize) -> Result<(), ResolveError> {
@@ -323,16 +337,7 @@ fn pods(site: &SiteView) -> impl Iterator<Item = &ProcessView> {
 
 fn on_node(site: &SiteView, node: &NodeView) -> Vec<Process> {
     let own = |pod: &&ProcessView| pod.node.as_deref() == Some(node.name.as_str());
-    pods(site).filter(own).filter_map(process).collect()
-}
-
-/// `None` while there is no such process.
-fn process(view: &ProcessView) -> Option<Process> {
-    Some(Process {
-        name: view.name.clone(),
-        pid: view.pid?,
-        started: view.started,
-    })
+    pods(site).filter(own).filter_map(Process::of).collect()
 }
 
 fn named<'a>(
@@ -375,7 +380,7 @@ fn draw<'a>(
 }
 
 fn store_of(site: &SiteView) -> Result<Process, ResolveError> {
-    process(store_view(site)?).ok_or_else(|| no_store(site))
+    Process::of(store_view(site)?).ok_or_else(|| no_store(site))
 }
 
 fn store_view(site: &SiteView) -> Result<&ProcessView, ResolveError> {
@@ -398,7 +403,7 @@ fn front_of(site: &SiteView) -> SocketAddr {
 }
 
 fn all_of(site: &SiteView) -> Vec<Process> {
-    site.processes.iter().filter_map(process).collect()
+    site.processes.iter().filter_map(Process::of).collect()
 }
 
 fn names(processes: &[Process]) -> String {

@@ -57,9 +57,19 @@ impl Eyes {
             })
     }
 
-    fn view(&self) -> Result<View, String> {
-        let world = self.world.as_ref().ok_or("the target has no controls")?;
-        world.view().map_err(|error| error.to_string())
+    /// # Errors
+    /// When the target has no controls.
+    pub fn world(&self) -> Result<&World, String> {
+        let world = self.world.as_ref();
+        world.ok_or_else(|| "the target has no controls".to_owned())
+    }
+
+    /// The target's own view.
+    ///
+    /// # Errors
+    /// When it has none, or does not say.
+    pub fn view(&self) -> Result<View, String> {
+        self.world()?.view().map_err(|error| error.to_string())
     }
 
     fn sees(&self, sight: &Sight, logs: &mut files::Watch) -> Result<bool, String> {
@@ -223,12 +233,7 @@ fn is_ready(site: &SiteView) -> bool {
 
 /// What the kernel says of it.
 fn state(process: &ProcessView) -> State {
-    let pinned = process.pid.map(|pid| Process {
-        name: process.name.clone(),
-        pid,
-        started: process.started,
-    });
-    pinned.map_or(State::Gone, |pinned| pinned.state())
+    Process::of(process).map_or(State::Gone, |pinned| pinned.state())
 }
 
 fn runs(process: &ProcessView) -> bool {

@@ -145,18 +145,11 @@ fn restore(
         BackupChoice::NewestSound => world::BackupChoice::NewestSoundBefore(fault_began_ns),
         BackupChoice::Newest => world::BackupChoice::Newest,
     };
-    let reply = world.ask(&match site == of {
-        true => Request::Restore {
-            site: site.clone(),
-            from: place,
-            backup: which,
-        },
-        false => Request::RestoreApart {
-            site: site.clone(),
-            of: of.clone(),
-            from: place,
-            backup: which,
-        },
+    let reply = world.ask(&Request::Restore {
+        site: site.clone(),
+        of: of.clone(),
+        from: place,
+        backup: which,
     })?;
     let Reply::Restored(restored) = reply else {
         return Err(StepError::Unsound(format!(

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 use firedrill_reports::recording::{Event, Mode};
 use firedrill_scenarios::plan::Url;
+use serde_json::Value;
 
 use crate::mcp::destination::Route;
 use crate::mcp::session::Surface;
@@ -36,6 +37,22 @@ pub struct Ready {
 }
 
 /// Why a target cannot be used. Nothing has been sent to it.
+/// What the stand-in says, for readers: `site dr, epoch 2`.
+pub fn in_words(said: &Value) -> String {
+    let plain = |value: &Value| match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => value.to_string(),
+    };
+    match said {
+        Value::Object(fields) => {
+            let word = |(key, value): (&String, &Value)| format!("{key} {}", plain(value));
+            fields.iter().map(word).collect::<Vec<_>>().join(", ")
+        }
+        Value::Null => String::new(),
+        other => plain(other),
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
     #[error(

@@ -319,16 +319,9 @@ fn started(view: &View) -> Vec<Event> {
 /// Every process of the world, by its identity.
 pub fn processes(world: &World, view: &View) -> Vec<Process> {
     let own = crate::fault::process::identify("world", world.pid());
-    let known = |process: &world::ProcessView| {
-        Some(Process {
-            name: process.name.clone(),
-            pid: process.pid?,
-            started: process.started,
-        })
-    };
     let sites = view.sites.iter().flat_map(|site| &site.processes);
     let director = view.director.iter().map(|director| &director.process);
     own.into_iter()
-        .chain(sites.chain(director).filter_map(known))
+        .chain(sites.chain(director).filter_map(Process::of))
         .collect()
 }

@@ -30,6 +30,15 @@ pub use summary::summary;
 use crate::recording::Recording;
 use crate::result::ResultDocument;
 
+/// Names of the outputs of a run that broke something; others have no `compliance.json`.
+pub const OUTPUTS: [&str; 5] = [
+    "result.json",
+    "report.html",
+    "junit.xml",
+    "summary.md",
+    "compliance.json",
+];
+
 /// Every output, by the name of its file in the run's folder.
 pub fn outputs(recording: &Recording, result: &ResultDocument) -> Vec<(&'static str, Vec<u8>)> {
     let mut outputs = vec![

@@ -7,11 +7,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use firedrill_reports::render;
 use rustix::process::{WaitOptions, getpid, set_child_subreaper, wait};
 
 use crate::fault::journal::open_changes;
 use crate::fault::pinned::Undo;
-use crate::fault::process::State;
+use crate::fault::process::{Stat, State, pids, stat};
 use crate::fault::whereabouts::Whereabouts;
 
 /// What is ended together with its parent is given so long to be gone.
@@ -37,18 +38,11 @@ pub fn adopt() -> io::Result<()> {
 
 /// The outputs in a drill's folder.
 pub fn documents(folder: &Path) -> Vec<String> {
-    const OUTPUTS: [&str; 5] = [
-        "result.json",
-        "report.html",
-        "junit.xml",
-        "summary.md",
-        "compliance.json",
-    ];
     let written = |name: &&str| {
         let found = fs::metadata(folder.join(name));
         found.is_ok_and(|found| found.is_file() && found.len() > 0)
     };
-    OUTPUTS
+    render::OUTPUTS
         .into_iter()
         .filter(written)
         .map(str::to_owned)
@@ -95,15 +89,15 @@ fn reap() {
 
 /// Every process below this one that still runs.
 fn descendants() -> Vec<String> {
-    let all = processes();
+    let all: BTreeMap<u32, Stat> = pids().filter_map(|pid| Some((pid, stat(pid)?))).collect();
     let own = std::process::id();
     let below = |pid: u32| {
         let mut pid = pid;
         // No line of parents is longer than the list; a number that was given away again cannot close a circle.
         for _ in 0..all.len() {
             match all.get(&pid) {
-                Some((parent, ..)) if *parent == own => return true,
-                Some((parent, ..)) => pid = *parent,
+                Some(stat) if stat.parent == own => return true,
+                Some(stat) => pid = stat.parent,
                 None => return false,
             }
         }
@@ -111,47 +105,16 @@ fn descendants() -> Vec<String> {
     };
     let running = all
         .iter()
-        .filter(|(pid, (_, state, _))| !matches!(state, 'Z' | 'X') && below(**pid));
+        .filter(|(pid, stat)| !stat.has_ended() && below(**pid));
     running
-        .map(|(pid, (_, _, name))| format!("{name} (pid {pid})"))
+        .map(|(pid, stat)| format!("{} (pid {pid})", stat.name))
         .collect()
-}
-
-/// Parent, state and name of every process that the kernel lists, by its number.
-fn processes() -> BTreeMap<u32, (u32, char, String)> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries
-        .filter_map(|entry| {
-            let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
-            let text = fs::read_to_string(entry.path().join("stat")).ok()?;
-            Some((pid, stat(&text)?))
-        })
-        .collect()
-}
-
-/// `PID (NAME) STATE PARENT ...`; the name may hold anything, brackets included.
-fn stat(text: &str) -> Option<(u32, char, String)> {
-    let (head, rest) = text.rsplit_once(')')?;
-    let (_, name) = head.split_once('(')?;
-    let mut fields = rest.split_ascii_whitespace();
-    let state = fields.next()?.chars().next()?;
-    let parent = fields.next()?.parse().ok()?;
-    Some((parent, state, name.to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::process::{Command, Stdio};
-
-    #[test]
-    fn the_kernels_line_is_read_whatever_the_name_holds() {
-        assert_eq!(
-            stat("12 (a) b) S 7 12 12"),
-            Some((7, 'S', "a) b".to_owned()))
-        );
-        assert_eq!(stat("nonsense"), None);
-    }
 
     #[test]
     fn a_child_is_seen_as_long_as_it_runs() {

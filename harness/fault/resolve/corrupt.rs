@@ -13,9 +13,6 @@ use sha2::{Digest as _, Sha256};
 use super::super::damage::Damage;
 use super::ResolveError;
 
-/// Where a stand-in's store keeps its records, one a line.
-const LOG: &str = "ledger.log";
-
 /// Draws `count` records of the site's store and says how each is changed.
 ///
 /// # Errors
@@ -26,7 +23,7 @@ pub fn corruptions(
     how: Corruption,
     random: &mut Xoshiro256PlusPlus,
 ) -> Result<Vec<Damage>, ResolveError> {
-    let path = site.data.join(LOG);
+    let path = site.log();
     damages(&path, count as usize, how, random).map_err(|why| ResolveError::Log {
         site: site.name.clone(),
         why,
@@ -161,7 +158,7 @@ mod tests {
     #[test]
     fn the_seed_decides_which_records_are_hit() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(LOG);
+        let path = folder.path().join(firedrill_erlmcp::LOG);
         let line =
             |number: u64| LINE.replace("\"sequence\":1", &format!("\"sequence\":{number}")) + "\n";
         fs::write(&path, (0..50).map(line).collect::<String>()).unwrap();

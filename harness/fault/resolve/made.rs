@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use firedrill_erlmcp::world::{BackupView, LinkShape, LinkView, NodeView, Request, SiteView};
 use firedrill_scenarios::plan;
 
-use super::{ResolveError, all_of, front_of, newest_backup, on_node, pods, process};
+use super::{ResolveError, all_of, front_of, newest_backup, on_node, pods};
 use crate::fault::damage::Damage;
 use crate::fault::pinned::{Change, Reversal, Sight, Step, Undo, Words};
 use crate::fault::process::{Kick, Process};
@@ -128,7 +128,7 @@ pub(super) fn node_loss(site: &SiteView, node: &NodeView) -> Made {
 }
 
 pub(super) fn rolling_restart(site: &SiteView) -> Made {
-    let victims: Vec<Process> = pods(site).filter_map(process).collect();
+    let victims: Vec<Process> = pods(site).filter_map(Process::of).collect();
     let step = |pod: &Process| Step {
         what: format!("restart {}", pod.name),
         change: Change::Ask(Request::RestartPod {

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use firedrill_erlmcp::world::{Busy, Press, Request, SiteView};
-use firedrill_scenarios::plan::{self, FaultKind, Target, Victims};
+use firedrill_scenarios::plan::{self, Target, Victims};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::made::Made;
-use super::{ResolveError, Scene, names, store_of};
+use super::{ResolveError, Scene, names};
 use crate::fault::gauge::{Gauge, busy, memory};
 use crate::fault::limit::{Limit, Resource};
 use crate::fault::pinned::{Change, Reversal, Sight, Step, Undo};
@@ -26,62 +26,46 @@ const BEYOND: u64 = 256 << 20;
 const UNBOUNDED: u64 = 64 << 20;
 
 impl<'a> Scene<'a> {
-    /// `None` for a fault that uses nothing up.
-    pub(super) fn resource(
+    pub(super) fn slow_pod(
         &self,
-        kind: &FaultKind,
+        victims: &Victims,
+        (factor, busy): (f64, f64),
         random: &mut Xoshiro256PlusPlus,
-    ) -> Result<Option<(String, Made)>, ResolveError> {
-        Ok(Some(match kind {
-            FaultKind::SlowPod {
-                victims,
-                factor,
-                busy,
-            } => {
-                let pods = self.pods(victims, random)?;
-                let usual = self.behaviour(victims.site)?.service_time.typical();
-                pods.made(|pod, made| {
-                    slow(pod, made, *factor, usual);
-                    keep_busy(pod, made, *busy, SLICE)
-                })?
-            }
-            FaultKind::CpuSaturation(victims) => self
-                .pods(victims, random)?
-                .made(|pod, made| keep_busy(pod, made, 1.0, LONG_SLICE))?,
-            FaultKind::MemoryExhaustion(victims) => {
-                let bound = self.behaviour(victims.site)?.bounds.memory;
-                self.pods(victims, random)?
-                    .made(|pod, made| fill(pod, made, bound.unwrap_or(UNBOUNDED)))?
-            }
-            FaultKind::QueueExhaustion(victims) => self.pods(victims, random)?.made(occupy)?,
-            FaultKind::DiskFull { site } => {
-                let site = self.site(*site)?;
-                let store = store_of(site)?;
-                (store.name.clone(), disk_full(site, &store)?)
-            }
-            FaultKind::ClockJump { by, back } => ("director".to_owned(), clock_jump(*by, *back)),
-            FaultKind::CertificateExpiry { site } => {
-                let site = self.site(*site)?;
-                (format!("{}'s front door", site.name), certificate(site))
-            }
-            FaultKind::PodKill(_)
-            | FaultKind::PodPause(_)
-            | FaultKind::PodTerminate(_)
-            | FaultKind::StoreCrash { .. }
-            | FaultKind::NodeDrain { .. }
-            | FaultKind::NodeLoss { .. }
-            | FaultKind::RollingRestart { .. }
-            | FaultKind::Scale { .. }
-            | FaultKind::SiteFailure { .. }
-            | FaultKind::DataCorruption { .. }
-            | FaultKind::SystemFailure { .. }
-            | FaultKind::NaturalDisaster { .. }
-            | FaultKind::BackupLost { .. }
-            | FaultKind::BackupDamaged { .. }
-            | FaultKind::ReplicationPause
-            | FaultKind::Network { .. }
-            | FaultKind::Command(_) => return Ok(None),
-        }))
+    ) -> Result<(String, Made), ResolveError> {
+        let usual = self.behaviour(victims.site)?.service_time.typical();
+        self.each_pod(victims, random, |pod, made| {
+            slow(pod, made, factor, usual);
+            keep_busy(pod, made, busy, SLICE)
+        })
+    }
+
+    pub(super) fn cpu_saturation(
+        &self,
+        victims: &Victims,
+        random: &mut Xoshiro256PlusPlus,
+    ) -> Result<(String, Made), ResolveError> {
+        self.each_pod(victims, random, |pod, made| {
+            keep_busy(pod, made, 1.0, LONG_SLICE)
+        })
+    }
+
+    pub(super) fn memory_exhaustion(
+        &self,
+        victims: &Victims,
+        random: &mut Xoshiro256PlusPlus,
+    ) -> Result<(String, Made), ResolveError> {
+        let bound = self.behaviour(victims.site)?.bounds.memory;
+        self.each_pod(victims, random, |pod, made| {
+            fill(pod, made, bound.unwrap_or(UNBOUNDED))
+        })
+    }
+
+    pub(super) fn queue_exhaustion(
+        &self,
+        victims: &Victims,
+        random: &mut Xoshiro256PlusPlus,
+    ) -> Result<(String, Made), ResolveError> {
+        self.each_pod(victims, random, occupy)
     }
 
     fn behaviour(&self, site: usize) -> Result<&'a plan::Behaviour, ResolveError> {
@@ -91,24 +75,26 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn pods(
+    /// The same for each of the victims.
+    fn each_pod(
         &self,
         victims: &Victims,
         random: &mut Xoshiro256PlusPlus,
-    ) -> Result<Pods, ResolveError> {
+        one: impl Fn(&Pod, &mut Made) -> Result<(), ResolveError>,
+    ) -> Result<(String, Made), ResolveError> {
         let (site, processes) = self.victims(victims, random)?;
-        let pod = |process: &Process| {
-            let view = site.process(&process.name)?;
-            Some(Pod {
-                site: site.name.clone(),
-                process: process.clone(),
-                address: view.address,
-            })
-        };
-        Ok(Pods {
-            names: names(&processes),
-            pods: processes.iter().filter_map(pod).collect(),
-        })
+        let mut made = Made::default();
+        for process in &processes {
+            if let Some(view) = site.process(&process.name) {
+                let pod = Pod {
+                    site: site.name.clone(),
+                    process: process.clone(),
+                    address: view.address,
+                };
+                one(&pod, &mut made)?;
+            }
+        }
+        Ok((names(&processes), made))
     }
 }
 
@@ -116,25 +102,6 @@ struct Pod {
     site: String,
     process: Process,
     address: SocketAddr,
-}
-
-struct Pods {
-    names: String,
-    pods: Vec<Pod>,
-}
-
-impl Pods {
-    /// The same for each.
-    fn made(
-        &self,
-        one: impl Fn(&Pod, &mut Made) -> Result<(), ResolveError>,
-    ) -> Result<(String, Made), ResolveError> {
-        let mut made = Made::default();
-        for pod in &self.pods {
-            one(pod, &mut made)?;
-        }
-        Ok((self.names.clone(), made))
-    }
 }
 
 impl Pod {
@@ -267,13 +234,12 @@ fn occupy(pod: &Pod, (steps, effects): &mut Made) -> Result<(), ResolveError> {
 }
 
 /// The log may not become longer than it is.
-fn disk_full(site: &SiteView, store: &Process) -> Result<Made, ResolveError> {
-    let path = site.data.join("ledger.log");
+pub(super) fn disk_full(site: &SiteView, store: &Process) -> Result<Made, ResolveError> {
     let unreadable = |why: std::io::Error| ResolveError::Log {
         site: site.name.clone(),
         why: why.to_string(),
     };
-    let length = std::fs::metadata(&path).map_err(unreadable)?.len();
+    let length = std::fs::metadata(site.log()).map_err(unreadable)?.len();
     let before = Limit::of(store, Resource::FileSize).map_err(unreadable)?;
     let before = before.ok_or_else(|| ResolveError::NoStore {
         site: site.name.clone(),
@@ -290,7 +256,7 @@ fn disk_full(site: &SiteView, store: &Process) -> Result<Made, ResolveError> {
     Ok((vec![step], vec![gauge(Gauge::Limited(limit))]))
 }
 
-fn clock_jump(by: Duration, back: bool) -> Made {
+pub(super) fn clock_jump(by: Duration, back: bool) -> Made {
     let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
     let ms = if back { -ms } else { ms };
     let clock = |ahead_ms| Request::Clock { ahead_ms };
@@ -299,7 +265,7 @@ fn clock_jump(by: Duration, back: bool) -> Made {
     (vec![step], vec![gauge(Gauge::Ahead { ms })])
 }
 
-fn certificate(site: &SiteView) -> Made {
+pub(super) fn certificate(site: &SiteView) -> Made {
     let request = |expired| Request::Certificate {
         site: site.name.clone(),
         expired,

@@ -8,6 +8,7 @@ use firedrill_erlmcp::world::{Blocked, LinkShape};
 use serde_json::Value;
 
 use super::super::damage::Damage;
+use super::super::knock::tell;
 use crate::clock::Clock;
 
 /// A connection that is not there after this time is not coming, nor is an answer.
@@ -100,23 +101,11 @@ fn is_narrow(address: SocketAddr, bandwidth: u64, patience: Duration) -> bool {
 pub(super) fn serves_another(store: SocketAddr, damage: &Damage) -> Result<bool, String> {
     let was: Value = serde_json::from_str(&damage.was).map_err(|error| error.to_string())?;
     let key = serde_json::json!({ "client": was["client"], "sequence": was["sequence"] });
-    let text = read(store, &key.to_string()).map_err(|error| error.to_string())?;
+    let text = tell(store, PATIENCE, "POST /get", "", &key.to_string());
+    let text = text.map_err(|error| error.to_string())?;
     let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
     let answer: Value = serde_json::from_str(body).map_err(|error| error.to_string())?;
     Ok(answer["found"] == true && answer["record"]["value"] != was["value"])
-}
-
-fn read(store: SocketAddr, key: &str) -> io::Result<String> {
-    let mut stream = connect(store)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    let length = key.len();
-    write!(
-        stream,
-        "POST /get HTTP/1.1\r\nhost: firedrill\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{key}"
-    )?;
-    let mut text = Vec::new();
-    stream.read_to_end(&mut text)?;
-    Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
 #[cfg(test)]

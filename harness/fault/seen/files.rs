@@ -6,14 +6,14 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use firedrill_erlmcp::LOG;
 use firedrill_erlmcp::world::{SiteView, View};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::clock::{Clock, Nanos};
 
-/// Where a stand-in's store keeps its records, one a line; and what lies beside the copy of it in a backup.
-const LOG: &str = "ledger.log";
+/// What lies beside the log in a backup.
 const MANIFEST: &str = "manifest.json";
 /// A store that takes records all the time ships some within this time.
 const MEANWHILE: Duration = Duration::from_millis(500);
@@ -45,7 +45,7 @@ impl Watch {
             // Another one serves now, or nobody: there is nothing to be shipped.
             return Ok(Some(true));
         }
-        let logs = [from.data.join(LOG), to.data.join(LOG)];
+        let logs = [from.log(), to.log()];
         let grown = self.grown([length(&logs[0])?, length(&logs[1])?]);
         if grown.is_some() {
             return Ok(grown);

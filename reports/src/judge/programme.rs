@@ -11,7 +11,7 @@ use firedrill_evidence::Verdict;
 
 use super::view::View;
 use super::{blank, judge};
-use crate::programme::{Drill, Event, Found, Recorded, folder_of};
+use crate::programme::{Drill, Event, Recorded, folder_of};
 use crate::recording::Mode;
 use crate::result::{
     Amount, Check, DrillResult, ProgrammeResult, Relation, ResultDocument, Run, SCHEMA_VERSION,
@@ -138,10 +138,7 @@ fn of_drill(shown: Shown<'_>) -> DrillResult {
         drill: drill.name.clone(),
         covers,
         verdict: result.map(|result| result.verdict),
-        not_run: match &drill.found {
-            Found::Run(_) => None,
-            Found::NotRun(reason) | Found::Unreadable(reason) => Some(reason.clone()),
-        },
+        not_run: drill.found.reason().map(str::to_owned),
         run: result.map(|result| result.run.id.clone()),
         seed: drill.seed,
         command: drill.command.clone(),

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
+use firedrill_evidence::Verdict;
 use firedrill_scenarios::{Given, Programme};
 
 use super::event::{Begun, Event, Timed};
@@ -42,6 +43,25 @@ pub enum Found {
     NotRun(String),
     /// It was begun, and what it left cannot be read: firedrill was killed.
     Unreadable(String),
+}
+
+impl Found {
+    /// Why there is no recording.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Found::Run(_) => None,
+            Found::NotRun(reason) | Found::Unreadable(reason) => Some(reason),
+        }
+    }
+
+    /// What a drill without a recording is evidence of.
+    pub fn missing(&self) -> (Verdict, String) {
+        match self {
+            Found::Unreadable(reason) => (Verdict::Invalid, reason.clone()),
+            Found::NotRun(reason) => (Verdict::Inconclusive, format!("not run: {reason}")),
+            Found::Run(_) => (Verdict::Invalid, "not judged".to_owned()),
+        }
+    }
 }
 
 impl Drill {

@@ -10,7 +10,7 @@ use firedrill_scenarios::sources::Given;
 use serde::de::DeserializeOwned;
 
 use super::bucket::Bucket;
-use super::drill::{JournalLine, LedgerLine};
+use super::drill::{JournalLine, LedgerLine, StepStage};
 use super::event::{EarlyEnd, Event, Started, Timed, Totals};
 use super::latency::LatencyLog;
 use super::ledger::Ledger;
@@ -118,6 +118,23 @@ impl Recording {
     pub fn ended_early(&self) -> Option<(u64, EarlyEnd, &str)> {
         self.events.iter().find_map(|timed| match &timed.event {
             Event::EndedEarly { reason, detail } => Some((timed.at, *reason, detail.as_str())),
+            _ => None,
+        })
+    }
+
+    /// How the step of this id ended last: what it told, or why it failed.
+    pub fn step_end(&self, id: &str) -> Option<Result<&str, &str>> {
+        let own = |timed: &&Timed| matches!(&timed.event, Event::Step { id: own, .. } if own == id);
+        let mut ends = self.events.iter().rev().filter(own);
+        ends.find_map(|timed| match &timed.event {
+            Event::Step {
+                stage: StepStage::Done { detail },
+                ..
+            } => Some(Ok(detail.as_str())),
+            Event::Step {
+                stage: StepStage::Failed { reason },
+                ..
+            } => Some(Err(reason.as_str())),
             _ => None,
         })
     }

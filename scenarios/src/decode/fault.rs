@@ -169,7 +169,7 @@ fn site_key(fields: &Fields<'_>, stage: Stage<'_>) -> Option<usize> {
         .reference(fields.get("site")?, "site", stage.sites)
 }
 
-fn victims(reader: &Reader<'_>, item: &Item, stage: Stage<'_>) -> Option<Victims> {
+pub(super) fn victims(reader: &Reader<'_>, item: &Item, stage: Stage<'_>) -> Option<Victims> {
     if !matches!(item.node, Node::Map(_)) {
         let site = reader.reference(item, "site", stage.sites)?;
         let pick = Pick::Random(1);

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::action::Stage;
-use super::fault::victims_of;
+use super::fault::{victims, victims_of};
 use super::fields::Fields;
 use super::reader::Reader;
 use crate::grammar::resource as grammar;
-use crate::plan::{Bounds, DirectorClock, FaultKind, Pick, ServiceTime, Victims};
+use crate::plan::{Bounds, DirectorClock, FaultKind, ServiceTime};
 use crate::text::tree::{Item, Node};
 
 pub(crate) static CLOCKS: [(&str, DirectorClock); 2] = [
@@ -49,12 +49,8 @@ impl ServiceTime {
 
 pub(super) fn slow_pod(reader: &Reader<'_>, item: &Item, stage: Stage<'_>) -> Option<FaultKind> {
     if !matches!(item.node, Node::Map(_)) {
-        let site = reader.reference(item, "site", stage.sites)?;
         return Some(FaultKind::SlowPod {
-            victims: Victims {
-                site,
-                pick: Pick::Random(1),
-            },
+            victims: victims(reader, item, stage)?,
             factor: FACTOR,
             busy: 0.0,
         });

@@ -76,6 +76,16 @@ pub struct Action {
     pub act: Act,
 }
 
+impl Action {
+    /// The name of a repetition in a record, counted from 0: the id, with `#2` and so on for the later ones.
+    pub fn name(&self, number: u32) -> String {
+        match number {
+            0 => self.id.clone(),
+            number => format!("{}#{}", self.id, number + 1),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub enum Start {
     /// After the phase's start.

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::clock;
 use crate::store::record::Record;
 
-pub(crate) const LOG: &str = "ledger.log";
+pub const LOG: &str = "ledger.log";
 const MANIFEST: &str = "manifest.json";
 /// Begins the names of folders that are not complete.
 const UNFINISHED: &str = ".new-";

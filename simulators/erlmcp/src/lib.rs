@@ -42,6 +42,7 @@ mod store;
 mod upstream;
 pub mod world;
 
+pub use backup::LOG;
 pub use certificates::{Certificates, CertificatesError, make_certificates};
 pub use child::MARK;
 pub use launch::{Exited, LaunchError, Process, RunningSite, launch};

@@ -236,8 +236,6 @@ fn mark(view: &View<'_>, all: &mut [Broken]) {
         .collect();
     marks.sort_unstable_by_key(|(at, mark, _)| (*at, *mark));
     for (at, mark, about) in marks {
-        // Whoever is answered on the way back is told of with the fault before it.
-        let about = about.filter(|_| mark != Mark::FailbackAnswer);
         let begun = |fault: &&mut Broken| fault.t0.is_some_and(|t0| t0 <= at);
         let named = all
             .iter()

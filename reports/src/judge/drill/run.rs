@@ -73,26 +73,11 @@ fn backups(drilled: &Drilled<'_>) -> Option<Check> {
         .actions()
         .iter()
         .filter(|action| matches!(&action.act, Act::Step(RecoveryStep::VerifyBackups { .. })));
-    let ended = |id: &str| {
-        let events = drilled.view.recording.events.iter().rev();
-        events.clone().find_map(|timed| match &timed.event {
-            Event::Step {
-                id: own,
-                stage: StepStage::Done { detail },
-                ..
-            } if own == id => Some((Verdict::Pass, detail.clone())),
-            Event::Step {
-                id: own,
-                stage: StepStage::Failed { reason },
-                ..
-            } if own == id => Some((Verdict::Fail, reason.clone())),
-            _ => None,
-        })
-    };
     let found: Vec<(Verdict, String)> = planned
-        .map(|action| {
-            let missing = || (Verdict::Inconclusive, words::never_begun(&action.id));
-            ended(&action.id).unwrap_or_else(missing)
+        .map(|action| match drilled.view.recording.step_end(&action.id) {
+            Some(Ok(detail)) => (Verdict::Pass, detail.to_owned()),
+            Some(Err(reason)) => (Verdict::Fail, reason.to_owned()),
+            None => (Verdict::Inconclusive, words::never_begun(&action.id)),
         })
         .collect();
     let sound = found

@@ -9,7 +9,6 @@ use hdrhistogram::Histogram;
 use super::Shown;
 use crate::judge::view::View;
 use crate::judge::{blank, sums};
-use crate::programme::Found;
 use crate::recording::{Measure, SessionTotals, empty_histogram};
 use crate::result::{
     Check, Data, Drive, Fault, Generator, Latency, Load, Phase, ResultDocument, Span,
@@ -28,11 +27,7 @@ fn results<'a>(shown: &'a [Shown<'a>]) -> impl Iterator<Item = (Shown<'a>, &'a R
 /// The drill's checks; that it ran is one when it did not.
 pub fn checks(shown: Shown<'_>) -> Vec<Check> {
     let Some(result) = shown.result else {
-        let (verdict, reason) = match &shown.drill.found {
-            Found::Unreadable(reason) => (Verdict::Invalid, reason.clone()),
-            Found::NotRun(reason) => (Verdict::Inconclusive, format!("not run: {reason}")),
-            Found::Run(_) => (Verdict::Invalid, String::new()),
-        };
+        let (verdict, reason) = shown.drill.found.missing();
         let about = "the drill is run".to_owned();
         return vec![Check {
             verdict,

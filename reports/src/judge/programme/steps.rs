@@ -6,21 +6,13 @@ use firedrill_scenarios::programme::{ProcedureStep, ShownBy};
 
 use super::Shown;
 use crate::numbers::{count, duration};
-use crate::programme::{Event as Night, Found, Recorded, folder_of};
-use crate::recording::{Event, Mode, ReadBackStage, Recording, StepStage};
-use crate::render::{measured, target};
+use crate::programme::{Event as Night, Recorded, folder_of};
+use crate::recording::{Event, Mode, ReadBackStage, Recording};
+use crate::render::{OUTPUTS, measured, target};
 use crate::result::{Check, Evidence, LimitSource, Method, ResultDocument, StepResult, Unit};
 
 /// What one drill shows of one step: the verdict, in words, and the files of its folder that hold it.
 type Line = (Verdict, String, &'static [&'static str]);
-
-const REPORTS: [&str; 5] = [
-    "result.json",
-    "report.html",
-    "junit.xml",
-    "summary.md",
-    "compliance.json",
-];
 
 pub fn of(recorded: &Recorded, shown: &[Shown<'_>]) -> Vec<StepResult> {
     let steps = recorded.programme.steps.iter();
@@ -54,12 +46,9 @@ fn one(recorded: &Recorded, shown: &[Shown<'_>], step: &ProcedureStep) -> StepRe
 }
 
 fn line(recorded: &Recorded, shown: Shown<'_>, by: ShownBy) -> Line {
-    let (Found::Run(recording), Some(result)) = (&shown.drill.found, shown.result) else {
-        return match &shown.drill.found {
-            Found::Unreadable(reason) => (Verdict::Invalid, reason.clone(), &[]),
-            Found::NotRun(reason) => (Verdict::Inconclusive, format!("not run: {reason}"), &[]),
-            Found::Run(_) => (Verdict::Inconclusive, "not judged".to_owned(), &[]),
-        };
+    let (Some(recording), Some(result)) = (shown.drill.recording(), shown.result) else {
+        let (verdict, reason) = shown.drill.found.missing();
+        return (verdict, reason, &[]);
     };
     match by {
         ShownBy::SetUp => set_up(recording),
@@ -181,25 +170,12 @@ fn restores(recording: &Recording) -> Vec<(Verdict, String)> {
     let planned = recording.plan.drill.actions.iter();
     let planned =
         planned.filter(|action| matches!(&action.act, Act::Step(RecoveryStep::Restore { .. })));
-    let done = |id: &str| {
-        let events = recording.events.iter();
-        events.rev().find_map(|timed| match &timed.event {
-            Event::Step {
-                id: own,
-                stage: StepStage::Done { detail },
-                ..
-            } if own == id => Some((Verdict::Pass, format!("restored: {detail}"))),
-            Event::Step {
-                id: own,
-                stage: StepStage::Failed { reason },
-                ..
-            } if own == id => Some((Verdict::Fail, format!("not restored: {reason}"))),
-            _ => None,
-        })
-    };
-    let missing = (Verdict::Inconclusive, "the restore was not done".to_owned());
     planned
-        .map(|action| done(&action.id).unwrap_or_else(|| missing.clone()))
+        .map(|action| match recording.step_end(&action.id) {
+            Some(Ok(detail)) => (Verdict::Pass, format!("restored: {detail}")),
+            Some(Err(reason)) => (Verdict::Fail, format!("not restored: {reason}")),
+            None => (Verdict::Inconclusive, "the restore was not done".to_owned()),
+        })
         .collect()
 }
 
@@ -242,12 +218,7 @@ fn judged(checks: &[&Check], none: &str) -> Vec<(Verdict, String)> {
         return vec![(Verdict::Inconclusive, none.to_owned())];
     }
     let limits = checks.iter().filter(|check| check.source.is_some());
-    let mut found: Vec<(Verdict, String)> = limits
-        .map(|check| {
-            let words = format!("{} {} ({} asked)", check.id, measured(check), target(check));
-            (check.verdict, words)
-        })
-        .collect();
+    let mut found: Vec<(Verdict, String)> = limits.map(|check| against_its_limit(check)).collect();
     let others = checks.iter().filter(|check| check.source.is_none());
     let (held, broken): (Vec<&&Check>, Vec<&&Check>) =
         others.partition(|check| check.verdict == Verdict::Pass);
@@ -260,6 +231,11 @@ fn judged(checks: &[&Check], none: &str) -> Vec<(Verdict, String)> {
             .map(|check| (check.verdict, format!("{}: {}", check.id, check.reason))),
     );
     found
+}
+
+fn against_its_limit(check: &Check) -> (Verdict, String) {
+    let words = format!("{} {} ({} asked)", check.id, measured(check), target(check));
+    (check.verdict, words)
 }
 
 fn restoration(result: &ResultDocument) -> Line {
@@ -296,12 +272,7 @@ fn performance(result: &ResultDocument) -> Line {
     let later: Vec<&Check> = result.checks.iter().filter(afterwards).collect();
     let of_kind = |unit: Unit, none: &str| {
         let own = later.iter().filter(|check| check.unit == unit);
-        let mut found: Vec<(Verdict, String)> = own
-            .map(|check| {
-                let words = format!("{} {} ({} asked)", check.id, measured(check), target(check));
-                (check.verdict, words)
-            })
-            .collect();
+        let mut found: Vec<(Verdict, String)> = own.map(|check| against_its_limit(check)).collect();
         if found.is_empty() {
             found.push((Verdict::Inconclusive, none.to_owned()));
         }
@@ -323,7 +294,7 @@ fn documents(recorded: &Recorded, shown: Shown<'_>, recording: &Recording) -> Li
         _ => None,
     });
     let written = written.unwrap_or_default();
-    let missing: Vec<&str> = REPORTS
+    let missing: Vec<&str> = OUTPUTS
         .into_iter()
         .filter(|report| !written.iter().any(|own| own == report))
         .collect();

@@ -2,7 +2,7 @@
 
 use super::{Compliance, Compliant, Row, Run, Step, compliance, compliant, lost_trust};
 use crate::judge::Judged;
-use crate::programme::{Drill, Found, Recorded, folder_of};
+use crate::programme::{Drill, Recorded, folder_of};
 use crate::result::{Check, Evidence, Relation, ResultDocument, SCHEMA_VERSION, StepResult, Unit};
 
 pub fn of_programme(recorded: &Recorded, judged: &Judged) -> Compliance {
@@ -71,10 +71,7 @@ fn rows(drill: &Drill, shown: Option<Compliance>) -> Vec<Row> {
 }
 
 fn missing(drill: &Drill) -> Option<Row> {
-    let reason = match &drill.found {
-        Found::Run(_) => return None,
-        Found::NotRun(reason) | Found::Unreadable(reason) => reason,
-    };
+    let reason = drill.found.reason()?;
     Some(Row {
         drill: Some(drill.name.clone()),
         covers: drill.name.clone(),
@@ -88,7 +85,7 @@ fn missing(drill: &Drill) -> Option<Row> {
         at_least: None,
         resolution: None,
         verdict: Compliant::NotProved,
-        reason: reason.clone(),
+        reason: reason.to_owned(),
         evidence: vec![crate::programme::file::EVENTS.to_owned()],
     })
 }
@@ -103,12 +100,8 @@ fn not_proved(own: &[(&Drill, Option<Compliance>)]) -> Vec<String> {
     let first = ran.first().map_or(&[][..], |(_, own)| &own.not_proved);
     let mut list: Vec<String> = first.iter().filter(|line| by_all(line)).cloned().collect();
     for (drill, _) in own {
-        match &drill.found {
-            Found::Run(_) => {}
-            Found::NotRun(reason) | Found::Unreadable(reason) => {
-                list.push(format!("Anything of {}: {reason}.", drill.name));
-            }
-        }
+        let reason = drill.found.reason();
+        list.extend(reason.map(|reason| format!("Anything of {}: {reason}.", drill.name)));
     }
     for (name, own) in &ran {
         let lines = own.not_proved.iter().filter(|line| !by_all(line));

@@ -14,9 +14,8 @@ use serde::Serialize;
 
 use super::held::Text;
 use super::record::Record;
+use crate::backup::LOG;
 use crate::role::RoleError;
-
-const FILE: &str = "ledger.log";
 
 pub(super) struct Log {
     pub file: File,
@@ -99,7 +98,7 @@ impl Index {
 
 impl Log {
     pub(super) fn open(directory: &Path) -> Result<(Log, Recovered), RoleError> {
-        let path = directory.join(FILE);
+        let path = directory.join(LOG);
         Log::open_file(directory, &path).map_err(|error| RoleError::File {
             file: path.display().to_string(),
             reason: error.to_string(),

@@ -25,15 +25,12 @@ pub(super) async fn carry_out(ground: &Rc<Ground>, request: Request) -> Result<R
         } => done(restore::wipe(ground, &site, backups, &into).await),
         Request::Unwipe { site, from } => done(restore::unwipe(ground, &site, &from).await),
         Request::Rebuild { site } => done(restore::rebuild(ground, &site).await),
-        Request::Restore { site, from, backup } => restore::restore(ground, &site, from, &backup)
-            .await
-            .map(Reply::Restored),
-        Request::RestoreApart {
+        Request::Restore {
             site,
             of,
             from,
             backup,
-        } => restore::restore_apart(ground, &site, &of, from, &backup)
+        } => restore::restore(ground, &site, &of, from, &backup)
             .await
             .map(Reply::Restored),
         Request::BackupRemove {

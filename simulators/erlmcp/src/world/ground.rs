@@ -20,6 +20,7 @@ use super::marks::{self, Instant};
 use super::places::{self, Places};
 use super::request::Place;
 use super::unit::{Unit, keep};
+use crate::backup;
 use crate::child::Program;
 use crate::director::{Directed, DirectorPart};
 use crate::front::{FrontConfig, PodAddress};
@@ -447,6 +448,6 @@ fn directed(site: &SiteGround) -> Directed {
             Profile::Erlmcp => "/live".to_owned(),
         },
         store: site.store,
-        log: site.store_directory().join("ledger.log"),
+        log: site.store_directory().join(backup::LOG),
     }
 }

@@ -88,13 +88,7 @@ pub enum Request {
     /// A backup is put into an empty store, which stays fenced until it is promoted. What was there is moved aside.
     Restore {
         site: String,
-        from: Place,
-        backup: BackupChoice,
-    },
-    /// A backup of the site `of` is put into the empty store of another, `site`, which stays fenced. Nothing changes for
-    /// the site that it is of.
-    RestoreApart {
-        site: String,
+        /// Whose backup it is. When it is another site's, nothing changes for that one, and `site` has to stand apart.
         of: String,
         from: Place,
         backup: BackupChoice,

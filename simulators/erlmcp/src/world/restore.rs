@@ -114,37 +114,13 @@ async fn stand(
 pub(super) async fn restore(
     ground: &Rc<Ground>,
     name: &str,
-    place: Place,
-    choice: &BackupChoice,
-) -> Result<Restored, String> {
-    from_site(ground, name, name, place, choice).await
-}
-
-/// Into a site that the backup is not of.
-pub(super) async fn restore_apart(
-    ground: &Rc<Ground>,
-    name: &str,
     of: &str,
     place: Place,
     choice: &BackupChoice,
 ) -> Result<Restored, String> {
-    let replicated = ground.replication.borrow().map(|own| [own.from, own.to]);
-    let at = ground.site(name)?;
-    if name == of || replicated.is_some_and(|sites| sites.contains(&at)) {
-        return Err(format!(
-            "`{name}` does not stand apart: what it has would be lost for a backup of `{of}`"
-        ));
+    if name != of {
+        stands_apart(ground, name, of)?;
     }
-    from_site(ground, name, of, place, choice).await
-}
-
-async fn from_site(
-    ground: &Rc<Ground>,
-    name: &str,
-    of: &str,
-    place: Place,
-    choice: &BackupChoice,
-) -> Result<Restored, String> {
     let at = ground.site(name)?;
     let of = ground.site(of)?;
     let site = &ground.sites[at];
@@ -166,6 +142,18 @@ async fn from_site(
     let detail = json!({ "site": name, "backup": reply.backup, "records": reply.records });
     ground.mark(Instant::Restored, detail);
     Ok(reply)
+}
+
+/// A backup is put to the test where nobody's data would be lost for it.
+fn stands_apart(ground: &Ground, name: &str, of: &str) -> Result<(), String> {
+    let at = ground.site(name)?;
+    let replication = *ground.replication.borrow();
+    match replication.is_some_and(|own| own.from == at || own.to == at) {
+        true => Err(format!(
+            "`{name}` does not stand apart: what it has would be lost for a backup of `{of}`"
+        )),
+        false => Ok(()),
+    }
 }
 
 fn restored(found: &Found, records: u64, corrupt: u64) -> Restored {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::request::{LinkShape, Place};
+use crate::backup::LOG;
 use crate::role::Role;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,6 +44,11 @@ pub struct SiteView {
 impl SiteView {
     pub fn process(&self, name: &str) -> Option<&ProcessView> {
         self.processes.iter().find(|process| process.name == name)
+    }
+
+    /// The store's log: one record a line.
+    pub fn log(&self) -> PathBuf {
+        self.data.join(LOG)
     }
 
     pub fn pods(&self) -> impl Iterator<Item = &ProcessView> {

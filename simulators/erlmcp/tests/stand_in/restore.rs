@@ -40,6 +40,7 @@ fn await_backup(ground: &Ground, place: Place, last: u64) -> BackupView {
 fn restore(ground: &Ground, from: Place, backup: BackupChoice) -> Restored {
     match ground.ask(Request::Restore {
         site: "a".into(),
+        of: "a".into(),
         from,
         backup,
     }) {
@@ -127,6 +128,7 @@ fn a_site_that_is_gone_with_its_backups_is_built_from_those_off_the_site() {
     );
     let unpowered = Request::Restore {
         site: "a".into(),
+        of: "a".into(),
         from: Place::OffSite,
         backup: BackupChoice::Newest,
     };
@@ -185,6 +187,7 @@ fn damaged_and_lost_backups_are_seen_and_put_back() {
     assert!(!find().unwrap().sound);
     let unsound = Request::Restore {
         site: site.clone(),
+        of: site.clone(),
         from: place,
         backup: BackupChoice::Id(id.clone()),
     };
