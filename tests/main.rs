@@ -1,9 +1,11 @@
 //! One binary of tests that look at the whole: through the program, or over its sources.
 
+mod conditions;
 mod drills;
 mod fault_server;
 mod faults;
 mod names;
+mod patterns;
 mod program;
 mod programmes;
 mod refusals;

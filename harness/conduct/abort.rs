@@ -66,7 +66,9 @@ impl Watch {
             Subject::Metric { .. }
             | Subject::Rto { .. }
             | Subject::Rpo { .. }
-            | Subject::Data { .. } => return Share::default(),
+            | Subject::Data { .. }
+            | Subject::Refusal { .. }
+            | Subject::Suite { .. } => return Share::default(),
         };
         let mut sum = Share::default();
         for (series, cell) in self.series.iter().zip(cells) {
@@ -103,7 +105,9 @@ impl Watch {
             Subject::Metric { .. }
             | Subject::Rto { .. }
             | Subject::Rpo { .. }
-            | Subject::Data { .. } => 0,
+            | Subject::Data { .. }
+            | Subject::Refusal { .. }
+            | Subject::Suite { .. } => 0,
         };
         Share { bad, of }
     }
@@ -126,7 +130,9 @@ impl Watch {
             Subject::Metric { .. }
             | Subject::Rto { .. }
             | Subject::Rpo { .. }
-            | Subject::Data { .. } => return false,
+            | Subject::Data { .. }
+            | Subject::Refusal { .. }
+            | Subject::Suite { .. } => return false,
         };
         match objective.over {
             Over::Window(length) => hopeless_window(buckets, self.plan.bucket, length, limit),

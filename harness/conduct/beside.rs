@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use firedrill_evidence::recovery::Slot;
-use firedrill_reports::recording::{EarlyEnd, Event, FaultStage, ReadBackStage, StepStage, file};
+use firedrill_reports::recording::{
+    EarlyEnd, Event, FaultStage, ReadBackStage, Sample, StepStage, file,
+};
 use firedrill_scenarios::plan::{Drive, Target};
 
 use super::drill::{Drill, Word};
@@ -64,6 +66,12 @@ impl Conductor {
         Ok(())
     }
 
+    /// What probes have seen: an action may wait for it.
+    pub(super) fn drill_probed(&mut self, samples: &[Sample]) -> Result<(), RunError> {
+        let now = self.clock.now();
+        self.with_drill(|drill| drill.probed(now, samples))
+    }
+
     /// Buckets that are complete, and answers from another site.
     pub(super) fn drill_counts(&mut self, second: &Second) -> Result<(), RunError> {
         if self.drill.is_none() {
@@ -75,8 +83,22 @@ impl Conductor {
         }
         for (at, site) in second.answered.clone() {
             self.with_drill(|drill| drill.answered_by(at, site))?;
+            self.look_who_serves(site)?;
         }
         Ok(())
+    }
+
+    /// Ends the run when a site answers that may not.
+    fn look_who_serves(&mut self, site: u16) -> Result<(), RunError> {
+        let site = usize::from(site);
+        let may = self.plan.drill.limits.served_by.as_ref();
+        if self.early.is_some() || may.is_none_or(|may| may.contains(&site)) {
+            return Ok(());
+        }
+        let name = self.plan.site_name(site);
+        let text = format!("clients are answered by {name}, which may not serve them");
+        self.warn(text.clone())?;
+        self.end_early(EarlyEnd::Aborted, text)
     }
 
     /// One slot a bucket, over the scheduled operations of all open loads.

@@ -1,6 +1,8 @@
 //! The drill beside the load: feeds the script with what happens, has its orders carried out, and hears what came
 //! of them.
 
+mod probed;
+
 use std::sync::Arc;
 
 use firedrill_erlmcp::world::{self, Reply, Request};

@@ -12,6 +12,7 @@ use firedrill_scenarios::plan::{Act, FaultKind, RecoveryStep};
 use firedrill_scenarios::{Plan, Sabotage};
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::bounded::Bystanders;
 use super::script::Take;
 use crate::clock::{Clock, Nanos};
 use crate::fault::heal::heal;
@@ -89,6 +90,7 @@ pub struct Hands {
     pub reading: Option<Reading>,
     pub desk: Option<Desk>,
     pub sabotage: Option<Sabotage>,
+    pub bystanders: Bystanders,
 }
 
 /// What reading records back needs.
@@ -218,6 +220,7 @@ impl Hands {
         };
         let tell = |stage| self.fault_event(&pinned.id, pinned.fault, &pinned.on, stage);
         self.sabotage_before(kind).await;
+        self.watch_bystanders(&pinned);
         tell(FaultStage::Injecting);
         if let Err(error) = inject(&pinned, &self.journal, &self.eyes, self.clock) {
             tell(FaultStage::EffectNotSeen {
@@ -271,6 +274,7 @@ impl Hands {
                 Err(error) => vec![format!("the journal: {error}")],
             }
         };
+        faults.iter().for_each(|(_, id, _)| self.tell_of_others(id));
         let mut whole = Vec::new();
         for (take, id, word) in faults {
             let left = left(&id);

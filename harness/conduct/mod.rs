@@ -4,6 +4,7 @@
 
 pub mod abort;
 mod beside;
+mod bounded;
 pub mod drill;
 mod fence;
 pub mod hands;
@@ -163,6 +164,7 @@ fn drill(job: &Job, beside: &Beside, told: mpsc::UnboundedSender<Told>) -> Optio
         reading: beside.reading.clone(),
         desk: job.desk.clone(),
         sabotage: beside.sabotage,
+        bystanders: bounded::Bystanders::default(),
     };
     Some(Drill::new(job.plan.clone(), hands))
 }
@@ -293,6 +295,7 @@ impl Conductor {
         self.recorder
             .samples(samples)
             .map_err(RunError::Recording)?;
+        self.drill_probed(samples)?;
         let phase = self.timeline.phase_index(self.clock.now());
         let lost = phase.and_then(|phase| self.watch.samples(phase, samples));
         self.abort_for(lost)

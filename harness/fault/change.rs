@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use firedrill_erlmcp::world::{Request, World, WorldError};
 
+use super::hostile;
 use super::limit::Limit;
 use super::pinned::{Change, Reversal, Words};
 use super::process::{Process, ends_within};
@@ -47,6 +48,10 @@ pub fn make(change: &Change, world: Option<&World>) -> Result<(), ChangeError> {
         }),
         Change::Run(words) => must_succeed(words),
         Change::Limit(limit) => limited(limit),
+        Change::Attack(attack) => hostile::start(attack).map_err(|source| ChangeError::System {
+            what: "the hostile client cannot begin".to_owned(),
+            source,
+        }),
     }
 }
 
@@ -87,6 +92,10 @@ pub fn reverse(reversal: &Reversal, world: Option<&World>) -> Result<(), ChangeE
         }
         Reversal::Run(words) => must_succeed(words),
         Reversal::Limit(limit) => limited(limit),
+        Reversal::EndAttack { fault } => {
+            hostile::stop(fault);
+            Ok(())
+        }
     }
 }
 

@@ -9,6 +9,8 @@
 //! damage    bytes of a file changed, and put back
 //! limit     what the kernel lets a process have
 //! gauge     resources that are used up, seen: the kernel's accounts, and knock: a client of our own
+//! hostile   clients of our own that do harm
+//! sockets   the kernel's table of them
 //! journal   what is in force, on disk before it acts
 //! inject    a pinned fault carried out, journalled step by step
 //! heal      what the journal holds undone, by this run or by another process on a later day
@@ -20,6 +22,7 @@ pub mod change;
 pub mod damage;
 pub mod gauge;
 pub mod heal;
+pub mod hostile;
 pub mod inject;
 pub mod journal;
 pub mod knock;
@@ -28,5 +31,6 @@ pub mod pinned;
 pub mod process;
 pub mod resolve;
 pub mod seen;
+pub mod sockets;
 pub mod step;
 pub mod whereabouts;

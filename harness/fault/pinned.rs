@@ -2,7 +2,7 @@
 //! process: an undo stands alone.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::damage::Damage;
 use super::gauge::Gauge;
+use super::hostile::Attack;
 use super::limit::Limit;
 use super::process::{Kick, Process};
 use crate::target::in_words;
@@ -49,6 +50,8 @@ pub enum Change {
     Run(Words),
     /// What the kernel lets a process have.
     Limit(Limit),
+    /// A hostile client begins.
+    Attack(Attack),
 }
 
 /// How a change is undone, and what shows that it is.
@@ -80,6 +83,10 @@ pub enum Reversal {
     Run(Words),
     /// What it might have before. A process that took its place has a limit of its own.
     Limit(Limit),
+    /// The hostile client ends; one of a program that has ended has ended with it.
+    EndAttack {
+        fault: String,
+    },
 }
 
 /// A program and its arguments, as the user gave them.
@@ -180,6 +187,28 @@ pub enum Sight {
         link: String,
         open: bool,
     },
+    /// Somebody is connected from there.
+    Sockets {
+        from: Ipv4Addr,
+        to: SocketAddr,
+    },
+    /// Nobody is.
+    NoSockets {
+        from: Ipv4Addr,
+        to: SocketAddr,
+    },
+    /// Answers to this client lie about, since it does not take them.
+    Unread {
+        from: Ipv4Addr,
+        to: SocketAddr,
+    },
+    /// The front door has counted so much of this client; it is asked where it takes commands.
+    Client {
+        counts: SocketAddr,
+        from: Ipv4Addr,
+        messages: u64,
+        connections: u64,
+    },
     /// The program ends with this code.
     Says {
         words: Words,
@@ -273,6 +302,10 @@ impl Sight {
             | Sight::LinkShape { .. } => "the target's own view",
             Sight::Says { .. } => "the user's check",
             Sight::Gauge(gauge) => gauge.seen_by(),
+            Sight::Sockets { .. } | Sight::NoSockets { .. } | Sight::Unread { .. } => {
+                "the kernel's table of sockets"
+            }
+            Sight::Client { .. } => "the front door's own counts",
         }
     }
 }

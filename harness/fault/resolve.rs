@@ -18,6 +18,7 @@ use super::pinned::Pinned;
 use super::process::{Kick, Process};
 
 mod corrupt;
+mod hostile;
 mod made;
 mod resource;
 
@@ -196,6 +197,10 @@ pub fn resolve(
                 format!("{}'s front door", site.name),
                 resource::certificate(site),
             )
+        }
+        FaultKind::Hostile { site, manner } => {
+            let site = scene.site(*site)?;
+            hostile::hostile(scene, id, site, *manner, random)?
         }
     };
     Ok(pin(id, kind, &on, made))

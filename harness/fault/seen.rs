@@ -13,6 +13,7 @@ use super::process::{Process, State, children};
 
 mod connection;
 mod files;
+mod traffic;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(20);
@@ -100,6 +101,10 @@ impl Eyes {
                 Err(error) => Err(error.to_string()),
             },
             Sight::Gauge(gauge) => gauge.sees(self),
+            Sight::Sockets { .. }
+            | Sight::NoSockets { .. }
+            | Sight::Unread { .. }
+            | Sight::Client { .. } => traffic::sees(sight),
             Sight::Says { words, code } => {
                 let ended = run(words).map_err(|error| error.to_string())?;
                 Ok(ended == Some(*code))
@@ -211,7 +216,11 @@ fn in_view(sight: &Sight, view: &View) -> bool {
         | Sight::Disturbed { .. }
         | Sight::Clear(_)
         | Sight::Says { .. }
-        | Sight::Gauge(_) => false,
+        | Sight::Gauge(_)
+        | Sight::Sockets { .. }
+        | Sight::NoSockets { .. }
+        | Sight::Unread { .. }
+        | Sight::Client { .. } => false,
     }
 }
 
@@ -318,6 +327,17 @@ fn unseen(sight: &Sight) -> String {
         Sight::LinkShape { link, open: true } => format!("the link {link} is still disturbed"),
         Sight::LinkShape { link, open: false } => format!("the link {link} is not disturbed"),
         Sight::Gauge(gauge) => gauge.unseen(),
+        Sight::Sockets { from, to } => format!("nobody is connected from {from} to {to}"),
+        Sight::NoSockets { from, to } => format!("{from} is still connected to {to}"),
+        Sight::Unread { from, to } => format!("{from} takes everything that {to} sends"),
+        Sight::Client {
+            from,
+            messages,
+            connections,
+            ..
+        } => format!(
+            "the front door has not counted {messages} messages and {connections} connections from {from}"
+        ),
         Sight::Says { words, code } => {
             format!("`{}` does not end with {code}", words.words.join(" "))
         }

@@ -223,6 +223,12 @@ fn bounds(own: &plan::Bounds) -> firedrill_erlmcp::Bounds {
         queue: own.queue,
         cpu: own.cpu,
         disk: own.disk,
+        client_rate: own.client_rate,
+        rate: own.rate,
+        client_connections: own.client_connections,
+        message: own.message,
+        write_timeout: own.write_timeout,
+        validation: own.validation,
     }
 }
 

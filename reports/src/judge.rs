@@ -141,9 +141,11 @@ impl Scope<'_> {
                 metric::check(self, series, *below, of.as_ref())
             }
             // These are judged over the whole run, and never come here: see `drill`.
-            Subject::Rto { .. } | Subject::Rpo { .. } | Subject::Data { .. } => {
-                self.blank(String::new())
-            }
+            Subject::Rto { .. }
+            | Subject::Rpo { .. }
+            | Subject::Data { .. }
+            | Subject::Refusal { .. }
+            | Subject::Suite { .. } => self.blank(String::new()),
         }
     }
 

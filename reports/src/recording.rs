@@ -33,7 +33,7 @@ mod write;
 
 pub use bucket::Bucket;
 pub use drill::{
-    DataCounts, FaultStage, JournalEntry, JournalLine, LedgerLine, Mark, ReadBackStage,
+    Answered, DataCounts, FaultStage, JournalEntry, JournalLine, LedgerLine, Mark, ReadBackStage,
     RecoveryPoint, StepStage,
 };
 pub use event::{EarlyEnd, Environment, Event, Mode, SessionTotals, Started, Timed, Totals};

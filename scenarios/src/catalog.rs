@@ -27,7 +27,8 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "replication-lag",
     "node-maintenance",
     "scale-out-under-load",
-    "backup-verification"
+    "backup-verification",
+    "chaos-patterns"
 ];
 
 const PROGRAMMES: &[(&str, &str)] = shipped!["dr-night"];

@@ -23,6 +23,7 @@ pub(crate) mod fault;
 pub(crate) mod feasible;
 pub(crate) mod fields;
 pub(crate) mod flow;
+pub(crate) mod hostile;
 pub(crate) mod identity;
 pub(crate) mod ledger;
 pub(crate) mod load;
@@ -141,7 +142,7 @@ pub(crate) fn scenario(reader: &Reader<'_>, tree: &Item) -> Option<Plan> {
     };
     let (mut objectives, mut items): (Vec<_>, Vec<_>) =
         objective::objectives(&fields, &known).into_iter().unzip();
-    let drill = drill::drill(&fields, actions.all, &loads, &profile, bucket);
+    let drill = drill::drill(&fields, actions.all, &loads, &profile, bucket, &sites);
     drilled::add_defaults(&fields, &drill, &profile, &mut objectives, &mut items);
     let mut plan = Plan {
         name: name.unwrap_or_default(),
@@ -242,6 +243,7 @@ mod tests {
             include_str!("../tests/all/data/everything.yaml"),
             include_str!("../tests/all/data/endpoint.yaml"),
             include_str!("../tests/all/data/drill.yaml"),
+            include_str!("../tests/all/data/hostile.yaml"),
         ] {
             let texts = Texts::new("test.yaml", text, &[]);
             let tree = tree::parse(&texts, 0, 0).unwrap();

@@ -5,11 +5,13 @@
 //!
 //! - `target`, `continuity`, `load`, `operation`, `timeline`, `judged`: the maps of these parts
 //! - `fault`, `recovery`: what a drill breaks, and what brings it back
+//! - `hostile`: clients that do harm, and the bounds that they meet
 //! - `ledger`: how writes are read back
 //! - `programme`: several scenarios one after the other
 
 pub(crate) mod continuity;
 pub(crate) mod fault;
+pub(crate) mod hostile;
 pub(crate) mod judged;
 pub(crate) mod ledger;
 pub(crate) mod load;
@@ -174,7 +176,7 @@ pub(crate) static SCENARIO: Kind = Kind {
             "incident_flag",
             What::Text,
             None,
-            "A file or URL whose presence says that somebody has a real incident: faults are undone, and the run ends.",
+            "A file whose presence says that somebody has a real incident: faults are undone, and the run ends.",
         ),
         key(
             "probes",

@@ -7,6 +7,7 @@
 
 mod drill;
 mod expected;
+mod hostile;
 mod load;
 mod objective;
 mod operation;
@@ -21,6 +22,7 @@ pub use drill::{
     Fault, FaultKind, Ledger, Link, LinkShape, NodeChoice, Pick, Recovery, RecoveryStep, Start,
     Victims, When,
 };
+pub use hostile::{Flood, Manner, Refusal};
 pub use load::{
     Arrivals, Drive, Flow, Lifetime, Load, Rate, Rows, SessionEnd, Sessions, Shape, Spacing, Step,
     Think,
@@ -135,7 +137,9 @@ impl Plan {
                 | Subject::Metric { .. }
                 | Subject::Rto { .. }
                 | Subject::Rpo { .. }
-                | Subject::Data { .. } => None,
+                | Subject::Data { .. }
+                | Subject::Refusal { .. }
+                | Subject::Suite { .. } => None,
             })
             .collect();
         if !self.drill.actions.is_empty() {

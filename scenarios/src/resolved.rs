@@ -10,6 +10,7 @@
 //! - `drill`, `safety`: faults and steps; what survives them, and what counts as recovered
 
 mod drill;
+mod hostile;
 mod judged;
 mod load;
 mod safety;
@@ -88,7 +89,7 @@ impl Plan {
             ("timeline", Some(Yaml::List(drill::timeline(self)))),
             ("ledger", self.drill.ledger.as_ref().map(safety::ledger)),
             ("recovery", safety::recovery(&self.drill)),
-            ("limits", safety::limits(&self.drill)),
+            ("limits", safety::limits(self)),
             (
                 "incident_flag",
                 self.drill.incident_flag.as_deref().map(path_text),

@@ -2,12 +2,13 @@
 //!
 //! - `faults`: each fault gathered from its events
 //! - `slots`: the load as recovery wants it, and each fault's recovery
-//! - `rto`, `data`: the objectives
+//! - `rto`, `data`, `refusal`: the objectives
 //! - `run`: checks of the run itself, that no scenario has to ask for
 //! - `words`: why
 
 mod data;
 mod faults;
+mod refusal;
 mod rto;
 mod run;
 mod slots;
@@ -68,6 +69,23 @@ impl<'a> Drilled<'a> {
             } => Some(data::rpo(self, objective, fault, below, source)),
             Subject::Data { counter, at_most } => {
                 Some(data::counter(self, objective, counter, at_most))
+            }
+            Subject::Refusal {
+                fault,
+                refusal,
+                within,
+                recovered,
+            } => {
+                let limits = refusal::Limits { within, recovered };
+                Some(refusal::check(self, objective, fault, refusal, limits))
+            }
+            Subject::Suite {
+                share,
+                within,
+                recovered,
+            } => {
+                let limits = refusal::Limits { within, recovered };
+                Some(refusal::suite(self, objective, share, limits))
             }
             Subject::Latency { .. }
             | Subject::Errors { .. }

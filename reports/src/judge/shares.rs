@@ -137,7 +137,9 @@ fn question<'a>(scope: &'a Scope<'_>) -> Option<Question<'a>> {
         | Subject::Metric { .. }
         | Subject::Rto { .. }
         | Subject::Rpo { .. }
-        | Subject::Data { .. } => None,
+        | Subject::Data { .. }
+        | Subject::Refusal { .. }
+        | Subject::Suite { .. } => None,
     }
 }
 

@@ -49,7 +49,9 @@ pub fn about(scope: &Scope<'_>, limit: Limit) -> String {
         | Subject::Metric { .. }
         | Subject::Rto { .. }
         | Subject::Rpo { .. }
-        | Subject::Data { .. } => String::new(),
+        | Subject::Data { .. }
+        | Subject::Refusal { .. }
+        | Subject::Suite { .. } => String::new(),
     };
     placed(scope, &what)
 }
@@ -146,7 +148,9 @@ fn seen(scope: &Scope<'_>, finding: &Finding, window: Option<Span>) -> String {
         | Subject::Metric { .. }
         | Subject::Rto { .. }
         | Subject::Rpo { .. }
-        | Subject::Data { .. } => "did not end ok".to_owned(),
+        | Subject::Data { .. }
+        | Subject::Refusal { .. }
+        | Subject::Suite { .. } => "did not end ok".to_owned(),
     };
     let place = window.map_or(String::new(), |window| format!(" {}", at(scope, window)));
     format!(

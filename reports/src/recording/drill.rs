@@ -56,6 +56,18 @@ pub enum ReadBackStage {
     },
 }
 
+/// One way in which a hostile client was answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answered {
+    /// `None` where the target ended the connection.
+    pub status: Option<u16>,
+    /// The code of its refusal.
+    pub refusal: Option<u32>,
+    pub count: u64,
+    /// When the first of them came.
+    pub first: u64,
+}
+
 /// A named instant of a drill; t0 to t12 of the reference.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::drill::{FaultStage, Mark, ReadBackStage, StepStage};
+use super::drill::{Answered, FaultStage, Mark, ReadBackStage, StepStage};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +97,24 @@ pub enum Event {
         site: String,
         #[serde(flatten)]
         stage: ReadBackStage,
+    },
+    /// How the target answered a hostile client of ours, told when that has ended.
+    Refusals {
+        id: String,
+        /// Messages that were sent, or connections that were tried.
+        attempts: u64,
+        bytes: u64,
+        answers: Vec<Answered>,
+        /// Attempts that nobody answered in time.
+        unanswered: u64,
+        /// Why it could not act, and how often.
+        failures: BTreeMap<String, u64>,
+    },
+    /// Processes of the target that a fault had to leave alone, looked at when it was undone.
+    Bystanders {
+        id: String,
+        watched: u64,
+        ended: Vec<String>,
     },
     /// Whether the target was steady before the first fault; without it no fault is injected.
     Steady {

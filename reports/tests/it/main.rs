@@ -8,6 +8,7 @@ mod drilled;
 mod judging;
 mod programme;
 mod recording;
+mod refusal;
 mod rendering;
 mod synthetic;
 mod trust;

@@ -7,6 +7,7 @@ use super::fields::Fields;
 use super::ledger;
 use super::load::Loads;
 use super::objective::quantile;
+use super::reader::Names;
 use crate::grammar::recovery as grammar;
 use crate::plan::{Action, BlastRadius, Drill, Profile, Recovery};
 use crate::text::unit;
@@ -17,11 +18,12 @@ pub(crate) fn drill(
     loads: &Loads,
     profile: &Profile,
     bucket: Duration,
+    sites: &Names,
 ) -> Drill {
     Drill {
         actions,
         recovery: recovery(fields, bucket),
-        limits: limits(fields),
+        limits: limits(fields, sites),
         ledger: ledger::ledger(fields, loads, profile),
         incident_flag: fields.text("incident_flag").map(PathBuf::from),
     }
@@ -61,13 +63,29 @@ fn recovery(fields: &Fields<'_>, bucket: Duration) -> Recovery {
     }
 }
 
-fn limits(fields: &Fields<'_>) -> BlastRadius {
+fn limits(fields: &Fields<'_>, sites: &Names) -> BlastRadius {
     let default = BlastRadius::default();
     let own = fields
         .get("limits")
         .and_then(|item| Fields::open(fields.reader, item, &grammar::LIMITS));
-    own.map_or(default, |own| BlastRadius {
+    let Some(own) = own else {
+        return default;
+    };
+    BlastRadius {
         sites: own.count("sites", 0).unwrap_or(default.sites),
         pods: own.share("pods").unwrap_or(default.pods),
-    })
+        served_by: served_by(&own, sites),
+    }
+}
+
+/// Sites that may answer clients.
+fn served_by(own: &Fields<'_>, sites: &Names) -> Option<Vec<usize>> {
+    let reader = own.reader;
+    let items = reader.list(own.get("served_by")?, "a list of sites")?;
+    let named = items.iter();
+    Some(
+        named
+            .filter_map(|item| reader.reference(item, "site", sites))
+            .collect(),
+    )
 }

@@ -1,11 +1,14 @@
 //! Objectives of drills: recovery time, recovery point, and what the ledger counts.
 
+use std::time::Duration;
+
 use super::fields::Fields;
 use super::objective::Known;
 use super::reader::Reader;
 use crate::grammar::judged;
 use crate::plan::{
-    Act, DataCounter, Drill, Ledger, Objective, Over, Profile, RecoveryStep, Source, Subject,
+    Act, Action, DataCounter, Drill, Ledger, Objective, Over, Profile, RecoveryStep, Refusal,
+    Source, Subject,
 };
 use crate::text::tree::{Item, Node};
 
@@ -19,7 +22,8 @@ pub(super) fn subjects(
     let counter = DataCounter::ALL
         .into_iter()
         .find(|counter| is(counter.as_str()));
-    if counter.is_none() && !is("rto") && !is("rpo") {
+    let other = ["rto", "rpo", "refusal", "suite"].into_iter().any(is);
+    if counter.is_none() && !other {
         return None;
     }
     let fields = Fields::open(reader, item, &judged::OBJECTIVE)?;
@@ -30,6 +34,8 @@ pub(super) fn subjects(
     );
     let subjects = match counter {
         Some(counter) => data(&fields, counter),
+        None if is("refusal") => refusal(&fields, known).into_iter().collect(),
+        None if is("suite") => suite(&fields).into_iter().collect(),
         None => times(&fields, known),
     };
     // The id of a budget is made of the other's.
@@ -46,7 +52,7 @@ pub(super) fn subjects(
 
 fn data(fields: &Fields<'_>, counter: DataCounter) -> Vec<Subject> {
     fields.refuse(
-        &["budget", "fault"],
+        &["budget", "fault", "within", "recovered"],
         "a counter of the ledger",
         "its limit is its value, over the whole run",
     );
@@ -63,6 +69,11 @@ fn data(fields: &Fields<'_>, counter: DataCounter) -> Vec<Subject> {
 /// The procedure's limit, and the scenario's own beside it.
 fn times(fields: &Fields<'_>, known: &Known<'_>) -> Vec<Subject> {
     let reader = fields.reader;
+    fields.refuse(
+        &["within", "recovered"],
+        "this kind of objective",
+        "its limit is its value",
+    );
     let fault = match fields.get("fault") {
         Some(item) => match reader.reference(item, "fault or step", known.ids) {
             Some(index) => Some(index),
@@ -117,6 +128,89 @@ fn is_judged(act: &Act, by_time: bool) -> bool {
         Act::Step(RecoveryStep::FailBack { .. }) => by_time,
         Act::Step(_) | Act::ReadBack { .. } => false,
     }
+}
+
+/// What a fault does, refused in time.
+fn refusal(fields: &Fields<'_>, known: &Known<'_>) -> Option<Subject> {
+    let reader = fields.reader;
+    fields.refuse(&["budget"], "`refusal`", "it has `within` and `recovered`");
+    let item = fields.get("refusal")?;
+    // The code of a queue is that of a flood.
+    let all = Refusal::ALL
+        .into_iter()
+        .filter(|own| *own != Refusal::Queue);
+    let words: Vec<_> = all.map(|own| (own.code().to_string(), own)).collect();
+    let words: Vec<_> = words
+        .iter()
+        .map(|(word, own)| (word.as_str(), *own))
+        .collect();
+    let refusal = reader.word(item, "refusal codes", &words)?;
+    let fault = match fields.get("fault") {
+        Some(item) => reader.reference(item, "fault or step", known.ids)?,
+        None => only(fields, known, refusal)?,
+    };
+    if !matches!(known.actions[fault].act, Act::Fault(_)) {
+        let message = format!("`{}` is no fault", known.actions[fault].id);
+        reader.problem(item.place, message, "name a fault");
+    }
+    let (within, recovered) = limits(fields);
+    let own = asked(&known.actions[fault]);
+    let refusal = own
+        .filter(|own| own.code() == refusal.code())
+        .unwrap_or(refusal);
+    Some(Subject::Refusal {
+        fault,
+        refusal,
+        within,
+        recovered,
+    })
+}
+
+/// What the action is to be refused with.
+fn asked(action: &Action) -> Option<Refusal> {
+    match &action.act {
+        Act::Fault(fault) => fault.kind.refusal(),
+        Act::Step(_) | Act::ReadBack { .. } => None,
+    }
+}
+
+/// The only fault that asks for this code.
+fn only(fields: &Fields<'_>, known: &Known<'_>, refusal: Refusal) -> Option<usize> {
+    let asks = |index: &usize| {
+        asked(&known.actions[*index]).is_some_and(|own| own.code() == refusal.code())
+    };
+    let all: Vec<usize> = (0..known.actions.len()).filter(asks).collect();
+    if let [only] = all.as_slice() {
+        return Some(*only);
+    }
+    if known.ids.complete {
+        fields.reader.problem(
+            fields.place,
+            format!("{} faults ask for the code {}", all.len(), refusal.code()),
+            "name the one that is meant: fault: ID",
+        );
+    }
+    None
+}
+
+fn suite(fields: &Fields<'_>) -> Option<Subject> {
+    fields.refuse(
+        &["budget", "fault"],
+        "`suite`",
+        "it looks at all faults that other objectives name",
+    );
+    let (within, recovered) = limits(fields);
+    Some(Subject::Suite {
+        share: fields.share("suite")?,
+        within,
+        recovered,
+    })
+}
+
+/// Until the first right refusal, and until service is back.
+fn limits(fields: &Fields<'_>) -> (Duration, Duration) {
+    let own = |key, default| fields.length(key).unwrap_or(Duration::from_secs(default));
+    (own("within", 1), own("recovered", 5))
 }
 
 /// Whether answers and records say what the counter needs.

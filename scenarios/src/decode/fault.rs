@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::action::{Draft, Stage, begin};
 use super::fields::Fields;
+use super::hostile::hostile;
 use super::reader::Reader;
 use super::resource;
 use crate::grammar::{Kind, fault as grammar};
@@ -136,18 +137,17 @@ fn kind(fields: &Fields<'_>, stage: Stage<'_>) -> Option<FaultKind> {
         "disk-full" => FaultKind::DiskFull { site: site()? },
         "clock-jump" => resource::clock_jump(reader, item)?,
         "certificate-expiry" => FaultKind::CertificateExpiry { site: site()? },
-        // The grammar has no other word.
-        _ => return None,
+        other => hostile(reader, other, item, stage)?,
     })
 }
 
 /// The site of a value that is its name alone, or the map that says more.
-enum Named<'a> {
+pub(super) enum Named<'a> {
     Alone(usize),
     Map(Fields<'a>, usize),
 }
 
-fn site_or_map<'a>(
+pub(super) fn site_or_map<'a>(
     reader: &'a Reader<'a>,
     item: &'a Item,
     kind: &'static Kind,

@@ -125,6 +125,12 @@ fn needs_of_fault(reader: &Reader<'_>, embedded: &Embedded, kind: &FaultKind, pl
         | FaultKind::QueueExhaustion(_)
         | FaultKind::CpuSaturation(_)
         | FaultKind::DiskFull { .. } => {}
+        FaultKind::Hostile { .. } if embedded.tls => reader.problem(
+            place,
+            format!("the client of `{word}` speaks no TLS"),
+            "take `tls: true` out of the target",
+        ),
+        FaultKind::Hostile { .. } => {}
     }
 }
 
@@ -202,7 +208,8 @@ fn names(reader: &Reader<'_>, embedded: &Embedded, kind: &FaultKind, place: Plac
         | FaultKind::Command(_)
         | FaultKind::DiskFull { .. }
         | FaultKind::ClockJump { .. }
-        | FaultKind::CertificateExpiry { .. } => {}
+        | FaultKind::CertificateExpiry { .. }
+        | FaultKind::Hostile { .. } => {}
     }
 }
 
@@ -252,7 +259,8 @@ fn taken(embedded: &Embedded, kind: &FaultKind) -> Option<(usize, u32)> {
         | FaultKind::Command(_)
         | FaultKind::DiskFull { .. }
         | FaultKind::ClockJump { .. }
-        | FaultKind::CertificateExpiry { .. } => None,
+        | FaultKind::CertificateExpiry { .. }
+        | FaultKind::Hostile { .. } => None,
     }
 }
 

@@ -81,7 +81,9 @@ pub(crate) fn is_budget(subject: &Subject) -> bool {
         | Subject::Errors { .. }
         | Subject::Throughput { .. }
         | Subject::Metric { .. }
-        | Subject::Data { .. } => false,
+        | Subject::Data { .. }
+        | Subject::Refusal { .. }
+        | Subject::Suite { .. } => false,
     }
 }
 
@@ -119,6 +121,8 @@ fn default_id(subject: &Subject, actions: &[Action]) -> String {
         Subject::Rto { fault, .. } => of_fault("rto", fault),
         Subject::Rpo { fault, .. } => of_fault("rpo", fault),
         Subject::Data { counter, .. } => counter.as_str().to_owned(),
+        Subject::Refusal { fault, .. } => format!("refusal-{}", actions[*fault].id),
+        Subject::Suite { .. } => "suite".to_owned(),
     }
 }
 
@@ -149,7 +153,7 @@ pub(crate) fn written_id(item: &Item) -> Option<String> {
         return Some(format!("throughput{operation}"));
     }
     let fault = text("fault").map_or_else(String::new, |fault| format!("-{fault}"));
-    for word in ["rto", "rpo"] {
+    for word in ["rto", "rpo", "refusal", "suite"] {
         if text(word).is_some() {
             return Some(format!("{word}{fault}"));
         }

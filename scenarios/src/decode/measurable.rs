@@ -26,11 +26,30 @@ pub(crate) fn objectives(fields: &Fields<'_>, plan: &Plan, items: &[Item]) {
             }
             Subject::Rpo { fault, .. } => rpo(reader, plan, *fault, item),
             Subject::Data { counter, .. } => countable(reader, plan, *counter, item),
+            Subject::Refusal { .. } if !is_open(plan) => reader.problem(
+                item.place,
+                "that others are served meanwhile cannot be seen without open load",
+                "give a load its own pace: arrivals: { poisson: 400/s }",
+            ),
+            Subject::Refusal { .. } if plan.drill.ledger.is_none() => reader.problem(
+                item.place,
+                "nothing is written that could be lost",
+                "add { ledger: write } to the operations, and { read-back: serving } to the timeline",
+            ),
+            Subject::Suite { .. } if !plan.objectives.iter().any(|own| own.subject.pattern().is_some()) => {
+                reader.problem(
+                    item.place,
+                    "no fault has an objective of its own that could pass",
+                    "add { refusal: 1056, fault: FAULT } or { rto: 5s, fault: FAULT }",
+                );
+            }
             Subject::Rto { .. }
             | Subject::Latency { .. }
             | Subject::Errors { .. }
             | Subject::Throughput { .. }
-            | Subject::Metric { .. } => {}
+            | Subject::Metric { .. }
+            | Subject::Refusal { .. }
+            | Subject::Suite { .. } => {}
         }
     }
 }

@@ -49,9 +49,9 @@ pub(crate) fn objectives(fields: &Fields<'_>, known: &Known<'_>) -> Vec<(Objecti
 fn objective(reader: &Reader<'_>, item: &Item, known: &Known<'_>) -> Option<Objective> {
     let fields = Fields::open(reader, item, &judged::OBJECTIVE)?;
     fields.refuse(
-        &["budget", "fault"],
+        &["budget", "fault", "within", "recovered"],
         "this kind of objective",
-        "it belongs to `rto` and `rpo`",
+        "it belongs to `rto`, `rpo` and `refusal`",
     );
     let subject = subject(&fields, known);
     let phases = phases(&fields, known);

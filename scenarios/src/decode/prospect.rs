@@ -29,7 +29,9 @@ fn too_few(reader: &Reader<'_>, plan: &Plan, objective: &Objective, item: &Item)
         | Subject::Metric { .. }
         | Subject::Rto { .. }
         | Subject::Rpo { .. }
-        | Subject::Data { .. } => return,
+        | Subject::Data { .. }
+        | Subject::Refusal { .. }
+        | Subject::Suite { .. } => return,
     };
     let needed = enough(limit);
     for index in &objective.phases {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::action::Stage;
 use super::fault::{victims, victims_of};
 use super::fields::Fields;
+use super::hostile::of_clients;
 use super::reader::Reader;
 use crate::grammar::resource as grammar;
 use crate::plan::{Bounds, DirectorClock, FaultKind, ServiceTime};
@@ -31,6 +32,12 @@ impl Default for Bounds {
             queue: true,
             cpu: Some(Duration::from_millis(100)),
             disk: true,
+            client_rate: None,
+            rate: None,
+            client_connections: None,
+            message: Some(16 << 20),
+            write_timeout: Some(Duration::from_secs(10)),
+            validation: true,
         }
     }
 }
@@ -122,7 +129,7 @@ pub(super) fn bounds(reader: &Reader<'_>, item: &Item) -> Bounds {
     if let Some(item) = fields.get("cpu") {
         bounds.cpu = (!is_none(item)).then(|| reader.length(item)).flatten();
     }
-    bounds
+    of_clients(&fields, bounds)
 }
 
 fn is_none(item: &Item) -> bool {

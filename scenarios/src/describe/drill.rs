@@ -3,8 +3,9 @@
 use super::Page;
 use super::number::{duration, plural, rate, share, size};
 use crate::plan::{
-    Act, Action, BackupChoice, BackupPlace, Blocked, Corruption, Fault, FaultKind, Ledger, Link,
-    LinkShape, NodeChoice, Pick, Plan, RecoveryStep, Site, Start, Target, Victims, When,
+    Act, Action, BackupChoice, BackupPlace, Blocked, Corruption, Fault, FaultKind, Flood, Ledger,
+    Link, LinkShape, Manner, NodeChoice, Pick, Plan, Rate, RecoveryStep, Site, Start, Target,
+    Victims, When,
 };
 use crate::text::unit;
 
@@ -44,6 +45,13 @@ pub(super) fn describe(page: &mut Page, plan: &Plan) {
         plural(drill.limits.sites.into(), "whole site"),
         share(drill.limits.pods)
     ));
+    if let Some(may) = &drill.limits.served_by {
+        let names: Vec<&str> = may.iter().map(|site| plan.site_name(*site)).collect();
+        page.line(&format!(
+            "everything is undone, and the run ends, when clients are answered by another site than {}",
+            names.join(" and ")
+        ));
+    }
     if let Some(flag) = &drill.incident_flag {
         page.line(&format!(
             "everything is undone, and the run ends, when {} says that there is a real incident",
@@ -260,6 +268,7 @@ fn broken(plan: &Plan, kind: &FaultKind) -> String {
             "the front door of {} shows a certificate that has expired, and closes the connections that it has",
             name(*site)
         ),
+        FaultKind::Hostile { site, manner } => hostile(name(*site), *manner),
     }
 }
 
@@ -275,6 +284,34 @@ fn slow_text(pods: &str, factor: f64, busy: f64) -> String {
         ));
     }
     parts.join(", and ")
+}
+
+fn hostile(site: &str, manner: Manner) -> String {
+    let does = match manner {
+        Manner::MessageFlood(Flood::Rate(own)) => {
+            format!("sends messages to {site}, {}", rate(Rate(own)))
+        }
+        Manner::MessageFlood(Flood::Times(times)) => {
+            format!("sends messages to {site}, {times} times as many as the loads")
+        }
+        Manner::InvalidPayload { rate: own } => {
+            format!("sends what is no message to {site}, {}", rate(Rate(own)))
+        }
+        Manner::LargePayload { size: bytes } => format!(
+            "sends bodies of {} to {site}, announced and in chunks",
+            size(bytes)
+        ),
+        Manner::ConnectionLeak { connections } => format!(
+            "opens {} to {site} and a session on each, and closes none",
+            plural(connections.into(), "connection")
+        ),
+        Manner::SlowConsumer { readers, silent } => format!(
+            "asks {site} for large answers on {} and reads nothing for {}",
+            plural(readers.into(), "connection"),
+            duration(silent)
+        ),
+    };
+    format!("a client of our own {does}")
 }
 
 fn link_text(plan: &Plan, link: Link) -> String {
@@ -356,6 +393,7 @@ fn undone(plan: &Plan, fault: &Fault) -> String {
         FaultKind::BackupLost { .. } | FaultKind::BackupDamaged { .. } => "the backup is put back",
         FaultKind::ReplicationPause => "it is shipped again",
         FaultKind::Network { .. } => "the path is as it was",
+        FaultKind::Hostile { .. } => "the client ends with all of its connections",
         FaultKind::Command(command) => {
             return format!("{when}, by {}", command.heal.join(" "));
         }

@@ -173,6 +173,30 @@ fn subject_text(subject: &Subject, plan: &Plan) -> String {
             "the ledger counts at most {at_most}: {}",
             counter_text(*counter)
         ),
+        Subject::Refusal {
+            fault,
+            refusal,
+            within,
+            recovered,
+        } => format!(
+            "{} is refused with {} (HTTP {}) in less than {}, service is back in less than {}, no acknowledged write is \
+             lost, and no other process ends",
+            plan.drill.actions[*fault].id,
+            refusal.code(),
+            refusal.status(),
+            duration(*within),
+            duration(*recovered)
+        ),
+        Subject::Suite {
+            share: at_least,
+            within,
+            recovered,
+        } => format!(
+            "at least {} of the patterns pass, refused in {} and recovered from in {} on the average",
+            share(*at_least),
+            duration(*within),
+            duration(*recovered)
+        ),
     }
 }
 

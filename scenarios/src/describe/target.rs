@@ -1,8 +1,8 @@
 //! What is driven, and what survives a site, in words.
 
 use super::Page;
-use super::number::{duration, plural, share, size, thousands};
-use crate::plan::{Bounds, Embedded, Endpoint, Plan, Secret, ServiceTime, Target};
+use super::number::{self, duration, plural, share, size, thousands};
+use crate::plan::{Bounds, Embedded, Endpoint, Plan, Rate, Secret, ServiceTime, Target};
 
 impl Plan {
     pub(super) fn describe_target(&self, page: &mut Page) {
@@ -68,6 +68,9 @@ fn describe_sites(page: &mut Page, embedded: &Embedded) {
         if !missing.is_empty() {
             page.line(&format!("  WITHOUT the bounds of {}", missing.join(", ")));
         }
+        if let Some(bounds) = bounds(&own.bounds) {
+            page.line(&format!("  refused: {bounds}"));
+        }
     }
 }
 
@@ -81,6 +84,42 @@ fn missing_bounds(own: &Bounds) -> Vec<&'static str> {
     ];
     let missing = bounds.into_iter().filter(|(_, there)| !there);
     missing.map(|(name, _)| name).collect()
+}
+
+/// What the site refuses beside what does not fit.
+fn bounds(bounds: &Bounds) -> Option<String> {
+    let mut parts = Vec::new();
+    let per_second = |rate: f64| number::rate(Rate(rate));
+    parts.extend(
+        bounds
+            .client_rate
+            .map(|own| format!("more than {} of one client", per_second(own))),
+    );
+    parts.extend(
+        bounds
+            .rate
+            .map(|own| format!("more than {} of all clients", per_second(own))),
+    );
+    parts.extend(bounds.client_connections.map(|own| {
+        format!(
+            "more than {} of one client",
+            plural(own.into(), "connection")
+        )
+    }));
+    parts.extend(
+        bounds
+            .message
+            .map(|own| format!("messages above {}", size(own))),
+    );
+    parts.extend(
+        bounds
+            .write_timeout
+            .map(|own| format!("clients that take nothing for {}", duration(own))),
+    );
+    if bounds.validation {
+        parts.push("what is no message".to_owned());
+    }
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// What survives a site.

@@ -1,5 +1,6 @@
 //! The maps below `faults:`.
 
+use super::hostile::{FLOOD, INVALID, LARGE, LEAK, SILENT};
 use super::recovery::{AFTER, AT, DELAY, ID, WHEN_KEY};
 use super::resource::{CLOCK, SLOW};
 use super::{Kind, What, key};
@@ -157,6 +158,37 @@ pub(crate) static FAULT: Kind = Kind {
             "The site's front door shows a certificate that has expired. Needs `tls`.",
         ),
         key(
+            "message-flood",
+            What::OneOf(&[What::Name, What::Map(&FLOOD)]),
+            None,
+            "Traffic of our own, until it is undone: ten times the load's messages from one more client. To be refused \
+             with 1056.",
+        ),
+        key(
+            "invalid-payload",
+            What::OneOf(&[What::Name, What::Map(&INVALID)]),
+            None,
+            "Traffic of our own: what is no message. To be refused with 1066.",
+        ),
+        key(
+            "large-payload",
+            What::OneOf(&[What::Name, What::Map(&LARGE)]),
+            None,
+            "Traffic of our own: bodies of 100 MB. To be refused with 1068.",
+        ),
+        key(
+            "connection-leak",
+            What::OneOf(&[What::Name, What::Map(&LEAK)]),
+            None,
+            "Traffic of our own: connections and sessions that are never closed. To be refused with 1060.",
+        ),
+        key(
+            "slow-consumer",
+            What::OneOf(&[What::Name, What::Map(&SILENT)]),
+            None,
+            "Traffic of our own: clients that do not read their answers. To be refused with 1069, or hung up on.",
+        ),
+        key(
             "for",
             What::Duration,
             None,
@@ -181,7 +213,7 @@ pub(crate) static FAULT: Kind = Kind {
 };
 
 /// The words of all kinds of faults, in the order of the plan's.
-pub(crate) static KINDS: [&str; 24] = [
+pub(crate) static KINDS: [&str; 29] = [
     "pod-kill",
     "pod-pause",
     "pod-terminate",
@@ -206,6 +238,11 @@ pub(crate) static KINDS: [&str; 24] = [
     "disk-full",
     "clock-jump",
     "certificate-expiry",
+    "message-flood",
+    "invalid-payload",
+    "large-payload",
+    "connection-leak",
+    "slow-consumer",
 ];
 
 pub(super) const SITE: super::Key = key("site", What::Name, None, "The site.");

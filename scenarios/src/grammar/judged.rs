@@ -92,7 +92,34 @@ pub(crate) static OBJECTIVE: Kind = Kind {
             "fault",
             What::OperationName,
             None,
-            "Id of the fault that `rto` or `rpo` looks at. Default: every fault, of which the worst is judged.",
+            "Id of the fault that `rto`, `rpo` or `refusal` looks at. Default: every fault, of which the worst is judged; \
+             for `refusal` the only one that asks for this code.",
+        ),
+        key(
+            "refusal",
+            What::Count(1000),
+            None,
+            "What the fault does is refused with this code of erlmcp `within` a time of its start, service is back \
+             `recovered` after it, no acknowledged write is lost, and no process of the target ends that was no victim.",
+        ),
+        key(
+            "suite",
+            What::Share,
+            None,
+            "At least this share of the faults that `refusal` and `rto` name pass, their refusals come `within` a time on \
+             the average, and so do their recoveries (`recovered`).",
+        ),
+        key(
+            "within",
+            What::Duration,
+            Some("1s"),
+            "From the fault until the first right refusal.",
+        ),
+        key(
+            "recovered",
+            What::Duration,
+            Some("5s"),
+            "From the fault until service is back.",
         ),
         key(
             "lost",
@@ -222,5 +249,7 @@ pub(crate) static OBJECTIVE: Kind = Kind {
         "lost_after_stop",
         "corrupt",
         "unread",
+        "refusal",
+        "suite",
     ],
 };

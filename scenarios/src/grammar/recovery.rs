@@ -250,6 +250,12 @@ pub(crate) static LIMITS: Kind = Kind {
             Some("50 %"),
             "Share of a site's pods that a fault on pods or nodes may take at once.",
         ),
+        key(
+            "served_by",
+            What::List(&What::Name),
+            None,
+            "Sites that may answer clients: when another one does, everything is undone and the run ends. Default: all.",
+        ),
     ],
     required: &[],
     instead: &[],

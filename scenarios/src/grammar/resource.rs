@@ -42,8 +42,8 @@ pub(crate) static CLOCK: Kind = Kind {
 
 pub(crate) static BOUNDS: Kind = Kind {
     name: "bounds",
-    about: "What a pod or its store refuses beyond, each with its code of erlmcp's. `none` takes one away, so that a \
-            drill can be seen to miss it.",
+    about: "What a pod, its store or its front door refuses beyond, each with its code of erlmcp's. `none` takes one \
+            away, so that a drill can be seen to miss it. A client is an address that connects.",
     keys: &[
         key(
             "memory",
@@ -68,6 +68,42 @@ pub(crate) static BOUNDS: Kind = Kind {
             What::Words(&KEPT),
             Some("kept"),
             "The store looks whether a write had room: refusal 1079. Without it a write is acknowledged that has none.",
+        ),
+        key(
+            "client_rate",
+            What::OneOf(&[What::Rate, What::Words(&NONE)]),
+            Some("none"),
+            "Messages of one client; more are refused with 1056.",
+        ),
+        key(
+            "rate",
+            What::OneOf(&[What::Rate, What::Words(&NONE)]),
+            Some("none"),
+            "Messages of all clients together; more are refused with 1056.",
+        ),
+        key(
+            "client_connections",
+            What::OneOf(&[What::Count(1), What::Words(&NONE)]),
+            Some("none"),
+            "Connections of one client; one more is refused with 1060.",
+        ),
+        key(
+            "message",
+            What::OneOf(&[What::Size, What::Words(&NONE)]),
+            Some("16MiB"),
+            "Longest message; a longer one is refused with 1068, and not read to its end.",
+        ),
+        key(
+            "write_timeout",
+            What::OneOf(&[What::Duration, What::Words(&NONE)]),
+            Some("10s"),
+            "An answer that a client does not take for so long is given up, with its connection (1069).",
+        ),
+        key(
+            "validation",
+            What::Words(&["strict", "none"]),
+            Some("strict"),
+            "Whether what is no message is refused with 1066; with `none` nobody answers.",
         ),
     ],
     required: &[],

@@ -170,7 +170,7 @@ pub(crate) static BEHAVIOUR: Kind = Kind {
             "bounds",
             What::Map(&BOUNDS),
             None,
-            "What a pod or its store refuses beyond.",
+            "What is refused before it harms others.",
         ),
     ],
     required: &[],

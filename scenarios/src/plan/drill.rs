@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Pointer, Rate};
+use super::{Manner, Pointer, Rate};
 use crate::template::Template;
 
 /// Everything that is done to the target beside load. Without actions the plan is a benchmark.
@@ -18,7 +18,7 @@ pub struct Drill {
     pub limits: BlastRadius,
     /// How writes are read back; `None` when the load writes nothing.
     pub ledger: Option<Ledger>,
-    /// A file or URL whose presence says that somebody else has an incident: the run ends early.
+    /// A file whose presence says that somebody else has an incident: the run ends early.
     pub incident_flag: Option<PathBuf>,
 }
 
@@ -46,12 +46,14 @@ impl Default for Recovery {
 }
 
 /// How much may be broken at once; a plan that resolves to more is refused.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BlastRadius {
     /// Whole sites that may be down at once.
     pub sites: u32,
     /// Share of a site's pods that a fault on pods or nodes may take at once.
     pub pods: f64,
+    /// Sites that may answer clients; the run ends when another one does. `None` is all of them.
+    pub served_by: Option<Vec<usize>>,
 }
 
 impl Default for BlastRadius {
@@ -59,6 +61,7 @@ impl Default for BlastRadius {
         BlastRadius {
             sites: 1,
             pods: 0.5,
+            served_by: None,
         }
     }
 }
@@ -219,6 +222,11 @@ pub enum FaultKind {
     /// The site's front door shows a certificate that has expired.
     CertificateExpiry {
         site: usize,
+    },
+    /// Traffic of our own that the target has to refuse.
+    Hostile {
+        site: usize,
+        manner: Manner,
     },
 }
 

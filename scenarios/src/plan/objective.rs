@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Pointer, Rate, Url};
+use super::{Pointer, Rate, Refusal, Url};
 use crate::outcome::Outcome;
 
 /// A page of the target that is read each second.
@@ -84,6 +84,21 @@ pub enum Subject {
     },
     /// A counter of the ledger, over the whole run.
     Data { counter: DataCounter, at_most: u64 },
+    /// What a fault did was refused with the right code within this time of its start; service was back `recovered`
+    /// after it, nothing was lost, and no process ended that was no victim.
+    Refusal {
+        fault: usize,
+        refusal: Refusal,
+        within: Duration,
+        recovered: Duration,
+    },
+    /// This share of the faults that `refusal` and `rto` name pass, and on the average they are refused and recovered
+    /// from in time.
+    Suite {
+        share: f64,
+        within: Duration,
+        recovered: Duration,
+    },
 }
 
 /// Where a limit comes from: on a stand-in the procedure's is only rehearsed.

@@ -101,9 +101,9 @@ pub struct Behaviour {
     pub bounds: Bounds,
 }
 
-/// Beyond these a pod or its store refuses, with a code of erlmcp's each. One that is taken away is missed when a fault
+/// Beyond these a pod, its store or its front door refuses, with a code of erlmcp's each. One that is taken away is missed when a fault
 /// strikes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Bounds {
     /// Memory that a pod holds for its clients, in bytes: 1089.
     pub memory: Option<u64>,
@@ -113,6 +113,18 @@ pub struct Bounds {
     pub cpu: Option<Duration>,
     /// The store looks whether a write had room: 1079.
     pub disk: bool,
+    /// Messages a second of one client, which is an address that connects: 1056.
+    pub client_rate: Option<f64>,
+    /// Messages a second of all clients together: 1056.
+    pub rate: Option<f64>,
+    /// Connections that one client may have open: 1060.
+    pub client_connections: Option<u32>,
+    /// Bytes of a message: 1068.
+    pub message: Option<u64>,
+    /// For how long an answer may wait for a client that does not read: 1069.
+    pub write_timeout: Option<Duration>,
+    /// Whether what is no message is refused, with 1066. Without it nobody answers.
+    pub validation: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]

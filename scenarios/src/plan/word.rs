@@ -40,6 +40,7 @@ impl FaultKind {
             FaultKind::DiskFull { .. } => "disk-full",
             FaultKind::ClockJump { .. } => "clock-jump",
             FaultKind::CertificateExpiry { .. } => "certificate-expiry",
+            FaultKind::Hostile { manner, .. } => manner.word(),
         }
     }
 
@@ -65,7 +66,8 @@ impl FaultKind {
             | FaultKind::BackupLost { site }
             | FaultKind::BackupDamaged { site }
             | FaultKind::DiskFull { site }
-            | FaultKind::CertificateExpiry { site } => Some(*site),
+            | FaultKind::CertificateExpiry { site }
+            | FaultKind::Hostile { site, .. } => Some(*site),
             FaultKind::Network { link, .. } => match link {
                 Link::Clients { site } | Link::Store { site } => Some(*site),
                 Link::Replication => None,
@@ -102,7 +104,8 @@ impl FaultKind {
             | FaultKind::CpuSaturation(_)
             | FaultKind::DiskFull { .. }
             | FaultKind::ClockJump { .. }
-            | FaultKind::CertificateExpiry { .. } => false,
+            | FaultKind::CertificateExpiry { .. }
+            | FaultKind::Hostile { .. } => false,
         }
     }
 
@@ -132,7 +135,8 @@ impl FaultKind {
             | FaultKind::CpuSaturation(_)
             | FaultKind::DiskFull { .. }
             | FaultKind::ClockJump { .. }
-            | FaultKind::CertificateExpiry { .. } => false,
+            | FaultKind::CertificateExpiry { .. }
+            | FaultKind::Hostile { .. } => false,
         }
     }
 
@@ -155,7 +159,8 @@ impl FaultKind {
             | FaultKind::CpuSaturation(_)
             | FaultKind::DiskFull { .. }
             | FaultKind::ClockJump { .. }
-            | FaultKind::CertificateExpiry { .. } => true,
+            | FaultKind::CertificateExpiry { .. }
+            | FaultKind::Hostile { .. } => true,
             FaultKind::PodKill(_)
             | FaultKind::PodTerminate(_)
             | FaultKind::StoreCrash { .. }

@@ -1,5 +1,6 @@
 //! Faults, steps and read-backs as they are written, and what counts as recovered.
 
+use super::hostile;
 use super::yaml::Yaml;
 use super::{count, duration, flag};
 use crate::decode::{fault, step};
@@ -219,6 +220,7 @@ fn fault_value(plan: &Plan, kind: &FaultKind) -> Yaml {
         | FaultKind::CertificateExpiry { site } => name(plan, *site),
         FaultKind::ReplicationPause => name(plan, plan.replication().map_or(0, |own| own.from)),
         FaultKind::Network { link, shape } => network(plan, *link, shape),
+        FaultKind::Hostile { site, manner } => hostile::manner(name(plan, *site), manner),
         FaultKind::Command(Command {
             inject,
             heal,

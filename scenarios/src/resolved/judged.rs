@@ -57,7 +57,9 @@ fn limit(subject: &Subject) -> Option<Yaml> {
         | Subject::Errors { .. }
         | Subject::Throughput { .. }
         | Subject::Metric { .. }
-        | Subject::Data { .. } => None,
+        | Subject::Data { .. }
+        | Subject::Refusal { .. }
+        | Subject::Suite { .. } => None,
     }
 }
 
@@ -145,6 +147,26 @@ fn subject(plan: &Plan, subject: &Subject) -> Yaml {
         Subject::Data { counter, at_most } => {
             Yaml::map([(counter.as_str(), Some(super::count(*at_most)))])
         }
+        Subject::Refusal {
+            fault,
+            refusal,
+            within,
+            recovered,
+        } => Yaml::map([
+            ("refusal", Some(super::count(refusal.code()))),
+            ("fault", of_fault(&Some(*fault))),
+            ("within", Some(duration(*within))),
+            ("recovered", Some(duration(*recovered))),
+        ]),
+        Subject::Suite {
+            share,
+            within,
+            recovered,
+        } => Yaml::map([
+            ("suite", Some(Yaml::Word(unit::share_text(*share)))),
+            ("within", Some(duration(*within))),
+            ("recovered", Some(duration(*recovered))),
+        ]),
     }
 }
 

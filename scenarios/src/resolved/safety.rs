@@ -4,9 +4,10 @@ use super::drill::word;
 use super::template::{self, json};
 use super::yaml::Yaml;
 use super::{count, duration, flag};
+use crate::decode::hostile::VALIDATION;
 use crate::decode::resource;
 use crate::plan::{
-    Backups, BlastRadius, Bounds, Director, Drill, Ledger, Recovery, Replication, Site,
+    Backups, BlastRadius, Bounds, Director, Drill, Ledger, Plan, Recovery, Replication, Site,
 };
 use crate::text::unit;
 
@@ -32,11 +33,24 @@ pub(super) fn director(own: &Director) -> Yaml {
 pub(super) fn bounds(own: &Bounds) -> Yaml {
     let none = || Yaml::word("none");
     let size = |bytes| Yaml::Word(unit::size_text(bytes));
+    let rate = |rate| Yaml::Word(unit::rate_text(rate));
     Yaml::map([
         ("memory", Some(own.memory.map_or_else(none, size))),
         ("queue", word(&resource::KEPT, &own.queue)),
         ("cpu", Some(own.cpu.map_or_else(none, duration))),
         ("disk", word(&resource::KEPT, &own.disk)),
+        ("client_rate", Some(own.client_rate.map_or_else(none, rate))),
+        ("rate", Some(own.rate.map_or_else(none, rate))),
+        (
+            "client_connections",
+            Some(own.client_connections.map_or_else(none, count)),
+        ),
+        ("message", Some(own.message.map_or_else(none, size))),
+        (
+            "write_timeout",
+            Some(own.write_timeout.map_or_else(none, duration)),
+        ),
+        ("validation", word(&VALIDATION, &own.validation)),
     ])
 }
 
@@ -81,7 +95,8 @@ pub(super) fn recovery(drill: &Drill) -> Option<Yaml> {
     ]))
 }
 
-pub(super) fn limits(drill: &Drill) -> Option<Yaml> {
+pub(super) fn limits(plan: &Plan) -> Option<Yaml> {
+    let drill = &plan.drill;
     let own = &drill.limits;
     if drill.actions.is_empty() && *own == BlastRadius::default() {
         return None;
@@ -89,5 +104,12 @@ pub(super) fn limits(drill: &Drill) -> Option<Yaml> {
     Some(Yaml::map([
         ("sites", Some(count(own.sites))),
         ("pods", Some(Yaml::Word(unit::share_text(own.pods)))),
+        (
+            "served_by",
+            own.served_by.as_ref().map(|may| {
+                let names = may.iter().map(|site| Yaml::text(plan.site_name(*site)));
+                Yaml::List(names.collect())
+            }),
+        ),
     ]))
 }

@@ -4,6 +4,7 @@ use firedrill_scenarios::{Given, Plan};
 
 pub const EVERYTHING: &str = include_str!("data/everything.yaml");
 pub const DRILL: &str = include_str!("data/drill.yaml");
+pub const HOSTILE: &str = include_str!("data/hostile.yaml");
 pub const ENDPOINT: &str = include_str!("data/endpoint.yaml");
 
 /// Sources with the files that `everything.yaml` names.

@@ -115,6 +115,40 @@ const MISTAKES: &[(&str, &str)] = &[
     ("site-failure: primary", "pod-kill: primary, for: 3s"),
     (
         "site-failure: primary",
+        "message-flood: { site: primary, rate: 0/s }",
+    ),
+    (
+        "site-failure: primary",
+        "message-flood: { site: primary, factor: 0 }",
+    ),
+    (
+        "site-failure: primary",
+        "message-flood: { site: primary, rate: 9/s, factor: 2 }",
+    ),
+    (
+        "site-failure: primary",
+        "connection-leak: { site: primary, connections: 6000 }",
+    ),
+    (
+        "dr: {}",
+        "dr: { behaviour: { bounds: { client_rate: nothing } } }",
+    ),
+    (
+        "dr: {}",
+        "dr: { behaviour: { bounds: { validation: lax } } }",
+    ),
+    ("rpo: 15min", "refusal: 1057"),
+    ("rpo: 15min", "refusal: 1056"),
+    ("rpo: 15min", "refusal: 1056, fault: site-failur"),
+    (
+        "rpo: 15min",
+        "refusal: 1056, fault: site-failure, budget: 3s",
+    ),
+    ("rpo: 15min", "rpo: 15min, within: 1s"),
+    ("rpo: 15min", "lost: 0, recovered: 1s"),
+    ("rpo: 15min", "suite: 90 %, fault: site-failure"),
+    (
+        "site-failure: primary",
         "pod-kill: { site: primary, pods: 3 }",
     ),
     (

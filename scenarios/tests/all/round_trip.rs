@@ -17,7 +17,12 @@ fn again(plan: &Plan) -> Plan {
 #[test]
 fn shipped_scenarios_and_every_key() {
     let shipped = catalog().iter().map(|(_, text)| *text);
-    for text in shipped.chain([common::EVERYTHING, common::ENDPOINT, common::DRILL]) {
+    for text in shipped.chain([
+        common::EVERYTHING,
+        common::ENDPOINT,
+        common::DRILL,
+        common::HOSTILE,
+    ]) {
         let plan = common::parse(text);
         let read = again(&plan);
         assert_eq!(read, plan);
@@ -116,7 +121,7 @@ proptest! {
     /// Whatever stands in a file, the answer is a plan that reads back, or a page of problems.
     #[test]
     fn damaged_scenarios(
-        base in proptest::sample::select(&[common::EVERYTHING, common::ENDPOINT, common::DRILL][..]),
+        base in proptest::sample::select(&[common::EVERYTHING, common::ENDPOINT, common::DRILL, common::HOSTILE][..]),
         damage in proptest::collection::vec((any::<proptest::sample::Index>(), 0usize..12, text()), 1..4),
         path in "[a-z0-9.\\-]{0,12}|(load|target|timeline|objectives|probes)(\\.[a-z0-9-]{1,9}){0,3}",
         value in text(),

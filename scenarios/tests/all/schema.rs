@@ -35,7 +35,12 @@ fn json(text: &str) -> Value {
 fn what_is_a_plan_is_valid() {
     let validator = jsonschema::validator_for(&schema()).unwrap();
     let shipped = catalog().iter().map(|(_, text)| *text);
-    for text in shipped.chain([common::EVERYTHING, common::ENDPOINT, common::DRILL]) {
+    for text in shipped.chain([
+        common::EVERYTHING,
+        common::ENDPOINT,
+        common::DRILL,
+        common::HOSTILE,
+    ]) {
         let plan = common::parse(text);
         for text in [text, &plan.to_yaml()] {
             let problems: Vec<String> = validator

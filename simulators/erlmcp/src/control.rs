@@ -1,9 +1,11 @@
 //! Commands to a part that runs, outside the way that clients take.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -32,6 +34,30 @@ pub enum ControlError {
 pub fn stall(control: SocketAddr, duration: Duration) -> Result<(), ControlError> {
     let body = format!(r#"{{"ms":{}}}"#, duration.as_millis());
     post(control, "/control/stall", &body)
+}
+
+/// What a front door has counted of one client, which is an address that connects.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientView {
+    pub address: String,
+    /// Connections that are open now.
+    pub open: u64,
+    /// Connections so far, with those that were refused.
+    pub connections: u64,
+    /// Requests to the MCP endpoint so far, with those that were refused.
+    pub messages: u64,
+    /// What was refused, by erlmcp's code.
+    pub refused: BTreeMap<u32, u64>,
+}
+
+/// Asks a front door for its clients, on its control address.
+pub fn clients(control: SocketAddr) -> Result<Vec<ClientView>, ControlError> {
+    let unreachable = |source| ControlError::Unreachable {
+        address: control,
+        source,
+    };
+    let answer = exchange(control, "/control/clients", "", "", TIMEOUT).map_err(unreachable)?;
+    serde_json::from_str(&answer.body).map_err(|error| unreachable(error.into()))
 }
 
 fn post(address: SocketAddr, path: &'static str, body: &str) -> Result<(), ControlError> {

@@ -19,8 +19,6 @@ use crate::store::standing::Duty;
 pub(crate) const STORE: u32 = 2;
 pub(crate) const FIRST_POD: u32 = 11;
 
-/// A message of erlmcp is at most this long, in bytes.
-const MESSAGE_MAX: usize = 16 << 20;
 const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -120,6 +118,7 @@ pub(crate) fn pod(
     store: SocketAddr,
 ) -> Result<PartConfig, String> {
     let address = address(config, FIRST_POD + number)?;
+    let bounds = &config.behaviour.bounds;
     Ok(PartConfig::Pod(PodConfig {
         name: format!("{}-{number}", config.name),
         site: config.name.clone(),
@@ -131,7 +130,10 @@ pub(crate) fn pod(
         profile: config.profile,
         reply: config.reply,
         seed: config.seed,
-        message_max: MESSAGE_MAX,
+        message_max: bounds
+            .message
+            .and_then(|most| usize::try_from(most).ok())
+            .unwrap_or(usize::MAX),
         store_timeout: STORE_TIMEOUT,
     }))
 }
@@ -162,6 +164,7 @@ pub(crate) fn front(
         profile: config.profile,
         health: config.health.clone(),
         connections_per_pod: config.behaviour.connections,
+        bounds: config.behaviour.bounds.clone(),
         reply_timeout: REPLY_TIMEOUT,
         tls: config.tls.clone(),
     }))

@@ -14,7 +14,7 @@
 //! store/   keeps the ledger: a log on disk, acknowledged after the fsync
 //! network/ ways between the others that can be disturbed
 //! front/   where clients connect: health checks, sessions kept with their pod, the view of the whole site
-//! serve, upstream, ask, answer, metrics   what the parts share
+//! serve, patience, upstream, ask, answer, metrics   what the parts share
 //! ```
 //!
 //! The stand-in does not know that it is being tested, and nothing here depends on another crate of firedrill.
@@ -33,6 +33,7 @@ mod launch;
 mod layout;
 mod metrics;
 mod network;
+mod patience;
 mod pod;
 mod proc;
 pub mod role;

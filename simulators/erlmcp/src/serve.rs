@@ -17,11 +17,14 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, watch};
 use tokio_rustls::TlsAcceptor;
 
+use crate::patience::{Abrupt, Patient};
 use crate::role::RoleError;
 
 /// Deep enough for thousands of clients that connect in one instant; the kernel caps it.
 const BACKLOG: u32 = 4_096;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// For a client that is not let in to hear why.
+const GOODBYE: Duration = Duration::from_millis(250);
 
 /// The connection is closed without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +43,22 @@ pub(crate) trait Handler: 'static {
     fn connections_max(&self) -> u64 {
         u64::MAX
     }
+
+    /// A client has connected. The error is what it is told before the connection is closed.
+    fn connected(&self, _: IpAddr) -> Result<(), Bytes> {
+        Ok(())
+    }
+
+    /// A connection that was let in has ended.
+    fn left(&self, _: IpAddr) {}
+
+    /// For how long an answer may wait for a client that does not take it.
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
+
+    /// A client was not waited for any longer.
+    fn gave_up(&self, _: IpAddr) {}
 }
 
 /// Open connections of one listener.
@@ -73,6 +92,19 @@ impl Connections {
     /// Connections that are there are closed as [`Connections::let_go`] does it; new ones stay.
     pub(crate) fn renew(&self) {
         self.let_go.send_modify(|let_go| let_go.renewals += 1);
+    }
+}
+
+/// Who sent a request: an extension of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub IpAddr);
+
+/// A client's connection, for as long as it lives.
+struct Guest<H: Handler>(Rc<H>, IpAddr);
+
+impl<H: Handler> Drop for Guest<H> {
+    fn drop(&mut self) {
+        self.0.left(self.1);
     }
 }
 
@@ -146,12 +178,20 @@ impl Listener {
                 accepted = self.tcp.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) if connections.open() < handler.connections_max() => {
+                Ok((stream, from)) if connections.open() < handler.connections_max() => {
+                    let from = from.ip();
+                    if let Err(words) = handler.connected(from) {
+                        // With TLS there is nobody yet who could be told.
+                        let words = self.tls.borrow().is_none().then_some(words);
+                        tokio::task::spawn_local(turn_away(stream, words));
+                        continue;
+                    }
                     let connection = Connection::new(&connections);
-                    let (handler, stop) = (handler.clone(), stop.clone());
                     let tls = self.tls.borrow().clone();
+                    let guest = Guest(handler.clone(), from);
+                    let stop = stop.clone();
                     tokio::task::spawn_local(async move {
-                        converse(stream, tls, handler, &connection.0, stop).await;
+                        converse(stream, tls, &guest, &connection.0, stop).await;
                     });
                 }
                 Ok((stream, _)) => drop(stream),
@@ -170,29 +210,43 @@ impl Listener {
     }
 }
 
+/// Tells a client why it is not let in. What it has sent is read for a moment, since closing before would destroy the
+/// words on their way.
+async fn turn_away(mut stream: TcpStream, words: Option<Bytes>) {
+    use tokio::io::AsyncWriteExt;
+    let Some(words) = words else { return };
+    let say = async {
+        stream.write_all(&words).await?;
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+    };
+    // Whether it listens is its own affair.
+    let _ = tokio::time::timeout(GOODBYE, say).await;
+}
+
 async fn converse<H: Handler>(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
-    handler: Rc<H>,
+    guest: &Guest<H>,
     connections: &Connections,
     stop: watch::Receiver<bool>,
 ) {
     // A connection that fails is the client's affair: it sees the end of it.
     let _ = stream.set_nodelay(true);
     match tls {
-        None => exchange(stream, handler, connections, stop).await,
+        None => exchange(stream, guest, connections, stop).await,
         Some(tls) => {
             let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, tls.accept(stream));
             if let Ok(Ok(stream)) = handshake.await {
-                exchange(stream, handler, connections, stop).await;
+                exchange(stream, guest, connections, stop).await;
             }
         }
     }
 }
 
 async fn exchange<H: Handler>(
-    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
-    handler: Rc<H>,
+    stream: impl AsyncRead + AsyncWrite + Abrupt + Unpin + 'static,
+    guest: &Guest<H>,
     connections: &Connections,
     mut stop: watch::Receiver<bool>,
 ) {
@@ -200,7 +254,12 @@ async fn exchange<H: Handler>(
     let first = *let_go.borrow();
     let stays = !first.all;
     let goes = |now: &LetGo| now.all || now.renewals != first.renewals;
-    let service = service_fn(move |request| handler.clone().answer(request));
+    let Guest(handler, from) = guest;
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(Peer(*from));
+        handler.clone().answer(request)
+    });
+    let stream = Patient::new(stream, handler.patience(), || handler.gave_up(*from));
     let connection = http1::Builder::new()
         .keep_alive(stays)
         .serve_connection(TokioIo::new(stream), service);

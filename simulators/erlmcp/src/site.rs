@@ -135,9 +135,9 @@ impl Default for Behaviour {
     }
 }
 
-/// Beyond these a pod or its store refuses, with a code of erlmcp's each. Where one is not there, what it protects
+/// Beyond these a pod, its store or its front door refuses, with a code of erlmcp's each. Where one is not there, what it protects
 /// from happens.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Bounds {
     /// Memory that a pod holds for its clients, in bytes.
     pub memory: Option<u64>,
@@ -147,6 +147,18 @@ pub struct Bounds {
     pub cpu: Option<Duration>,
     /// The store looks whether what it wrote had room.
     pub disk: bool,
+    /// Messages a second of one client, which is an address that connects.
+    pub client_rate: Option<f64>,
+    /// Messages a second of all clients together.
+    pub rate: Option<f64>,
+    /// Connections that one client may have open.
+    pub client_connections: Option<u32>,
+    /// Bytes of a message.
+    pub message: Option<u64>,
+    /// For how long an answer may wait for a client that does not take it.
+    pub write_timeout: Option<Duration>,
+    /// Whether what is no message is refused. Without it nobody answers.
+    pub validation: bool,
 }
 
 impl Default for Bounds {
@@ -156,6 +168,12 @@ impl Default for Bounds {
             queue: true,
             cpu: Some(Duration::from_millis(100)),
             disk: true,
+            client_rate: None,
+            rate: None,
+            client_connections: None,
+            message: Some(16 << 20),
+            write_timeout: Some(Duration::from_secs(10)),
+            validation: true,
         }
     }
 }

@@ -109,6 +109,28 @@ pub fn counter(
     }
 }
 
+/// That no acknowledged write is lost, as far as everything was read back.
+pub fn nothing_lost(drilled: &Drilled<'_>) -> (Verdict, String) {
+    let Some(data) = all(drilled).max_by_key(|data| data.counts.lost) else {
+        let reason = not_read(drilled).unwrap_or_else(|| words::NO_READ_BACK.to_owned());
+        return (Verdict::Inconclusive, reason);
+    };
+    let reason = words::counted(data, DataCounter::Lost);
+    if data.counts.lost > 0 {
+        return (Verdict::Fail, reason);
+    }
+    if all(drilled).any(|data| data.counts.unread > 0) {
+        return (
+            Verdict::Inconclusive,
+            words::counted(data, DataCounter::Unread),
+        );
+    }
+    match not_read(drilled) {
+        Some(missing) => (Verdict::Inconclusive, missing),
+        None => (Verdict::Pass, reason),
+    }
+}
+
 /// What was found stands. What was not found is no pass when a read-back is missing, or when the fault that should
 /// have done the harm was never seen in force.
 fn proven(

@@ -125,7 +125,8 @@ fn of_action(drilled: &Drilled<'_>, action: usize, limit: u64) -> Vec<Found> {
     found
 }
 
-fn judge(
+/// How one fault was recovered from, against the limit.
+pub fn judge(
     drilled: &Drilled<'_>,
     fault: &Broken,
     recovery: &Recovery,

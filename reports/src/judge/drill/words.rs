@@ -1,13 +1,15 @@
 //! What is judged of a drill, and why, in words that stand alone.
 
+use std::collections::BTreeMap;
+
 use firedrill_evidence::Distrust;
 use firedrill_evidence::recovery::Recovery;
-use firedrill_scenarios::plan::{Action, DataCounter};
+use firedrill_scenarios::plan::{Action, DataCounter, Refusal};
 
 use super::faults::{Broken, Nature};
 use crate::judge::words::distrusted;
 use crate::numbers::{count, duration, span};
-use crate::recording::{Data, RecoveryPoint};
+use crate::recording::{Answered, Data, RecoveryPoint};
 
 pub const REHEARSED: &str = "; rehearsed on a stand-in, which shows that the procedure works and nothing about a deployment";
 pub const SIMULATED: &str = "; simulated, which shows nothing about a deployment";
@@ -204,6 +206,102 @@ pub fn read_back_failed(id: &str, site: &str, reason: &str) -> String {
 
 pub fn read_back_missing(id: &str) -> String {
     format!("the read-back {id} did not take place")
+}
+
+// ---- bounded refusal ----
+
+pub const NO_BYSTANDERS: &str =
+    "nobody looked whether other processes of the target ended meanwhile";
+pub const ABOUT_SUITE: &str = "patterns that were refused, recovered from and harmed nobody else";
+
+/// `1056 (HTTP 429)`.
+pub fn code(refusal: Refusal) -> String {
+    format!("{} (HTTP {})", refusal.code(), refusal.status())
+}
+
+pub fn about_refusal(id: &str, refusal: Refusal) -> String {
+    format!(
+        "time from the fault until it is refused with {}: {id}",
+        code(refusal)
+    )
+}
+
+pub fn no_answers(id: &str) -> String {
+    format!("nothing says how {id} was answered")
+}
+
+pub fn could_not_act(id: &str, failures: &BTreeMap<String, u64>) -> String {
+    let why: Vec<String> = failures
+        .iter()
+        .map(|(why, times)| format!("{why} ({times} times)"))
+        .collect();
+    match why.is_empty() {
+        true => format!("{id} did nothing that could have been refused"),
+        false => format!("{id} could not act: {}", why.join("; ")),
+    }
+}
+
+/// What else came than the right refusal; empty when nothing did.
+pub fn other_answers(
+    answers: &[Answered],
+    unanswered: u64,
+    is_right: impl Fn(&Answered) -> bool,
+) -> String {
+    let others = answers.iter().filter(|answer| !is_right(answer));
+    let mut all: Vec<String> = others
+        .map(|answer| match (answer.status, answer.refusal) {
+            (None, _) => format!("{} were hung up on", count(answer.count)),
+            (Some(status), None) => {
+                format!("{} were answered with HTTP {status}", count(answer.count))
+            }
+            (Some(status), Some(code)) => {
+                format!(
+                    "{} were refused with {code} (HTTP {status})",
+                    count(answer.count)
+                )
+            }
+        })
+        .collect();
+    if unanswered > 0 {
+        all.push(format!("{} were not answered", count(unanswered)));
+    }
+    all.join(", ")
+}
+
+pub fn not_refused(id: &str, refusal: Refusal, attempts: u64, others: &str) -> String {
+    let others = match others.is_empty() {
+        true => "nothing was answered",
+        false => others,
+    };
+    format!(
+        "{id} was never refused with {} in {} attempts: {others}",
+        code(refusal),
+        count(attempts)
+    )
+}
+
+pub fn not_every(id: &str, others: &str) -> String {
+    format!("each attempt of {id} has to be refused, and {others}")
+}
+
+pub fn no_cascade(watched: u64) -> String {
+    format!(
+        "none of {} processes ended that were no victims",
+        count(watched)
+    )
+}
+
+pub fn cascade(ended: &[String]) -> String {
+    format!("processes ended that were no victims: {}", ended.join(", "))
+}
+
+pub fn suite(passed: usize, all: usize, detection: Option<u64>, recovery: Option<u64>) -> String {
+    let or_none = |mean: Option<u64>| mean.map_or("never".to_owned(), duration);
+    format!(
+        "{passed} of {all} patterns pass; on the average the first refusal came after {}, and service was back after {}",
+        or_none(detection),
+        or_none(recovery)
+    )
 }
 
 // ---- the run ----

@@ -196,6 +196,14 @@ fn told(event: &Event) -> Option<String> {
             ..
         } => told::mark(*mark, source, detail),
         Event::ReadBack { id, site, stage } => told::read_back(id, site, stage),
+        Event::Refusals {
+            id,
+            attempts,
+            answers,
+            unanswered,
+            ..
+        } => told::refusals(id, *attempts, answers, *unanswered),
+        Event::Bystanders { id, watched, ended } => told::bystanders(id, *watched, ended),
         Event::Steady { held, reason } => told::steady(*held, reason),
         Event::Sabotage { name, shown } => {
             format!("sabotage {name}: the run misbehaves on purpose; {shown}")

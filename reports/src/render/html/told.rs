@@ -1,6 +1,6 @@
 //! Events of a drill in words.
 
-use crate::recording::{FaultStage, Mark, ReadBackStage, StepStage};
+use crate::recording::{Answered, FaultStage, Mark, ReadBackStage, StepStage};
 use crate::render::figures::mark_words;
 
 pub fn fault(id: &str, fault: &str, on: &str, stage: &FaultStage) -> String {
@@ -80,5 +80,26 @@ fn with(text: String, detail: &str) -> String {
         text
     } else {
         format!("{text}: {detail}")
+    }
+}
+
+pub fn refusals(id: &str, attempts: u64, answers: &[Answered], unanswered: u64) -> String {
+    let answered = answers.iter().map(|own| match (own.status, own.refusal) {
+        (Some(status), Some(code)) => format!("{} times refusal {code} (HTTP {status})", own.count),
+        (Some(status), None) => format!("{} times HTTP {status}", own.count),
+        (None, _) => format!("{} times the end of the connection", own.count),
+    });
+    let silent = (unanswered > 0).then(|| format!("{unanswered} times nothing"));
+    let all: Vec<String> = answered.chain(silent).collect();
+    format!(
+        "{id}: {attempts} attempts, answered with {}",
+        all.join(", ")
+    )
+}
+
+pub fn bystanders(id: &str, watched: u64, ended: &[String]) -> String {
+    match ended.is_empty() {
+        true => format!("{id}: none of {watched} other processes ended"),
+        false => format!("{id}: other processes ended: {}", ended.join(", ")),
     }
 }

@@ -38,6 +38,9 @@ impl Handler for Commands {
             .await
             .map_err(|_| HangUp)?;
         Ok(match (&head.method, head.uri.path()) {
+            (&Method::POST, "/control/clients") => {
+                answer::json(StatusCode::OK, &front.clients.accounts())
+            }
             (&Method::GET, "/control/pods") => answer::json(StatusCode::OK, &seen(front)),
             (&Method::POST, "/control/drain") => match serde_json::from_slice::<Drain>(&body) {
                 Ok(Drain { on }) => {

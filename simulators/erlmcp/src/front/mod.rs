@@ -3,23 +3,28 @@
 //! ```text
 //! pods     the pods and which of them are ready: health checks, and which pod a request goes to
 //! proxy    a request to its pod and the answer back, streamed
+//! clients  who connects, how much each asks for, and what is refused of it
+//! refusal  bodies that are measured, and the words with which a bound refuses
 //! commands what the world and the director tell it
 //! answers  how many requests are answered, for a site that recovers badly
 //! view     health, metrics and resources of the site as a whole
 //! ```
 
 pub(crate) mod answers;
+pub(crate) mod clients;
 pub(crate) mod commands;
 mod pods;
 mod proxy;
+mod refusal;
 mod tls;
 mod view;
 
 use std::cell::Cell;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
@@ -29,10 +34,12 @@ use tokio::sync::watch;
 use crate::clock;
 use crate::role::{Announcement, Part, RoleError};
 use crate::serve::{Connections, Handler, HangUp, Listener, Tls, Whole};
-use crate::site::{HealthCheck, Profile, TlsFiles};
+use crate::site::{Bounds, HealthCheck, Profile, TlsFiles};
 use crate::upstream;
 use answers::Answers;
+use clients::{Clients, Refusal};
 use pods::Pods;
+use refusal::Measured;
 
 /// What the front door is told at its start.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -47,6 +54,7 @@ pub(crate) struct FrontConfig {
     pub profile: Profile,
     pub health: HealthCheck,
     pub connections_per_pod: u32,
+    pub bounds: Bounds,
     /// A pod that has not begun to answer by then is given up on.
     pub reply_timeout: Duration,
     pub tls: Option<TlsFiles>,
@@ -61,7 +69,7 @@ pub(crate) struct PodAddress {
 }
 
 /// The front door's own words, or a pod's answer as it comes.
-type Body = Either<Whole, upstream::Reply<Incoming>>;
+type Body = Either<Whole, upstream::Reply<Measured>>;
 
 impl Part for FrontConfig {
     async fn run(
@@ -86,6 +94,7 @@ impl Part for FrontConfig {
             errors: Cell::new(0),
             view: view::View::new(&self),
             answers: Answers::default(),
+            clients: Clients::new(self.bounds.clone()),
             pods,
             tls,
             config: self,
@@ -111,6 +120,7 @@ struct Front {
     errors: Cell<u64>,
     answers: Answers,
     tls: Tls,
+    clients: Clients,
 }
 
 impl Handler for Front {
@@ -129,5 +139,22 @@ impl Handler for Front {
 
     fn connections_max(&self) -> u64 {
         u64::from(self.config.connections_per_pod) * self.pods.count()
+    }
+
+    fn connected(&self, from: IpAddr) -> Result<(), Bytes> {
+        let refused = self.clients.connect(from);
+        refused.map_err(|refusal| refusal::whole(refusal, self.clients.bounds()))
+    }
+
+    fn left(&self, from: IpAddr) {
+        self.clients.disconnect(from);
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        self.clients.bounds().write_timeout
+    }
+
+    fn gave_up(&self, from: IpAddr) {
+        self.clients.refuse(from, Refusal::Slow);
     }
 }

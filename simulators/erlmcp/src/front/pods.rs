@@ -5,10 +5,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 use tokio::task::JoinHandle;
 
+use super::refusal::Measured;
 use super::view::Seen;
 use super::{FrontConfig, PodAddress};
 use crate::serve::Whole;
@@ -26,7 +26,7 @@ pub(super) struct Pod {
     /// The site has it no more.
     removed: Cell<bool>,
     misses: Cell<u32>,
-    pub clients: Rc<Upstream<Incoming>>,
+    pub clients: Rc<Upstream<Measured>>,
     /// Where it tells what it has counted, and what that was.
     pub counts: Rc<Upstream<Whole>>,
     pub seen: Cell<Seen>,

@@ -31,6 +31,8 @@ const MESSAGE_TOO_LARGE: i64 = -32012;
 const REFUSED_SIZE: u32 = 1068;
 /// A body up to this size is taken however full the memory is, so that sessions that are there go on.
 const SMALL: u64 = 64 << 10;
+/// For what is no message.
+const REFUSED_PROTOCOL: u32 = 1066;
 /// Cowboy closes a connection that has waited this long for an answer.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -197,6 +199,9 @@ fn too_large(pod: &Pod) -> Response<Body> {
 
 async fn refuse_malformed(pod: &Pod, malformed: Malformed) -> Result<Response<Body>, HangUp> {
     pod.count_error();
+    if !pod.config.behaviour.bounds.validation {
+        return stay_silent().await;
+    }
     let error = match (pod.config.profile, malformed) {
         (Profile::Erlmcp, _) => return stay_silent().await,
         (Profile::Sop, Malformed::Json) => RpcError::new(PARSE_ERROR, "the body is not JSON"),
@@ -204,6 +209,10 @@ async fn refuse_malformed(pod: &Pod, malformed: Malformed) -> Result<Response<Bo
             RpcError::new(INVALID_REQUEST, "batches are not supported")
         }
         (Profile::Sop, Malformed::Message(reason)) => RpcError::new(INVALID_REQUEST, reason),
+    };
+    let error = RpcError {
+        data: Some(json!({ "refusal": REFUSED_PROTOCOL })),
+        ..error
     };
     Ok(rpc_error(StatusCode::BAD_REQUEST, &error))
 }

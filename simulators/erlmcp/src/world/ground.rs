@@ -415,6 +415,7 @@ fn front_part(site: &SiteGround, pods: &[Rc<Unit>]) -> FrontConfig {
         profile: config.profile,
         health: config.health.clone(),
         connections_per_pod: config.behaviour.connections,
+        bounds: config.behaviour.bounds.clone(),
         reply_timeout: layout::REPLY_TIMEOUT,
         tls: config.tls.clone(),
     }

@@ -114,7 +114,11 @@ pub fn exchange(
 
 pub fn read_answer(mut stream: impl Read) -> std::io::Result<Answer> {
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes)?;
+    match stream.read_to_end(&mut bytes) {
+        // Whoever refuses a body closes on what was not read of it: a reset, behind the answer.
+        Err(error) if bytes.is_empty() => return Err(error),
+        Ok(_) | Err(_) => {}
+    }
     let text = String::from_utf8(bytes).unwrap();
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
         return Err(std::io::ErrorKind::UnexpectedEof.into());
