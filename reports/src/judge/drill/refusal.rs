@@ -178,7 +178,7 @@ fn refused(
     let seen = format!(
         "{} was refused with {} after {}, and {} times in all",
         fault.id,
-        words::code(refusal),
+        words::answered_with(refusal, &right),
         duration(detection),
         count(times)
     );

@@ -219,6 +219,14 @@ pub fn code(refusal: Refusal) -> String {
     format!("{} (HTTP {})", refusal.code(), refusal.status())
 }
 
+/// The same, or that nobody could be told who does not listen.
+pub fn answered_with(refusal: Refusal, right: &[&Answered]) -> String {
+    match right.iter().all(|own| own.status.is_none()) {
+        true => format!("{} (its connection was ended)", refusal.code()),
+        false => code(refusal),
+    }
+}
+
 pub fn about_refusal(id: &str, refusal: Refusal) -> String {
     format!(
         "time from the fault until it is refused with {}: {id}",
