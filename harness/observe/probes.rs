@@ -1,6 +1,7 @@
 //! Pages of the target, read at their interval on connections of their own, so that probing neither waits
 //! for the load nor disturbs its connections.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use firedrill_reports::recording::{Sample, series};
@@ -16,6 +17,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::clock::Clock;
 use crate::mcp::destination::{Route, Tls};
+use crate::mcp::resolver::Resolver;
 use crate::mcp::session::Surface;
 
 /// A page that is not there after this time is a missing sample.
@@ -58,6 +60,8 @@ pub async fn watch(
 #[derive(Clone)]
 pub struct Source {
     host: String,
+    /// Asked for the host's address, where the target has a name server of its own.
+    resolver: Option<Rc<Resolver>>,
     port: u16,
     tls: Option<Tls>,
     authority: String,
@@ -66,12 +70,16 @@ pub struct Source {
 }
 
 impl Source {
-    /// `target` is where the load goes. A probe with a URL of its own gets none of the target's headers:
+    /// Must be called inside the runtime that will use it. `target` is where the load goes. A probe with a URL of its own gets none of the target's headers:
     /// a secret is for the host that it was given for.
     pub fn of(probe: &Probe, target: &Route, surface: &Surface) -> Source {
         match &probe.at {
             ProbeAt::Path(path) => Source {
                 host: target.host.clone(),
+                resolver: target.resolver.and_then(|server| {
+                    let resolver = Resolver::new(&target.host, Some(server));
+                    resolver.ok().map(Rc::new)
+                }),
                 port: target.port,
                 tls: target.tls.clone(),
                 authority: surface.authority.clone(),
@@ -80,6 +88,7 @@ impl Source {
             },
             ProbeAt::Url(url) => Source {
                 host: url.host.clone(),
+                resolver: None,
                 port: url.port,
                 tls: target.tls.clone().filter(|_| url.tls),
                 authority: crate::target::authority(url),
@@ -94,9 +103,11 @@ impl Source {
     }
 
     async fn fetch(&self) -> Option<Bytes> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port))
-            .await
-            .ok()?;
+        let stream = match &self.resolver {
+            Some(resolver) => TcpStream::connect((resolver.next_address().await?, self.port)).await,
+            None => TcpStream::connect((self.host.as_str(), self.port)).await,
+        };
+        let stream = stream.ok()?;
         stream.set_nodelay(true).ok()?;
         match &self.tls {
             None => self.ask(stream).await,
