@@ -16,10 +16,11 @@ use super::bounded::Bystanders;
 use super::script::Take;
 use crate::clock::{Clock, Nanos};
 use crate::fault::heal::heal;
+use crate::fault::hostile::{self, Attack};
 use crate::fault::inject::{Shared, inject, see_effect};
 use crate::fault::journal::open_changes;
 use crate::fault::pinned::{Pinned, Undo};
-use crate::fault::resolve::{ResolveError, Scene, resolve, stream};
+use crate::fault::resolve::{ResolveError, Scene, resolve, stream, witness};
 use crate::fault::seen::Eyes;
 use crate::fault::step;
 use crate::ledger::pen::Desk;
@@ -193,8 +194,8 @@ impl Hands {
         self.event(self.clock.now(), event);
     }
 
-    /// Pins the fault's victims as the target is now.
-    fn pin(&self, take: Take, kind: &FaultKind) -> Result<Pinned, String> {
+    /// Pins the fault's victims as the target is now; and who is to hear how it is refused, where others are.
+    fn pin(&self, take: Take, kind: &FaultKind) -> Result<(Pinned, Option<Attack>), String> {
         let view = match &self.eyes.world {
             Some(world) => Some(world.view().map_err(|error| error.to_string())?),
             None => None,
@@ -205,12 +206,14 @@ impl Hands {
             quarantine: self.run.join(QUARANTINE),
         };
         let mut random = stream(self.seed, take.action, take.number);
-        resolve(&scene, &self.id(take), kind, &mut random)
-            .map_err(|error: ResolveError| error.to_string())
+        let id = self.id(take);
+        let pinned = resolve(&scene, &id, kind, &mut random)
+            .map_err(|error: ResolveError| error.to_string())?;
+        Ok((pinned, witness(&scene, &id, kind, &mut random)))
     }
 
     async fn inject(&self, take: Take, kind: &FaultKind) -> Came {
-        let pinned = match self.pin(take, kind) {
+        let (pinned, witness) = match self.pin(take, kind) {
             Ok(pinned) => pinned,
             Err(reason) => {
                 let stage = FaultStage::EffectNotSeen { reason };
@@ -222,6 +225,8 @@ impl Hands {
         self.sabotage_before(kind).await;
         self.watch_bystanders(&pinned);
         tell(FaultStage::Injecting);
+        // Without a thread for it nobody hears anything, and no refusal is proven.
+        let _ = witness.as_ref().map(hostile::start);
         if let Err(error) = inject(&pinned, &self.journal, &self.eyes, self.clock) {
             tell(FaultStage::EffectNotSeen {
                 reason: error.to_string(),
@@ -274,7 +279,10 @@ impl Hands {
                 Err(error) => vec![format!("the journal: {error}")],
             }
         };
-        faults.iter().for_each(|(_, id, _)| self.tell_of_others(id));
+        for (_, id, _) in &faults {
+            hostile::stop(id);
+            self.tell_of_others(id);
+        }
         let mut whole = Vec::new();
         for (take, id, word) in faults {
             let left = left(&id);

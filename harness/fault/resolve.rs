@@ -22,6 +22,8 @@ mod hostile;
 mod made;
 mod resource;
 
+pub use hostile::witness;
+
 /// Why a fault cannot be done to this target as it is now. Nothing has been broken.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {

@@ -13,6 +13,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::account::Answer;
 use super::wire::{Client, PATIENCE, Reader, write_on};
+use super::{Errand, witness};
 
 /// Connections of a flood.
 const LANES: u32 = 8;
@@ -31,7 +32,11 @@ const ANSWER: usize = 512 << 10;
 const ANSWERS: u32 = 64;
 
 pub(super) async fn act(client: Rc<Client>) {
-    match client.attack.manner {
+    let manner = match client.attack.errand {
+        Errand::Harm(manner) => manner,
+        Errand::Witness => return witness::listen(&client).await,
+    };
+    match manner {
         Manner::MessageFlood(_) => flood(client).await,
         Manner::InvalidPayload { rate } => invalid(&client, rate).await,
         Manner::LargePayload { size } => large(&client, size).await,

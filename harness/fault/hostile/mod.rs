@@ -1,8 +1,9 @@
-//! Hostile clients: traffic of our own that the target has to refuse. It runs on a thread of its own, is bounded in
-//! number and in time, and ends with the program if nobody ends it before.
+//! Hostile clients: traffic of our own that the target has to refuse; and witnesses of what it refuses others. Each runs
+//! on a thread of its own, is bounded in number and in time, and ends with the program if nobody ends it before.
 //!
 //! ```text
 //! manners  what each kind of client does
+//! witness  what one does that means no harm
 //! wire     its connections, requests and answers
 //! account  what it was answered, and when first
 //! ```
@@ -10,6 +11,7 @@
 pub mod account;
 mod manners;
 mod wire;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -41,9 +43,18 @@ pub struct Attack {
     pub to: SocketAddr,
     /// Of the MCP endpoint.
     pub path: String,
-    pub manner: Manner,
+    pub errand: Errand,
     /// Of a flood: messages a second.
     pub rate: f64,
+}
+
+/// What a client of our own is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Errand {
+    Harm(Manner),
+    /// It does no harm: it asks for a little of everything, and hears how a target refuses that is in need.
+    Witness,
 }
 
 /// Those that run, and what was answered to those that have ended.

@@ -101,8 +101,21 @@ impl Client {
         Ok(Ok(session))
     }
 
+    /// Ends a session, so that it need not be given back later.
+    pub async fn close(&self, stream: &mut TcpStream, session: &str) -> io::Result<()> {
+        stream
+            .write_all(&self.head("DELETE", Some(session), ""))
+            .await?;
+        let ended = Reader::default().next(stream);
+        tokio::time::timeout(PATIENCE, ended)
+            .await
+            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        self.sessions.borrow_mut().retain(|own| own != session);
+        Ok(())
+    }
+
     /// One request and its answer.
-    async fn ask(
+    pub async fn ask(
         &self,
         stream: &mut TcpStream,
         session: Option<&str>,

@@ -1,16 +1,16 @@
 //! A hostile client: where it comes from, whom it bothers, and how others see that.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use firedrill_erlmcp::Role;
 use firedrill_erlmcp::world::SiteView;
-use firedrill_scenarios::plan::Manner;
+use firedrill_scenarios::plan::{FaultKind, Manner, Target};
 use rand::RngExt as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use super::made::Made;
 use super::{ResolveError, Scene};
-use crate::fault::hostile::Attack;
+use crate::fault::hostile::{Attack, Errand};
 use crate::fault::pinned::{Change, Reversal, Sight, Step, Undo};
 
 /// Sites and the load have other addresses of loopback.
@@ -31,13 +31,7 @@ pub(super) fn hostile(
         name: "any".to_owned(),
         known: "none that runs".to_owned(),
     })?;
-    let [a, b] = NETWORK;
-    let from = Ipv4Addr::new(
-        a,
-        b,
-        random.random_range(1..=250),
-        random.random_range(1..=250),
-    );
+    let from = address(random);
     let rate = match manner {
         Manner::MessageFlood(flood) => scene.plan.flood_rate(flood),
         Manner::InvalidPayload { .. }
@@ -50,13 +44,13 @@ pub(super) fn hostile(
         from,
         to: site.front,
         path: scene.plan.profile.path.clone(),
-        manner,
+        errand: Errand::Harm(manner),
         rate,
     };
     let on = format!("{} from {from}", site.name);
-    let effects = effects(&attack, counts);
+    let effects = effects(&attack, manner, counts);
     let step = Step {
-        what: format!("{} to {on}", in_words(&attack)),
+        what: format!("{} to {on}", in_words(&attack, manner)),
         undo: Undo {
             change: Reversal::EndAttack {
                 fault: id.to_owned(),
@@ -74,8 +68,40 @@ pub(super) fn hostile(
     Ok((on, (vec![step], effects)))
 }
 
-fn in_words(attack: &Attack) -> String {
-    match attack.manner {
+/// An address of its own for a client of ours.
+pub(super) fn address(random: &mut Xoshiro256PlusPlus) -> Ipv4Addr {
+    let [a, b] = NETWORK;
+    let mut byte = || random.random_range(1..=250);
+    Ipv4Addr::new(a, b, byte(), byte())
+}
+
+/// Somebody who hears how the target refuses what this fault makes it refuse. `None` for what is refused to its own
+/// client, and for what nobody refuses.
+pub fn witness(
+    scene: &Scene<'_>,
+    id: &str,
+    kind: &FaultKind,
+    random: &mut Xoshiro256PlusPlus,
+) -> Option<Attack> {
+    kind.refusal()?;
+    let site = match (kind, &scene.plan.target) {
+        (FaultKind::Hostile { .. }, _) | (_, Target::Endpoint(_)) => None,
+        // It speaks no TLS.
+        (_, Target::Embedded(embedded)) => kind.site().filter(|_| !embedded.tls),
+    };
+    let site = scene.site(site?).ok()?;
+    Some(Attack {
+        fault: id.to_owned(),
+        from: address(random),
+        to: site.front,
+        path: scene.plan.profile.path.clone(),
+        errand: Errand::Witness,
+        rate: 0.0,
+    })
+}
+
+fn in_words(attack: &Attack, manner: Manner) -> String {
+    match manner {
         Manner::MessageFlood(_) => format!("send {:.0} messages a second", attack.rate),
         Manner::InvalidPayload { rate } => {
             format!("send what is no message {rate:.0} times a second")
@@ -91,7 +117,7 @@ fn in_words(attack: &Attack) -> String {
 }
 
 /// The front door's own counts, and the kernel's table of sockets.
-fn effects(attack: &Attack, counts: std::net::SocketAddr) -> Vec<Sight> {
+fn effects(attack: &Attack, manner: Manner, counts: SocketAddr) -> Vec<Sight> {
     let (from, to) = (attack.from, attack.to);
     let counted = |messages, connections| Sight::Client {
         counts,
@@ -99,7 +125,7 @@ fn effects(attack: &Attack, counts: std::net::SocketAddr) -> Vec<Sight> {
         messages,
         connections,
     };
-    match attack.manner {
+    match manner {
         // As many as half a second brings.
         Manner::MessageFlood(_) => vec![counted((attack.rate * 0.5) as u64, 1)],
         Manner::InvalidPayload { .. } | Manner::LargePayload { .. } => vec![counted(1, 1)],

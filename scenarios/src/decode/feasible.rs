@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::reader::Reader;
 use crate::plan::{
-    Act, Embedded, Fault, FaultKind, Link, NodeChoice, Pick, Plan, RecoveryStep, Site, Target,
-    Victims,
+    Act, Action, Embedded, Fault, FaultKind, Link, NodeChoice, Pick, Plan, RecoveryStep, Site,
+    Target, Victims,
 };
 use crate::text::nearest::choices;
 use crate::text::{Place, unit};
@@ -30,6 +30,24 @@ pub(crate) fn faults(reader: &Reader<'_>, plan: &Plan, places: &[Place]) {
         }
     }
     sites(reader, plan, places);
+    told_apart(reader, plan, places);
+}
+
+/// Bounds are for clients, and a client is an address: behind links all of them have the same.
+fn told_apart(reader: &Reader<'_>, plan: &Plan, places: &[Place]) {
+    let has = |is: fn(&FaultKind) -> bool| {
+        let kind = |action: &Action| matches!(&action.act, Act::Fault(fault) if is(&fault.kind));
+        plan.drill.actions.iter().position(kind)
+    };
+    let hostile = has(|kind| matches!(kind, FaultKind::Hostile { .. }));
+    let links = has(|kind| matches!(kind, FaultKind::Network { .. }));
+    if let (Some(hostile), Some(_)) = (hostile, links) {
+        reader.problem(
+            places[hostile],
+            "with the proxies that `network` needs, a hostile client cannot be told from the load",
+            "put one of the two into a scenario of its own",
+        );
+    }
 }
 
 fn needs_replication(reader: &Reader<'_>, embedded: &Embedded, word: &str, place: Place) {
