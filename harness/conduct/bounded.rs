@@ -90,7 +90,12 @@ impl Hands {
 fn victims(pinned: &Pinned) -> Vec<Process> {
     let kicked = pinned.steps.iter().filter_map(|step| match &step.change {
         Change::Kick { process, .. } => Some(vec![process.clone()]),
-        Change::Ask(_) | Change::Damage(_) | Change::Run(_) | Change::Attack(_) => None,
+        // Who is pressed hard has to live on.
+        Change::Ask(_)
+        | Change::Damage(_)
+        | Change::Run(_)
+        | Change::Limit(_)
+        | Change::Attack(_) => None,
     });
     let seen = pinned.effects.iter().filter_map(|sight| match sight {
         Sight::Gone(processes) | Sight::Stopped(processes) => Some(processes.clone()),

@@ -242,6 +242,7 @@ impl fmt::Display for Reversal {
             Reversal::Limit(limit) => {
                 write!(out, "give {} its own limits again", limit.process.name)
             }
+            Reversal::EndAttack { fault } => write!(out, "end the client of {fault}"),
         }
     }
 }

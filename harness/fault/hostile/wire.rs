@@ -106,8 +106,8 @@ impl Client {
         stream
             .write_all(&self.head("DELETE", Some(session), ""))
             .await?;
-        let ended = Reader::default().next(stream);
-        tokio::time::timeout(PATIENCE, ended)
+        let mut reader = Reader::default();
+        tokio::time::timeout(PATIENCE, reader.next(stream))
             .await
             .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
         self.sessions.borrow_mut().retain(|own| own != session);

@@ -13,6 +13,8 @@ use super::wire::Client;
 
 /// Between two rounds.
 const PAUSE: Duration = Duration::from_millis(50);
+/// More than what a target without room lets pass for the sake of those that are there.
+const MESSAGE: usize = 128 << 10;
 /// No witness stays for more.
 const ROUNDS_MAX: u64 = 10_000;
 
@@ -48,7 +50,7 @@ async fn ask(client: &Client, stream: &mut TcpStream, round: u64) -> io::Result<
         "value": "seen",
     });
     let calls = [
-        json!({ "name": "echo", "arguments": { "message": "seen" } }),
+        json!({ "name": "echo", "arguments": { "message": "s".repeat(MESSAGE) } }),
         json!({ "name": "ledger_put", "arguments": write }),
     ];
     for call in &calls {
