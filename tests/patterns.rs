@@ -128,3 +128,103 @@ fn each_bound_that_is_removed_turns_its_own_pattern_red() {
         );
     }
 }
+
+/// A pattern that is not a client's, and what stands against it in the miniature's text, there and removed.
+struct Pattern {
+    fault: &'static str,
+    objective: &'static str,
+    check: &'static str,
+    bound: (&'static str, &'static str),
+}
+
+const KEPT: &str = "restart_delay: 200ms, behaviour: { service_time: 1ms }";
+
+const OTHERS: [Pattern; 6] = [
+    Pattern {
+        fault: "fault: { pod-kill: { site: primary, pods: 2 }, id: crash }",
+        objective: "rto: 5s, fault: crash",
+        check: "rto-crash",
+        bound: (KEPT, "restart_delay: 1h, behaviour: { service_time: 1ms }"),
+    },
+    Pattern {
+        fault: "fault: { pod-pause: { site: primary, pods: 1 }, for: 8s, id: partition }",
+        objective: "rto: 5s, fault: partition",
+        check: "rto-partition",
+        bound: (
+            KEPT,
+            "restart_delay: 200ms, behaviour: { service_time: 1ms, bounds: { health: none } }",
+        ),
+    },
+    Pattern {
+        fault: "fault: { pod-kill: { site: primary, pods: 1 }, times: 3, every: 400ms, id: cascade }",
+        objective: "rto: 5s, fault: cascade",
+        check: "rto-cascade",
+        bound: (KEPT, "restart_delay: 1h, behaviour: { service_time: 1ms }"),
+    },
+    Pattern {
+        fault: "fault: { memory-exhaustion: { site: primary, pods: 1 }, for: 2s, id: memory }",
+        objective: "refusal: 1089, fault: memory",
+        check: "refusal-memory",
+        bound: (
+            KEPT,
+            "restart_delay: 200ms, behaviour: { service_time: 1ms, bounds: { memory: none } }",
+        ),
+    },
+    Pattern {
+        fault: "fault: { disk-full: primary, for: 2s, id: disk }",
+        objective: "refusal: 1079, fault: disk",
+        check: "refusal-disk",
+        bound: (
+            KEPT,
+            "restart_delay: 200ms, behaviour: { service_time: 1ms, bounds: { disk: none } }",
+        ),
+    },
+    Pattern {
+        fault: "fault: { cpu-saturation: { site: primary, pods: 1 }, for: 2s, id: cpu }",
+        objective: "refusal: 1078, fault: cpu",
+        check: "refusal-cpu",
+        bound: (
+            KEPT,
+            "restart_delay: 200ms, behaviour: { service_time: 1ms, bounds: { cpu: none } }",
+        ),
+    },
+];
+
+impl Pattern {
+    /// The verdict and the reason of its check, with this in the place of what stands against it.
+    fn judged(&self, instead: &str) -> (String, String, String) {
+        let outage = format!(
+            "  - {{ phase: outage, {}, until: recovered, within: 12s }}
+  - {{ phase: after, for: 2s }}
+  - {{ read-back: primary }}",
+            self.fault
+        );
+        let objectives = format!("  - {{ {} }}\n", self.objective);
+        let text = mini_alone("mini", &outage, &objectives).replace(self.bound.0, instead);
+        let text = text.replace("load:\n", "limits: { pods: 100 % }\nload:\n");
+        let folder = Folder::new();
+        let done = run(&folder, &text, &["--seed", "1"]);
+        let own = checks(&folder)
+            .into_iter()
+            .find(|(check, ..)| check == self.check);
+        let (_, verdict, reason) = own.unwrap_or_default();
+        (verdict, reason, said(&folder, &done))
+    }
+}
+
+#[test]
+#[ignore = "twelve runs of a quarter of a minute: a lane of .ci/run"]
+fn what_stands_against_each_pattern_is_missed_when_it_is_removed() {
+    for pattern in &OTHERS {
+        let (there, removed) = pattern.bound;
+        for (text, wanted) in [(there, "pass"), (removed, "fail")] {
+            let (verdict, reason, said) = pattern.judged(text);
+            println!("{} with {text}: {verdict} {reason}", pattern.check);
+            assert_eq!(
+                verdict, wanted,
+                "{}, {text}: {reason}\n{said}",
+                pattern.fault
+            );
+        }
+    }
+}

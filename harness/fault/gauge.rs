@@ -33,8 +33,8 @@ pub enum Gauge {
     LimitedOrGone(Limit),
     /// The file has not grown beyond this.
     FileAtMost { path: PathBuf, bytes: u64 },
-    /// The process has so much memory, or more.
-    Resident { process: Process, bytes: u64 },
+    /// The process has so much memory, or more; or it has ended for want of it, as one without a bound does.
+    Filled { process: Process, bytes: u64 },
     /// It has less, or is gone.
     ResidentBelow { process: Process, bytes: u64 },
     /// It has this share of a processor, or more.
@@ -61,7 +61,7 @@ impl Gauge {
         match self {
             Gauge::Limited(_) | Gauge::LimitedOrGone(_) => "the kernel's limits of the process",
             Gauge::FileAtMost { .. } => "the file system",
-            Gauge::Resident { .. }
+            Gauge::Filled { .. }
             | Gauge::ResidentBelow { .. }
             | Gauge::Busy { .. }
             | Gauge::Idle { .. } => "the kernel's accounts of the process",
@@ -82,8 +82,8 @@ impl Gauge {
             Gauge::FileAtMost { path, bytes } => {
                 Ok(fs::metadata(path).map_err(text)?.len() <= *bytes)
             }
-            Gauge::Resident { process, bytes } => {
-                Ok(resident(process).is_some_and(|now| now >= *bytes))
+            Gauge::Filled { process, bytes } => {
+                Ok(resident(process).is_none_or(|now| now >= *bytes))
             }
             Gauge::ResidentBelow { process, bytes } => {
                 Ok(resident(process).is_none_or(|now| now < *bytes))
@@ -133,7 +133,7 @@ impl Gauge {
             Gauge::FileAtMost { path, bytes } => {
                 format!("{} is longer than {bytes} bytes", path.display())
             }
-            Gauge::Resident { process, bytes } => {
+            Gauge::Filled { process, bytes } => {
                 format!("{} has not {} MiB of memory", process.name, mib(*bytes))
             }
             Gauge::ResidentBelow { process, bytes } => {

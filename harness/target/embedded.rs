@@ -214,6 +214,9 @@ pub fn site_config(
         session_memory: own.session_memory,
         bounds: bounds(&own.bounds),
     };
+    if !own.bounds.health {
+        config.health.misses = u32::MAX;
+    }
     config
 }
 

@@ -51,7 +51,7 @@ load:
     - {{ tool: echo, weight: 1, timeout: 1s, arguments: {{ message: \"{{{{unique}}}}\" }} }}
     - {{ ledger: write, weight: 1, timeout: 1s }}
 timeline:
-  - {{ phase: steady, for: 1400ms }}
+  - {{ phase: steady, for: 1600ms }}
   - phase: outage
     until: done
     within: 30s
@@ -68,12 +68,12 @@ objectives:
 fn within_sites(sites: &Sites) -> String {
     let node = gather(sites);
     scenario(&format!(
-        "      - {{ node-drain: {{ site: third, node: {node} }}, id: drain }}
-      - {{ pod-pause: {{ site: dr, pods: [dr-0] }}, id: pause, after: drain }}
+        "      - {{ pod-pause: {{ site: dr, pods: [dr-0] }}, id: pause }}
       - {{ scale: {{ site: dr, pods: 3 }}, id: scale, after: pause }}
       - {{ replication-pause: primary, id: hold, after: scale }}
       - {{ network: {{ link: replication, delay: 100ms }}, id: link, after: hold }}
-      - {{ backup-damaged: primary, id: damage, after: link }}"
+      - {{ backup-damaged: primary, id: damage, after: link }}
+      - {{ node-drain: {{ site: third, node: {node} }}, id: drain, after: damage }}"
     ))
 }
 

@@ -206,8 +206,8 @@ fn fill(pod: &Pod, (steps, effects): &mut Made, bound: u64) -> Result<(), Resolv
         bytes: resident + bound / 2,
     };
     steps.push(ask(what, memory(bound + BEYOND), memory(0), ends));
-    effects.push(gauge(Gauge::Limited(limit)));
-    effects.push(gauge(Gauge::Resident {
+    effects.push(gauge(Gauge::LimitedOrGone(limit)));
+    effects.push(gauge(Gauge::Filled {
         process,
         bytes: resident + bound / 2,
     }));

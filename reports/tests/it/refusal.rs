@@ -142,7 +142,7 @@ fn each_part_alone_turns_it_red() {
     assert_refusal(
         &cascade,
         Fail,
-        "ended that were no victims: primary-1 (pid 7)",
+        "ended that had to live on: primary-1 (pid 7)",
     );
     let lost = flood(vec![right()]).data(|counts| counts.lost = 2);
     assert_refusal(&lost, Fail, "2 lost among");

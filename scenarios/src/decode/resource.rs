@@ -38,6 +38,7 @@ impl Default for Bounds {
             message: Some(16 << 20),
             write_timeout: Some(Duration::from_secs(10)),
             validation: true,
+            health: true,
         }
     }
 }
@@ -123,6 +124,7 @@ pub(super) fn bounds(reader: &Reader<'_>, item: &Item) -> Bounds {
     };
     bounds.queue = kept("queue").unwrap_or(bounds.queue);
     bounds.disk = kept("disk").unwrap_or(bounds.disk);
+    bounds.health = kept("health").unwrap_or(bounds.health);
     if let Some(item) = fields.get("memory") {
         bounds.memory = (!is_none(item)).then(|| reader.size(item)).flatten();
     }

@@ -81,6 +81,7 @@ fn missing_bounds(own: &Bounds) -> Vec<&'static str> {
         ("queue", own.queue),
         ("cpu", own.cpu.is_some()),
         ("disk", own.disk),
+        ("health", own.health),
     ];
     let missing = bounds.into_iter().filter(|(_, there)| !there);
     missing.map(|(name, _)| name).collect()

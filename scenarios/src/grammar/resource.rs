@@ -105,6 +105,12 @@ pub(crate) static BOUNDS: Kind = Kind {
             Some("strict"),
             "Whether what is no message is refused with 1066; with `none` nobody answers.",
         ),
+        key(
+            "health",
+            What::Words(&KEPT),
+            Some("kept"),
+            "The front door sends nobody to a pod that does not answer. Without it clients are sent there for ever.",
+        ),
     ],
     required: &[],
     instead: &[],

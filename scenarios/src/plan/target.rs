@@ -125,6 +125,8 @@ pub struct Bounds {
     pub write_timeout: Option<Duration>,
     /// Whether what is no message is refused, with 1066. Without it nobody answers.
     pub validation: bool,
+    /// The front door sends nobody to a pod that does not answer.
+    pub health: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -51,6 +51,7 @@ pub(super) fn bounds(own: &Bounds) -> Yaml {
             Some(own.write_timeout.map_or_else(none, duration)),
         ),
         ("validation", word(&VALIDATION, &own.validation)),
+        ("health", word(&resource::KEPT, &own.health)),
     ])
 }
 

@@ -294,13 +294,13 @@ pub fn not_every(id: &str, others: &str) -> String {
 
 pub fn no_cascade(watched: u64) -> String {
     format!(
-        "none of {} processes ended that were no victims",
+        "none of {} processes ended that had to live on",
         count(watched)
     )
 }
 
 pub fn cascade(ended: &[String]) -> String {
-    format!("processes ended that were no victims: {}", ended.join(", "))
+    format!("processes ended that had to live on: {}", ended.join(", "))
 }
 
 pub fn suite(passed: usize, all: usize, detection: Option<u64>, recovery: Option<u64>) -> String {

@@ -160,7 +160,9 @@ pub(super) async fn command(
     match tell(control, path, message).await {
         Ok(answer) => Ok(Some(answer)),
         // It may have ended meanwhile.
-        Err(_) if !matches!(before, Life::Running { .. }) || pod.life() != before => Ok(None),
+        Err(_) if !matches!(before, Life::Running { .. }) || pod.ends_soon(&before).await => {
+            Ok(None)
+        }
         Err(reason) => Err(reason),
     }
 }

@@ -23,10 +23,11 @@ pub(super) async fn pod(
     press: Press,
 ) -> Result<String, String> {
     let Some(answer) = command(ground, site, name, "/control/press", &press).await? else {
-        return if press.is_none() {
-            Ok(format!("`{name}` does not run, and has forgotten it"))
-        } else {
-            Err(format!("`{name}` does not run"))
+        return match press {
+            _ if press.is_none() => Ok(format!("`{name}` does not run, and has forgotten it")),
+            // What a pod without a bound does.
+            Press::Memory(_) => Ok(format!("`{name}` had not so much memory, and has ended")),
+            Press::Thread(_) | Press::Work(_) => Err(format!("`{name}` does not run")),
         };
     };
     Ok(match press {

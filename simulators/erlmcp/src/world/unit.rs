@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::process::ExitStatus;
 use std::rc::Rc;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::watch;
@@ -13,6 +14,9 @@ use crate::child::{Silence, Spawned};
 use crate::layout::PartConfig;
 use crate::proc;
 use crate::role::{Announcement, Role};
+
+/// From the first sign of a process's end to the word of it.
+const SOON: Duration = Duration::from_millis(500);
 
 pub(super) struct Unit {
     pub name: String,
@@ -104,6 +108,13 @@ impl Unit {
             Ok(_) => Ok(()),
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    /// Whether this life is over. The kernel closes a process's connections before it tells of its end.
+    pub(super) async fn ends_soon(&self, life: &Life) -> bool {
+        let mut now = self.life.subscribe();
+        let over = now.wait_for(|now| now != life);
+        tokio::time::timeout(SOON, over).await.is_ok()
     }
 
     fn set(&self, life: Life) {
