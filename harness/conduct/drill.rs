@@ -230,6 +230,7 @@ impl Drill {
                 id,
                 site,
                 mut passes,
+                stored,
             } => {
                 let tested = self.tested.as_ref().filter(|own| own.into == site);
                 if let Some(own) = tested {
@@ -241,6 +242,7 @@ impl Drill {
                     id,
                     site,
                     passes,
+                    stored,
                     fault,
                 });
                 Vec::new()

@@ -65,6 +65,8 @@ pub enum Told {
         id: String,
         site: String,
         passes: [Pass; 2],
+        /// What the amounts that the last of them read add up to.
+        stored: u64,
     },
 }
 
@@ -368,6 +370,7 @@ impl Hands {
         tell(ReadBackStage::Started);
         let mut unsound = Vec::new();
         let mut passes = Vec::new();
+        let mut stored = 0;
         for number in 1..=PASSES {
             let began = self.clock.now();
             match self.pass(&id, number, site).await {
@@ -376,6 +379,7 @@ impl Hands {
                         began,
                         complete: pass.unreadable == 0,
                     });
+                    stored = pass.amounts;
                     let records = pass.records;
                     tell(ReadBackStage::Pass { number, records });
                     if pass.corrupt + pass.unreadable > 0 {
@@ -396,6 +400,7 @@ impl Hands {
                 id: id.clone(),
                 site: name.clone(),
                 passes,
+                stored,
             });
         }
         tell(ReadBackStage::Done {

@@ -6,10 +6,10 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use firedrill_evidence::ledger::{
-    self, Anomaly, Counts, Found as Finding, Pass, Promotion, ReadBack, Row, Stop, Tally,
+    self, Found as Finding, Pass, Promotion, ReadBack, Row, Stop, Tally,
 };
-use firedrill_reports::recording::{DataCounts, LedgerLine, RecoveryPoint};
-use firedrill_scenarios::plan::DataCounter;
+use firedrill_reports::recording::{DataCounts, LedgerLine, RecoveryPoint, counter_of};
+use firedrill_scenarios::template::{ledger_amount, ledger_value};
 
 use super::Clients;
 use super::entry::{Attempt, Fate, Found, NOBODY};
@@ -23,6 +23,8 @@ pub struct Read {
     /// The site that was read, by name.
     pub site: String,
     pub passes: [Pass; 2],
+    /// What the amounts that the last pass read add up to.
+    pub stored: u64,
     /// The newest fault before it.
     pub fault: Option<Broken>,
 }
@@ -64,7 +66,7 @@ impl Accounts<'_> {
             Some(fault) => {
                 let attempts = Entries::<Attempt>::open(&self.attempts())?;
                 Some(ledger::last_acknowledgements(
-                    attempts.map(known),
+                    attempts.map(|attempt| self.known(attempt)),
                     &fault.stop,
                 )?)
             }
@@ -72,6 +74,7 @@ impl Accounts<'_> {
         let read_back = ReadBack {
             passes: read.passes,
             promotions: self.promotions.clone(),
+            stored: read.stored,
             stop: last.map(|last| last.stop),
         };
         let mut written = Ok(());
@@ -81,27 +84,20 @@ impl Accounts<'_> {
             }
         };
         let tally: Tally = ledger::tally(
-            self.sorted()?.map(known),
+            self.sorted()?.map(|attempt| self.known(attempt)),
             self.rows(read)?,
             &read_back,
             &mut tell,
         )?;
-        let mut counts = counts(&tally.counts);
+        let mut counts = DataCounts::from(tally.counts);
         let mut point = None;
         if let Some(last) = &last {
-            let attempts = self.sorted()?.map(known);
+            let attempts = self.sorted()?.map(|attempt| self.known(attempt));
             let rows = self.rows(read)?;
             let found = ledger::point(attempts, rows, &read_back, &tally, last, &mut tell)?;
             if let Some(found) = found {
                 counts.holes = found.holes;
-                point = Some(RecoveryPoint {
-                    t_stop: found.t_stop,
-                    recovered_to: found.recovered_to,
-                    oldest_lost: found.oldest_lost,
-                    rpo: found.rpo,
-                    rpo_lower: found.rpo_lower,
-                    resolution: found.resolution,
-                });
+                point = Some(RecoveryPoint::from(found));
             }
         }
         written?;
@@ -113,6 +109,22 @@ impl Accounts<'_> {
             point,
         };
         write_line(out, &line)
+    }
+
+    fn known(&self, attempt: io::Result<Attempt>) -> io::Result<ledger::Attempt> {
+        let attempt = attempt?;
+        let value = ledger_value(&self.clients.name(attempt.client), attempt.sequence);
+        Ok(ledger::Attempt {
+            client: attempt.client,
+            sequence: attempt.sequence,
+            sent: attempt.sent,
+            acknowledged: (attempt.fate == Fate::Acknowledged).then_some(attempt.ended),
+            // What was not sent is not in the file, and of what was sent only a fence's refusal is sure.
+            failed: attempt.fate == Fate::Refused,
+            amount: ledger_amount(value),
+            site: attempt.site,
+            epoch: attempt.epoch,
+        })
     }
 
     fn attempts(&self) -> PathBuf {
@@ -137,7 +149,7 @@ impl Accounts<'_> {
         let site = attempt.and_then(|attempt| self.sites.get(usize::from(attempt.site)));
         let line = LedgerLine::Write {
             read_back: read.id.clone(),
-            class: class(finding.anomaly),
+            class: counter_of(finding.anomaly),
             client: self.clients.name(finding.client),
             sequence: finding.sequence,
             acknowledged: attempt.and_then(|attempt| attempt.acknowledged),
@@ -155,20 +167,6 @@ fn write_line(out: &mut impl Write, line: &LedgerLine) -> io::Result<()> {
     out.write_all(b"\n")
 }
 
-fn known(attempt: io::Result<Attempt>) -> io::Result<ledger::Attempt> {
-    let attempt = attempt?;
-    Ok(ledger::Attempt {
-        client: attempt.client,
-        sequence: attempt.sequence,
-        sent: attempt.sent,
-        acknowledged: (attempt.fate == Fate::Acknowledged).then_some(attempt.ended),
-        // What was not sent is not in the file, and of what was sent only a fence's refusal is sure.
-        failed: attempt.fate == Fate::Refused,
-        site: attempt.site,
-        epoch: attempt.epoch,
-    })
-}
-
 fn stored(found: io::Result<Found>) -> io::Result<Row> {
     let found = found?;
     Ok(Row {
@@ -180,41 +178,6 @@ fn stored(found: io::Result<Found>) -> io::Result<Row> {
         // The value says more than the checksum beside it: we know what it has to be.
         checksum_fits: found.value_fits,
     })
-}
-
-fn class(anomaly: Anomaly) -> DataCounter {
-    match anomaly {
-        Anomaly::Lost => DataCounter::Lost,
-        Anomaly::LostAfterStop => DataCounter::LostAfterStop,
-        Anomaly::Unexpected => DataCounter::Unexpected,
-        Anomaly::Duplicated => DataCounter::Duplicated,
-        Anomaly::Stale => DataCounter::Stale,
-        Anomaly::Reordered => DataCounter::Reordered,
-        Anomaly::Hole => DataCounter::Holes,
-        Anomaly::SplitBrain => DataCounter::SplitBrain,
-        Anomaly::Corrupt => DataCounter::Corrupt,
-        Anomaly::Unread => DataCounter::Unread,
-    }
-}
-
-fn counts(counts: &Counts) -> DataCounts {
-    DataCounts {
-        attempted: counts.attempted,
-        acknowledged: counts.acknowledged,
-        recovered: counts.recovered,
-        indeterminate: counts.indeterminate,
-        lost: counts.lost,
-        unexpected: counts.unexpected,
-        duplicated: counts.duplicated,
-        stale: counts.stale,
-        reordered: counts.reordered,
-        holes: counts.holes,
-        split_brain: counts.split_brain,
-        lost_after_stop: counts.lost_after_stop,
-        corrupt: counts.corrupt,
-        unread: counts.unread,
-        foreign: counts.foreign,
-    }
 }
 
 /// The site of an attempt that nobody put his name to is no site of the plan.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use firedrill_scenarios::Outcome;
 use firedrill_scenarios::plan::{Ledger, Pointer};
-use firedrill_scenarios::template::{Values, WriteKey, ledger_value};
+use firedrill_scenarios::template::{Values, WriteKey, ledger_amount, ledger_value};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng as _;
 use serde_json::Value;
@@ -52,6 +52,8 @@ pub struct Pass {
     pub foreign: u64,
     /// Of them, with another value than was written.
     pub corrupt: u64,
+    /// What the amounts of this run's records add up to, as they are stored.
+    pub amounts: u64,
     /// Records that have no client or no number where the scenario says they are.
     pub unreadable: u64,
 }
@@ -156,8 +158,12 @@ fn take(
         return Ok(());
     };
     let wanted = format!("{:016x}", ledger_value(name, sequence));
-    let value_fits = at(record, &ledger.value).and_then(text_of) == Some(wanted);
+    let value = at(record, &ledger.value).and_then(text_of);
+    let value_fits = value.as_ref() == Some(&wanted);
     pass.corrupt += u64::from(!value_fits);
+    // What is no number pays nothing in.
+    let stored = value.and_then(|value| u64::from_str_radix(&value, 16).ok());
+    pass.amounts += stored.map_or(0, |value| ledger_amount(value).into());
     let number = |pointer: &Option<Pointer>| {
         pointer
             .as_ref()

@@ -316,6 +316,9 @@ pub struct Data {
     /// Read back with another value than was written.
     #[serde(default)]
     pub corrupt: u64,
+    /// By how much the sum of what is stored differs from that of what was written and is there.
+    #[serde(default)]
+    pub unbalanced: u64,
     /// Records of other runs.
     #[serde(default)]
     pub foreign: u64,

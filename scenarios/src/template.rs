@@ -126,6 +126,11 @@ pub fn ledger_value(client: &str, sequence: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
+/// What a write with this value pays in. Sums of as many as there can be do not overflow.
+pub fn ledger_amount(value: u64) -> u32 {
+    value as u32
+}
+
 impl Template {
     /// Appends the rendered text to `out`, and puts the place of argument i, counted from the start of
     /// `out`, into `spans[i]`. `spans` has at least `self.spans` elements.

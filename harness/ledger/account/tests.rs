@@ -1,3 +1,5 @@
+use firedrill_scenarios::plan::DataCounter;
+
 use super::*;
 use crate::ledger::entry::Entry as _;
 
@@ -7,6 +9,14 @@ fn write_entries<E: crate::ledger::entry::Entry>(path: &Path, entries: &[E]) {
     let mut bytes = Vec::new();
     entries.iter().for_each(|entry| entry.write(&mut bytes));
     std::fs::write(path, bytes).unwrap();
+}
+
+/// What these records add up to, as the reader would have it.
+fn paid_in(clients: &Clients, records: impl Iterator<Item = (u32, u64)>) -> u64 {
+    let amount = |(client, sequence): (u32, u64)| {
+        u64::from(ledger_amount(ledger_value(&clients.name(client), sequence)))
+    };
+    records.map(amount).sum()
 }
 
 /// Ten writes of one client, one each 10 ms; the last three are not there any more.
@@ -56,6 +66,7 @@ fn what_was_lost_is_listed_and_the_recovery_point_is_before_it() {
         id: "after".to_owned(),
         site: "dr".to_owned(),
         passes: [pass(500 * MS), pass(510 * MS)],
+        stored: paid_in(&clients, (1..=7).map(|sequence| (4, sequence))),
         fault: Some(Broken {
             id: "down".to_owned(),
             stop: Stop {
@@ -93,6 +104,7 @@ fn what_was_lost_is_listed_and_the_recovery_point_is_before_it() {
         panic!("{text}");
     };
     assert_eq!((counts.attempted, counts.lost, counts.holes), (10, 3, 0));
+    assert_eq!(counts.unbalanced, 0);
     assert_eq!(
         (point.t_stop, point.recovered_to),
         (100 * MS, Some(70 * MS))
@@ -157,6 +169,10 @@ fn peak_of(writes: u64) -> u64 {
             began,
             complete: true,
         }; 2],
+        stored: paid_in(
+            &clients,
+            (1..=writes - 100).map(|number| ((number % 16) as u32, number / 16)),
+        ),
         fault: Some(Broken {
             id: "down".to_owned(),
             stop: Stop {
@@ -176,6 +192,7 @@ fn peak_of(writes: u64) -> u64 {
         panic!("{last:?}");
     };
     assert_eq!((counts.attempted, counts.lost), (writes, 100));
+    assert_eq!(counts.unbalanced, 0);
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let peak = peak.unwrap().trim().trim_end_matches(" kB");

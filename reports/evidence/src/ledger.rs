@@ -23,6 +23,8 @@ pub struct Attempt {
     pub acknowledged: Option<u64>,
     /// Refused for sure, or never sent: it can be nowhere. Neither this nor acknowledged: nobody knows.
     pub failed: bool,
+    /// What the write pays in.
+    pub amount: u32,
     /// Who acknowledged it.
     pub site: u16,
     pub epoch: u64,
@@ -65,6 +67,8 @@ pub struct ReadBack {
     pub passes: [Pass; 2],
     /// In the order of time.
     pub promotions: Vec<Promotion>,
+    /// The amounts that the last pass read, as they are stored, added up where they were read.
+    pub stored: u64,
     /// Losses that were acknowledged up to here have an allowance, the recovery point; later ones have none. Without
     /// it (nothing was broken) every loss counts as one without reason, and is `lost`.
     pub stop: Option<u64>,

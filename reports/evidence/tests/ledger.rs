@@ -13,6 +13,11 @@ const SECOND: u64 = 1000 * MS;
 const OLD: u16 = 0;
 const NEW: u16 = 1;
 
+/// What each write pays in: no two of them the same.
+fn amount(client: u32, sequence: u64) -> u32 {
+    client * 10_000 + sequence as u32
+}
+
 /// A ledger, what is stored, and what happened; changed at will before it is read back.
 #[derive(Clone)]
 struct Case {
@@ -37,6 +42,7 @@ fn sound() -> Case {
                 sent,
                 acknowledged: Some(sent + 2 * MS),
                 failed: false,
+                amount: amount(client, sequence as u64 + 1),
                 site: if new { NEW } else { OLD },
                 epoch: if new { 2 } else { 1 },
             });
@@ -66,6 +72,7 @@ fn sound() -> Case {
         read_back: ReadBack {
             passes: [pass(8 * SECOND), pass(9 * SECOND)],
             promotions: vec![promotion],
+            stored: 0,
             stop: None,
         },
         stop: Stop {
@@ -126,6 +133,9 @@ impl Case {
         for rows in &mut self.rows {
             rows.sort_by_key(|row| (row.client, row.sequence));
         }
+        let own = |row: &&Row| [3, 7].contains(&row.client) && row.value_fits;
+        let paid = |row: &Row| u64::from(amount(row.client, row.sequence));
+        self.read_back.stored += self.rows[1].iter().filter(own).map(paid).sum::<u64>();
         let attempts = || self.attempts.iter().copied().map(Ok::<_, Infallible>);
         let [first, second] = &self.rows;
         let rows = || [first, second].map(|rows| rows.iter().copied().map(Ok));
@@ -329,6 +339,39 @@ fn duplicates_and_damage_are_counted() {
         (Anomaly::Corrupt, 7, 31),
     ];
     assert_eq!(read.anomalies(), expected);
+}
+
+/// Each write is there once, with its own value, or not at all: anything else is money that nobody paid in, or that is
+/// gone.
+#[test]
+fn the_books_balance_only_when_what_is_there_is_what_was_written() {
+    let unbalanced = |change: &dyn Fn(&mut Case)| {
+        let mut case = sound();
+        change(&mut case);
+        case.read().counts().unbalanced
+    };
+    let lost = sound().lose(|attempt| attempt.sequence % 7 == 0).read();
+    assert_eq!(lost.counts().unbalanced, 0, "a loss is no forgery");
+    let twice = |case: &mut Case| {
+        let row = *case.row(1, 3, 10);
+        case.rows[1].push(row);
+    };
+    assert_eq!(unbalanced(&twice), 30_010);
+    let forged = |case: &mut Case| case.row(1, 7, 30).value_fits = false;
+    assert_eq!(unbalanced(&forged), 70_030);
+    let refused = |case: &mut Case| {
+        let attempt = case.attempt(7, 20);
+        (attempt.acknowledged, attempt.failed) = (None, true);
+    };
+    assert_eq!(unbalanced(&refused), 70_020);
+    let unknown = |case: &mut Case| case.attempt(7, 20).acknowledged = None;
+    assert_eq!(unbalanced(&unknown), 0, "it may be there");
+    // Our own mistake: a row was read, and is not among those that are counted.
+    let dropped = |case: &mut Case| {
+        case.read_back.stored = 30_011;
+        case.rows[1].retain(|row| (row.client, row.sequence) != (3, 11));
+    };
+    assert_eq!(unbalanced(&dropped), 30_011);
 }
 
 #[test]

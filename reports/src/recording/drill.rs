@@ -162,6 +162,9 @@ pub struct DataCounts {
     pub lost_after_stop: u64,
     pub corrupt: u64,
     pub unread: u64,
+    /// By how much the sum of what is stored differs from that of what was written and is there.
+    #[serde(default)]
+    pub unbalanced: u64,
     /// Records that other runs wrote. They are no part of this one.
     #[serde(default)]
     pub foreign: u64,
@@ -180,6 +183,7 @@ impl DataCounts {
             DataCounter::LostAfterStop => self.lost_after_stop,
             DataCounter::Corrupt => self.corrupt,
             DataCounter::Unread => self.unread,
+            DataCounter::Unbalanced => self.unbalanced,
         }
     }
 }

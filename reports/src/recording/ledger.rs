@@ -102,6 +102,7 @@ impl From<Counts> for DataCounts {
             lost_after_stop: counts.lost_after_stop,
             corrupt: counts.corrupt,
             unread: counts.unread,
+            unbalanced: counts.unbalanced,
             foreign: counts.foreign,
         }
     }

@@ -106,6 +106,7 @@ fn every_counter_turns_its_own_check_red() {
                 DataCounter::LostAfterStop => &mut counts.lost_after_stop,
                 DataCounter::Corrupt => &mut counts.corrupt,
                 DataCounter::Unread => &mut counts.unread,
+                DataCounter::Unbalanced => &mut counts.unbalanced,
             };
             *field = 1;
         };

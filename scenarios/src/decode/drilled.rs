@@ -225,7 +225,8 @@ pub(super) fn can_count(counter: DataCounter, ledger: &Ledger, profile: &Profile
         | DataCounter::Holes
         | DataCounter::LostAfterStop
         | DataCounter::Corrupt
-        | DataCounter::Unread => true,
+        | DataCounter::Unread
+        | DataCounter::Unbalanced => true,
     }
 }
 

@@ -216,5 +216,8 @@ fn counter_text(counter: DataCounter) -> &'static str {
         }
         DataCounter::Corrupt => "records with another value than was written",
         DataCounter::Unread => "records that could not be read back",
+        DataCounter::Unbalanced => {
+            "difference between the sums of what is stored and of what was written"
+        }
     }
 }

@@ -182,6 +182,12 @@ pub(crate) static OBJECTIVE: Kind = Kind {
             "At most so many records that could not be read back.",
         ),
         key(
+            "unbalanced",
+            What::Count(0),
+            None,
+            "Every write pays an amount in: by so much at most what is stored may add up to something else.",
+        ),
+        key(
             "below",
             What::OneOf(&[What::Duration, What::Share, What::Number]),
             None,
@@ -249,6 +255,7 @@ pub(crate) static OBJECTIVE: Kind = Kind {
         "lost_after_stop",
         "corrupt",
         "unread",
+        "unbalanced",
         "refusal",
         "suite",
     ],

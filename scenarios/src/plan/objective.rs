@@ -125,10 +125,12 @@ pub enum DataCounter {
     /// Read back with another value than was written.
     Corrupt,
     Unread,
+    /// By how much the amounts that are stored differ from those that were written and are there.
+    Unbalanced,
 }
 
 impl DataCounter {
-    pub const ALL: [DataCounter; 10] = [
+    pub const ALL: [DataCounter; 11] = [
         DataCounter::Lost,
         DataCounter::Unexpected,
         DataCounter::Duplicated,
@@ -139,6 +141,7 @@ impl DataCounter {
         DataCounter::LostAfterStop,
         DataCounter::Corrupt,
         DataCounter::Unread,
+        DataCounter::Unbalanced,
     ];
 
     /// The word in scenarios and results.
@@ -154,6 +157,7 @@ impl DataCounter {
             DataCounter::LostAfterStop => "lost_after_stop",
             DataCounter::Corrupt => "corrupt",
             DataCounter::Unread => "unread",
+            DataCounter::Unbalanced => "unbalanced",
         }
     }
 }

@@ -46,6 +46,10 @@ pub struct Counts {
     pub split_brain: u64,
     pub corrupt: u64,
     pub unread: u64,
+    /// What the amounts that are stored add up to, less those that were written and are there. Every write pays
+    /// something in, so the books balance only when each is there once, with its own value. The two sums have nothing
+    /// in common: one is made of what was read, before it is put in order, and the other of what was written.
+    pub unbalanced: u64,
     /// Rows of clients that are not ours.
     pub foreign: u64,
 }
@@ -79,10 +83,12 @@ pub fn tally<E>(
 ) -> Result<Tally, E> {
     let mut tally = Tally::default();
     let mut order = Order::default();
+    let mut written = 0_u64;
     for key in Merge::new(attempts, rows) {
         let key = key?;
         let fate = Fate::of(&key, read_back);
         tally.take(&key, fate, read_back);
+        written = written.wrapping_add(fate.paid_in(&key));
         let mut anomalies = damage(&key);
         anomalies.extend(fate.anomaly());
         anomalies.extend(order.broken_by(&key, read_back));
@@ -96,6 +102,7 @@ pub fn tally<E>(
             });
         }
     }
+    tally.counts.unbalanced = read_back.stored.abs_diff(written);
     Ok(tally)
 }
 
@@ -153,6 +160,14 @@ impl Fate {
             Some(_) if !second.complete => Fate::Unread,
             Some(at) if read_back.stop.is_some_and(|stop| at > stop) => Fate::LostAfterStop,
             Some(at) => Fate::Lost { at },
+        }
+    }
+
+    /// What this key has paid in, when the last pass has it.
+    fn paid_in(self, key: &Key) -> u64 {
+        match (self, key.attempt, key.rows[1]) {
+            (Fate::Foreign | Fate::Unexpected, ..) | (_, None, _) | (_, _, None) => 0,
+            (_, Some(attempt), Some(_)) => attempt.amount.into(),
         }
     }
 

@@ -225,6 +225,7 @@ pub fn worst(drilled: &Drilled<'_>) -> Option<result::Data> {
         split_brain: most(|data| data.counts.split_brain),
         lost_after_stop: most(|data| data.counts.lost_after_stop),
         corrupt: most(|data| data.counts.corrupt),
+        unbalanced: most(|data| data.counts.unbalanced),
         foreign: most(|data| data.counts.foreign),
         rpo: points.clone().map(|point| point.rpo).max(),
         rpo_lower: points.filter_map(|point| point.rpo_lower).max(),

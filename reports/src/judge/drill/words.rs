@@ -57,6 +57,9 @@ pub fn about_counter(counter: DataCounter) -> &'static str {
         }
         DataCounter::Corrupt => "records with another value than was written",
         DataCounter::Unread => "acknowledged writes that could not be read back",
+        DataCounter::Unbalanced => {
+            "difference between the sums of what is stored and of what was written"
+        }
     }
 }
 

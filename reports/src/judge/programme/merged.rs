@@ -203,6 +203,7 @@ pub fn data(shown: &[Shown<'_>]) -> Option<Data> {
         split_brain: one.split_brain.max(other.split_brain),
         lost_after_stop: one.lost_after_stop.max(other.lost_after_stop),
         corrupt: one.corrupt.max(other.corrupt),
+        unbalanced: one.unbalanced.max(other.unbalanced),
         foreign: one.foreign.max(other.foreign),
         rpo: one.rpo.max(other.rpo),
         rpo_lower: one.rpo_lower.max(other.rpo_lower),
