@@ -113,7 +113,7 @@ fn is_host(text: &str) -> bool {
 fn headers(reader: &Reader<'_>, item: &Item) -> Vec<(String, HeaderValue)> {
     let mut found = Vec::new();
     for (key, item) in reader.named(item, "a map of headers").unwrap_or_default() {
-        let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        let token = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
         if key.text.is_empty() || !key.text.chars().all(token) {
             reader.problem(
                 key.place,
@@ -130,6 +130,9 @@ fn headers(reader: &Reader<'_>, item: &Item) -> Vec<(String, HeaderValue)> {
         }
         let value = match &item.node {
             Node::Map(_) => secret(reader, item).map(HeaderValue::Secret),
+            Node::Scalar(_) if is_credential(&key.text) => {
+                secret(reader, item).map(HeaderValue::Secret)
+            }
             Node::Scalar(_) | Node::List(_) => header_text(reader, item).map(HeaderValue::Text),
         };
         found.extend(value.map(|value| (key.text.clone(), value)));
@@ -149,6 +152,13 @@ fn owned_header(name: &str) -> Option<&'static str> {
         }
         _ => None,
     }
+}
+
+/// What such a header says is always a secret, and a text would stand in the recording.
+fn is_credential(name: &str) -> bool {
+    ["authorization", "proxy-authorization", "cookie"]
+        .iter()
+        .any(|own| name.eq_ignore_ascii_case(own))
 }
 
 fn header_text(reader: &Reader<'_>, item: &Item) -> Option<String> {

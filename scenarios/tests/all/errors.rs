@@ -192,6 +192,10 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "load:",
+        "target: { endpoint: http://localhost, headers: { Authorization: Basic YTpi } }\nload:",
+    ),
+    (
+        "load:",
         "target: { endpoint: http://localhost, allow_host: 'http://a' }\nload:",
     ),
     (
