@@ -25,11 +25,11 @@ pub fn about(scope: &Scope<'_>, limit: Limit) -> String {
             Over::Phase => format!(
                 "{} of the response time{}",
                 quantile_name(*quantile),
-                of(operation.as_deref())
+                timed(scope, operation.as_deref())
             ),
             Over::Window(_) => format!(
                 "operations{} that take {} or longer or miss, at most {}",
-                of(operation.as_deref()),
+                timed(scope, operation.as_deref()),
                 duration(nanoseconds(*below)),
                 share(limit.share())
             ),
@@ -84,6 +84,16 @@ fn placed(scope: &Scope<'_>, what: &str) -> String {
 
 fn of(operation: Option<&str>) -> String {
     operation.map_or(String::new(), |operation| format!(" of {operation}"))
+}
+
+/// Later steps of flows have times of their own, and no part in those of all operations.
+fn timed(scope: &Scope<'_>, operation: Option<&str>) -> String {
+    match operation {
+        None if scope.view.series.iter().any(|series| !series.scheduled) => {
+            " of all but later steps of flows".to_owned()
+        }
+        operation => of(operation),
+    }
 }
 
 /// `p99`, `p99.9`.

@@ -121,6 +121,43 @@ pub(crate) fn warnings(fields: &Fields<'_>, plan: &Plan, places: &[Place], items
     for (objective, item) in plan.objectives.iter().zip(items) {
         too_few(reader, plan, objective, item);
     }
+    unwatched_steps(reader, plan, items);
+}
+
+/// Warns where a latency objective looks as if it held for whole flows: a later step is due when the one before it has
+/// ended, and is judged only by its name.
+fn unwatched_steps(reader: &Reader<'_>, plan: &Plan, items: &[Item]) {
+    let timed = |objective: &Objective| match &objective.subject {
+        Subject::Latency { operation, .. } => Some(operation.clone()),
+        Subject::Errors { .. }
+        | Subject::Throughput { .. }
+        | Subject::Metric { .. }
+        | Subject::Rto { .. }
+        | Subject::Rpo { .. }
+        | Subject::Data { .. }
+        | Subject::Refusal { .. }
+        | Subject::Suite { .. } => None,
+    };
+    let named: Vec<String> = plan.objectives.iter().filter_map(timed).flatten().collect();
+    let later = plan.series().into_iter().filter(|own| !own.scheduled);
+    let unnamed: Vec<String> = later
+        .map(|series| series.name)
+        .filter(|name| !named.contains(name))
+        .collect();
+    let over_all = |objective: &Objective| timed(objective) == Some(None);
+    let first = plan.objectives.iter().position(over_all);
+    if let (Some(item), Some(step)) = (first.and_then(|first| items.get(first)), unnamed.first()) {
+        reader.warning(
+            item.place,
+            format!(
+                "this does not look at how long later steps of flows take: {}",
+                unnamed.join(", ")
+            ),
+            format!(
+                "give them limits of their own: {{ latency: p99, below: 100ms, operation: {step} }}"
+            ),
+        );
+    }
 }
 
 /// Warns of a spike or due times that lie after the end of the timeline.

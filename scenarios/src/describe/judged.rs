@@ -97,6 +97,12 @@ fn subject_text(subject: &Subject, plan: &Plan) -> String {
         Some(operation) => operation.clone(),
         None => "all operations".to_owned(),
     };
+    let timed = |operation: &Option<String>| match operation {
+        None if plan.series().iter().any(|series| !series.scheduled) => {
+            "all operations but later steps of flows".to_owned()
+        }
+        operation => of(operation),
+    };
     match subject {
         Subject::Latency {
             quantile,
@@ -106,7 +112,7 @@ fn subject_text(subject: &Subject, plan: &Plan) -> String {
             format!(
                 "p{} of {} below {}",
                 unit::times_hundred(*quantile),
-                of(operation),
+                timed(operation),
                 duration(*below)
             )
         }

@@ -69,3 +69,31 @@ fn warnings() {
         .collect();
     insta::assert_snapshot!(shown.join("\n\n"));
 }
+
+/// Later steps of flows are due when the step before has ended, and no part of the latency of all operations.
+#[test]
+fn a_latency_of_all_does_not_claim_the_later_steps_of_flows() {
+    let text = "scenario: unit\nload:\n  rate: 100/s\n  operations: [{ tool: echo, name: ask }, { tool: slow, name: work }]\n  \
+        flows: [{ name: visit, steps: [ask, work] }]\ntimeline: [{ phase: steady, for: 10s }]\n\
+        objectives: [{ latency: p99, below: 1s }]\n";
+    let plan = common::parse(text);
+    assert!(
+        plan.describe()
+            .contains("p99 of all operations but later steps of flows below 1 s")
+    );
+    let warned: Vec<&str> = plan
+        .notes
+        .warnings
+        .iter()
+        .map(|own| own.message.as_str())
+        .collect();
+    assert_eq!(
+        warned,
+        ["this does not look at how long later steps of flows take: visit.work"]
+    );
+    let both = text.replace(
+        "1s }]",
+        "1s }, { latency: p90, below: 2s, operation: visit.work }]",
+    );
+    assert!(common::parse(&both).notes.warnings.is_empty());
+}
