@@ -60,7 +60,8 @@ pub fn check(scope: &Scope<'_>, name: &str, below: f64, of: Option<&MetricBase>)
     }
 }
 
-/// What is judged at each instant: the value, or its share of the base as it was last read.
+/// What is judged at each instant: the value, or its share of the base as it was last read. A base that has been
+/// silent for too long is none.
 fn readings(scope: &Scope<'_>, name: &str, of: Option<&MetricBase>) -> Vec<Reading> {
     let sampled = |name: &str| {
         scope
@@ -78,12 +79,11 @@ fn readings(scope: &Scope<'_>, name: &str, of: Option<&MetricBase>) -> Vec<Readi
             .collect(),
         Some(MetricBase::Series(base)) => {
             let bases = sampled(base);
+            let patience = patience(scope, base);
             let last = |at: u64| {
                 let before = bases.partition_point(|(other, _)| *other <= at);
-                bases[..before]
-                    .last()
-                    .map(|(_, base)| *base)
-                    .filter(|base| *base > 0.0)
+                let fresh = |(read, base): &&Reading| *base > 0.0 && at - read <= patience;
+                bases[..before].last().filter(fresh).map(|(_, base)| *base)
             };
             values
                 .iter()
@@ -126,13 +126,8 @@ fn window(scope: &Scope<'_>, at: u64) -> Option<Span> {
     }
 }
 
-/// The longest time without a reading, when it is too long.
-fn silence(
-    scope: &Scope<'_>,
-    name: &str,
-    readings: &[Reading],
-    ran: std::ops::Range<u64>,
-) -> Option<Span> {
+/// For so long a series may have no reading.
+fn patience(scope: &Scope<'_>, name: &str) -> u64 {
     let probes = scope.view.recording.plan.probes.iter();
     let every = probes
         .filter(|probe| {
@@ -142,7 +137,17 @@ fn silence(
         .map(|probe| probe.every)
         .max()
         .unwrap_or(Duration::from_secs(1));
-    let most = nanoseconds(every * SILENT_AFTER);
+    nanoseconds(every * SILENT_AFTER)
+}
+
+/// The longest time without a reading, when it is too long.
+fn silence(
+    scope: &Scope<'_>,
+    name: &str,
+    readings: &[Reading],
+    ran: std::ops::Range<u64>,
+) -> Option<Span> {
+    let most = patience(scope, name);
     let instants = std::iter::once(ran.start)
         .chain(readings.iter().map(|(at, _)| *at))
         .chain(std::iter::once(ran.end));

@@ -292,3 +292,22 @@ fn a_silent_probe_is_invalid_unless_it_has_failed_already() {
     let one_lost = probed(|second| (second != 4).then_some(40.0)).judged();
     assert_eq!(verdicts(&one_lost), [Pass]);
 }
+
+/// A share of what the base was long ago is no share of what it is.
+#[test]
+fn a_base_that_is_silent_is_invalid() {
+    let based = |until: u64| {
+        let mut run = Run::good(&objectives(METRIC), 100);
+        for second in 0..10 {
+            let at = second as f64 + 0.4;
+            if second < until {
+                run.probes.push((at, "service.capacity".into(), 200.0));
+            }
+            run.probes.push((at, "service.queue".into(), 40.0));
+        }
+        run.judged()
+    };
+    assert_eq!(verdicts(&based(10)), [Pass]);
+    assert_eq!(verdicts(&based(9)), [Pass], "one lost reading says nothing");
+    assert_eq!(verdicts(&based(2)), [Invalid]);
+}
