@@ -190,7 +190,8 @@ fn json_number(document: &serde_json::Value, pointer: &Pointer) -> Option<f64> {
     place.as_f64().or_else(|| place.as_bool().map(f64::from))
 }
 
-/// The sum of all samples of a metric, `name` or `name{label="value"}` (a sample may have more labels).
+/// The sum of all samples of a metric, `name` or `name{label="value"}` (a sample may have more labels). There is none
+/// where one of them is no finite number: the sum of the others would be too small.
 fn prometheus_value(text: &str, metric: &str) -> Option<f64> {
     let (name, wanted) = split_labels(metric);
     let mut sum = None;
@@ -199,26 +200,39 @@ fn prometheus_value(text: &str, metric: &str) -> Option<f64> {
         if &line[..end] != name {
             continue;
         }
-        let (labels, rest) = match line[end..].strip_prefix('{') {
-            Some(inner) => inner.split_once('}').unwrap_or((inner, "")),
-            None => ("", &line[end..]),
-        };
-        if !wanted
-            .iter()
-            .all(|label| labels.split(',').any(|own| own.trim() == *label))
-        {
-            continue;
-        }
-        if let Some(value) = rest
-            .split_whitespace()
-            .next()
-            .and_then(|word| word.parse::<f64>().ok())
-            && value.is_finite()
-        {
-            *sum.get_or_insert(0.0) += value;
+        let (labels, rest) = sample_labels(&line[end..])?;
+        if wanted.iter().all(|label| labels.contains(label)) {
+            let value: f64 = rest.split_whitespace().next()?.parse().ok()?;
+            *sum.get_or_insert(0.0) += Some(value).filter(|value| value.is_finite())?;
         }
     }
     sum
+}
+
+/// The labels of a sample, and what stands behind them. A value in quotes may hold commas and braces.
+fn sample_labels(text: &str) -> Option<(Vec<&str>, &str)> {
+    let text = text.trim_start();
+    let Some(inside) = text.strip_prefix('{') else {
+        return Some((Vec::new(), text));
+    };
+    let (mut labels, mut start) = (Vec::new(), 0);
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, byte) in inside.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b',' | b'}' if !quoted => {
+                labels.push(inside[start..at].trim());
+                start = at + 1;
+                if byte == b'}' {
+                    return Some((labels, &inside[start..]));
+                }
+            }
+            _ => {}
+        }
+    }
+    None
 }
 
 fn split_labels(metric: &str) -> (&str, Vec<&str>) {
@@ -246,6 +260,31 @@ mod tests {
         assert_eq!(prometheus_value(PAGE, "queue"), Some(7.5));
         assert_eq!(prometheus_value(PAGE, "queue{pod=\"a\"}"), Some(3.0));
         assert_eq!(prometheus_value(PAGE, "queue_capacity"), Some(100.0));
+    }
+
+    #[test]
+    fn braces_commas_and_quotes_in_the_value_of_a_label_are_text() {
+        let page = "busy{route=\"/users/{id}\",pod=\"a\"} 70\nbusy{why=\"a, \\\"b\\\"} c\",pod=\"a\"} 20\nbusy {pod=\"b\"} 10\n";
+        assert_eq!(prometheus_value(page, "busy"), Some(100.0));
+        assert_eq!(prometheus_value(page, "busy{pod=\"a\"}"), Some(90.0));
+        assert_eq!(
+            prometheus_value(page, "busy{route=\"/users/{id}\"}"),
+            Some(70.0)
+        );
+    }
+
+    /// Part of a sum would be below a limit that the whole is not below.
+    #[test]
+    fn a_sample_that_is_no_number_leaves_no_sum() {
+        assert_eq!(
+            prometheus_value("q{pod=\"a\"} 3\nq{pod=\"b\"} +Inf\n", "q"),
+            None
+        );
+        assert_eq!(
+            prometheus_value("q{pod=\"a\"} 3\nq{pod=\"b\" 5\n", "q"),
+            None
+        );
+        assert_eq!(prometheus_value("q 3\nq\n", "q"), None);
     }
 
     #[test]
