@@ -1,6 +1,6 @@
 //! Objectives with `abort`, held against what has been counted so far. The definitions are those of judging.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use firedrill_evidence::{Limit, Share, hopeless, hopeless_window, out_of_reach};
@@ -8,6 +8,7 @@ use firedrill_reports::recording::{Sample, series as samples};
 use firedrill_scenarios::plan::{ErrorClass, MetricBase, Objective, Over, Series, Subject};
 use firedrill_scenarios::{Outcome, Plan};
 
+use crate::clock::Nanos;
 use crate::load::tally::Cell;
 
 /// What the objectives with `abort` have seen.
@@ -19,6 +20,8 @@ pub struct Watch {
     seen: BTreeMap<(usize, usize), Vec<Share>>,
     /// The newest value of each probe's series.
     newest: BTreeMap<String, f64>,
+    /// By objective and phase: what is judged of a metric.
+    readings: BTreeMap<(usize, usize), Readings>,
 }
 
 impl Watch {
@@ -29,6 +32,7 @@ impl Watch {
             limits: plan.latency_limits(),
             seen: BTreeMap::new(),
             newest: BTreeMap::new(),
+            readings: BTreeMap::new(),
         }
     }
 
@@ -200,29 +204,71 @@ impl Watch {
 
     /// Takes in what probes have seen in a phase; returns the objective that cannot be met any more.
     pub fn samples(&mut self, phase: usize, samples: &[Sample]) -> Option<String> {
+        let mut read = BTreeMap::new();
         for sample in samples {
             if let Some(name) = sample.series.strip_prefix(samples::PROBE) {
                 self.newest.insert(name.to_owned(), sample.value);
+                read.insert(name, sample.at_ns);
             }
         }
-        let lost = |objective: &&Objective| {
+        for (number, objective) in self.plan.objectives.iter().enumerate() {
             let Subject::Metric { series, below, of } = &objective.subject else {
-                return false;
+                continue;
             };
-            let base = match of {
-                None => Some(1.0),
-                Some(MetricBase::Number(number)) => Some(*number),
-                Some(MetricBase::Series(name)) => self.newest.get(name).copied(),
+            let at = read.get(series.as_str()).copied();
+            let value = value_of(&self.newest, series, of.as_ref());
+            let (Some(at), Some(value)) = (at, value) else {
+                continue;
             };
-            let value = self.newest.get(series).zip(base.filter(|base| *base > 0.0));
-            objective.phases.contains(&phase)
-                && objective.over == Over::Phase
-                && value.is_some_and(|(value, base)| value / base >= *below)
+            if objective.abort && objective.phases.contains(&phase) {
+                let readings = self.readings.entry((number, phase)).or_default();
+                let judged = readings.take(at, value, objective.over);
+                if judged.is_some_and(|judged| judged >= *below) {
+                    return Some(objective.id.clone());
+                }
+            }
+        }
+        None
+    }
+}
+
+/// What is judged of a metric: the newest value, or its share of the newest base.
+fn value_of(newest: &BTreeMap<String, f64>, series: &str, of: Option<&MetricBase>) -> Option<f64> {
+    let base = match of {
+        None => 1.0,
+        Some(MetricBase::Number(number)) => *number,
+        Some(MetricBase::Series(name)) => newest.get(name).copied()?,
+    };
+    let value = newest.get(series)?;
+    (base > 0.0).then(|| value / base)
+}
+
+/// The readings of a metric in one phase, as far as its window reaches back.
+#[derive(Default)]
+struct Readings {
+    /// The instant of the first one: the phase's start, as far as a probe saw it.
+    first: Option<Nanos>,
+    newest: VecDeque<(Nanos, f64)>,
+}
+
+impl Readings {
+    /// What is judged now: the reading itself, or the mean over a whole window that ends with it.
+    fn take(&mut self, at: Nanos, value: f64, over: Over) -> Option<f64> {
+        let Over::Window(length) = over else {
+            return Some(value);
         };
-        self.watched()
-            .map(|(_, objective)| objective)
-            .find(lost)
-            .map(|found| found.id.clone())
+        let length = length.as_nanos() as Nanos;
+        let first = *self.first.get_or_insert(at);
+        self.newest.push_back((at, value));
+        while self
+            .newest
+            .front()
+            .is_some_and(|(read, _)| read + length <= at)
+        {
+            self.newest.pop_front();
+        }
+        let sum: f64 = self.newest.iter().map(|(_, value)| value).sum();
+        (at - first >= length).then(|| sum / self.newest.len() as f64)
     }
 }
 
@@ -271,5 +317,40 @@ mod tests {
         let mut closed = watch("closed: { think: 1s }");
         assert!((0..1000).all(|_| closed.bucket(0, &second(0)).is_none()));
         assert!(closed.bucket(1, &second(10)).is_some());
+    }
+
+    fn metric(over: &str) -> Watch {
+        let text = format!(
+            "scenario: unit\nload: {{ rate: 10/s, operations: [ {{ tool: echo }} ] }}\n\
+             timeline: [ {{ phase: one, for: 1000s }} ]\n\
+             probes: {{ p: {{ path: /m, prometheus: {{ q: q, all: all }} }} }}\n\
+             objectives: [ {{ metric: p.q, below: 50 %, of: p.all{over}, abort: true }} ]\n"
+        );
+        Watch::new(&Plan::parse(&text, &Given::named("unit.yaml")).expect("a plan"))
+    }
+
+    /// The second, counted from 0, in which a queue that is full from the tenth second on ends the run.
+    fn given_up(mut watch: Watch) -> Option<u64> {
+        let sample = |second: u64, name: &str, value| Sample {
+            at_ns: second * 1_000_000_000,
+            series: format!("{}p.{name}", samples::PROBE),
+            value,
+        };
+        (0..60).find(|second| {
+            let queue = if *second < 10 { 0.0 } else { 200.0 };
+            let page = [sample(*second, "q", queue), sample(*second, "all", 200.0)];
+            watch.samples(0, &page).is_some()
+        })
+    }
+
+    #[test]
+    fn a_metric_is_given_up_by_its_reading_or_by_the_mean_of_its_window() {
+        assert_eq!(given_up(metric("")), Some(10));
+        assert_eq!(
+            given_up(metric(", over: 10s")),
+            Some(14),
+            "five of ten are full"
+        );
+        assert_eq!(given_up(metric(", over: 2min")), None, "no window is whole");
     }
 }
