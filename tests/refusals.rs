@@ -202,6 +202,8 @@ fn a_dry_run_refuses_what_a_run_would() {
         "/mcp\", bearer: { env: FIREDRILL_TEST_NO_SUCH } }",
     );
     refused(&secret, "FIREDRILL_TEST_NO_SUCH");
+    let probe = "probes: { gate: { url: \"http://192.0.2.1/metrics\", prometheus: { up: up } } }\n";
+    refused(&format!("{local}{probe}"), "--allow-host 192.0.2.1");
     let crowd = local.replace(
         "\x20 sessions",
         "\x20 max_in_flight: 4000000\n\x20 sessions",

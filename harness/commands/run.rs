@@ -218,6 +218,7 @@ pub(super) fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyho
 fn refuse(plan: &Plan, options: &RunOptions, folder: &Path) -> anyhow::Result<Option<Ready>> {
     let threads = threads(options, machine::environment().cores);
     preflight::check(plan, &layout(plan), threads, Room::of_machine())?;
+    endpoint::allow_probes(plan, &options.allow_host)?;
     Recorder::refuse(folder)?;
     Ok(match (attached(options), &plan.target) {
         (Some(state), _) => Some(world::take(plan, state)?),
@@ -249,6 +250,7 @@ fn drive(
     let threads = threads(options, environment.cores);
     let layout = layout(plan);
     preflight::check(plan, &layout, threads, Room::of_machine())?;
+    endpoint::allow_probes(plan, &options.allow_host)?;
     let clock = Clock::start();
     let mut recorder = Recorder::create(folder, plan, &layout, identity.started)?;
     let mut ready = match prepare(plan, options, identity.seed) {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use firedrill_reports::recording::Mode;
 use firedrill_scenarios::Plan;
-use firedrill_scenarios::plan::{Endpoint, HeaderValue, Secret};
+use firedrill_scenarios::plan::{Endpoint, HeaderValue, ProbeAt, Secret, Target};
 
 use super::{Ready, TargetError, authority, trust};
 use crate::mcp::destination::Route;
@@ -16,13 +16,7 @@ use crate::mcp::session::Surface;
 /// When the host is not allowed, or a secret or a TLS file cannot be used.
 pub fn prepare(plan: &Plan, endpoint: &Endpoint, allowed: &[String]) -> Result<Ready, TargetError> {
     let url = &endpoint.url;
-    let host = url.host.to_ascii_lowercase();
-    let mut named = endpoint.allow_hosts.iter().chain(allowed);
-    if !is_loopback(&host) && !named.any(|name| name.to_ascii_lowercase() == host) {
-        return Err(TargetError::HostNotAllowed {
-            host: url.host.clone(),
-        });
-    }
+    allow(&url.host, &endpoint.allow_hosts, allowed)?;
     let tls = if url.tls {
         Some(trust::client(&endpoint.tls, &url.host)?)
     } else {
@@ -52,6 +46,32 @@ pub fn prepare(plan: &Plan, endpoint: &Endpoint, allowed: &[String]) -> Result<R
         events: Vec::new(),
         sites: None,
         ground: None,
+    })
+}
+
+/// Refuses probes that read pages of a host to which nobody allowed anything: what is asked each second is load, too.
+///
+/// # Errors
+/// When a host is not allowed.
+pub fn allow_probes(plan: &Plan, allowed: &[String]) -> Result<(), TargetError> {
+    let in_scenario = match &plan.target {
+        Target::Endpoint(endpoint) => endpoint.allow_hosts.as_slice(),
+        Target::Embedded(_) => &[],
+    };
+    plan.probes.iter().try_for_each(|probe| match &probe.at {
+        ProbeAt::Path(_) => Ok(()),
+        ProbeAt::Url(url) => allow(&url.host, in_scenario, allowed),
+    })
+}
+
+fn allow(host: &str, in_scenario: &[String], allowed: &[String]) -> Result<(), TargetError> {
+    let mut named = in_scenario.iter().chain(allowed);
+    if is_loopback(&host.to_ascii_lowercase()) || named.any(|name| name.eq_ignore_ascii_case(host))
+    {
+        return Ok(());
+    }
+    Err(TargetError::HostNotAllowed {
+        host: host.to_owned(),
     })
 }
 

@@ -69,7 +69,7 @@ pub(crate) static TARGET: Kind = Kind {
             "allow_host",
             What::OneOf(&[What::Text, What::List(&What::Text)]),
             None,
-            "Hosts beside loopback that load may be sent to.",
+            "Hosts beside loopback that load may be sent to, and probes.",
         ),
         key(
             "resolver",
