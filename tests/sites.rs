@@ -140,6 +140,24 @@ pub fn text(path: &std::path::Path) -> &str {
     path.to_str().expect("a path")
 }
 
+/// Nothing of a real deployment is met by a site of our own, whose door is found by its URL like any other.
+#[test]
+fn a_stand_in_behind_a_url_is_a_rehearsal() {
+    let sites = Sites::start(&small("served", "", 2, "", ""));
+    let front = sites.view().sites[0].front;
+    let url = format!("http://{front}/mcp");
+    let folder = Folder::new();
+    let path = folder.file(
+        "scenario.yaml",
+        &small("by-url", "covers: Anything\n", 2, "", ""),
+    );
+    let out = folder.run();
+    firedrill(&["run", text(&path), "--out", text(&out), "--target", &url]);
+    assert_eq!(folder.result()["run"]["mode"], "rehearsal");
+    let compliance = std::fs::read_to_string(out.join("compliance.json")).expect("compliance.json");
+    assert!(!compliance.contains("\"met\""), "{compliance}");
+}
+
 /// Looks until there is nothing to be said any more; what was said last.
 pub fn until_nothing<T: Default + PartialEq>(limit: Duration, mut look: impl FnMut() -> T) -> T {
     let clock = Clock::start();

@@ -433,6 +433,7 @@ impl Conductor {
             server_requests: totals.server_requests,
             cancelled: totals.cancelled,
             sessions: totals.sessions,
+            stand_ins: totals.stand_ins,
         };
         let now = self.clock.now();
         self.recorder

@@ -240,6 +240,7 @@ impl Worker {
             Purpose::Initialize => {
                 connection.found.decided = Some(match (message, id) {
                     (Message::Response { result, .. }, Id::Number(INITIALIZE_ID)) => {
+                        self.totals.stand_ins += u64::from(answer::is_stand_in(result));
                         let version = json::find(result, &["protocolVersion"]);
                         connection.found.version = version
                             .and_then(json::unquote)

@@ -84,6 +84,8 @@ pub struct ThreadTotals {
     pub server_requests: BTreeMap<String, u64>,
     pub cancelled: u64,
     pub sessions: SessionTotals,
+    /// Sessions that a stand-in opened.
+    pub stand_ins: u64,
     pub lost_since_flush: BTreeMap<usize, [u64; 3]>,
 }
 
@@ -96,6 +98,7 @@ impl ThreadTotals {
         self.late_answers += other.late_answers;
         self.unknown_ids += other.unknown_ids;
         self.cancelled += other.cancelled;
+        self.stand_ins += other.stand_ins;
         for (method, count) in other.notifications {
             *self.notifications.entry(method).or_default() += count;
         }

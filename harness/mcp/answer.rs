@@ -68,6 +68,12 @@ pub fn bad_message(error: BadMessage) -> Outcome {
     })
 }
 
+/// The result of `initialize` says that it comes from a stand-in.
+pub fn is_stand_in(result: &[u8]) -> bool {
+    let instructions = json::find(result, &["instructions"]).and_then(json::unquote);
+    instructions.is_some_and(|text| text.starts_with(firedrill_erlmcp::STAND_IN.as_bytes()))
+}
+
 /// Copies the values that later steps of the flow use into their slots.
 pub fn save(operation: &Operation, result: &[u8], slots: &mut [Vec<u8>]) {
     for wanted in &operation.saves {

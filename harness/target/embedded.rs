@@ -12,6 +12,7 @@ use firedrill_reports::recording::{Event, Mode};
 use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::{self, Embedded, TlsOptions};
 
+use super::world::site_in_words;
 use super::{Ready, TargetError, authority, trust};
 use crate::mcp::destination::Route;
 use crate::mcp::session::Surface;
@@ -157,8 +158,7 @@ fn make_folder(path: &Path) -> Result<(), TargetError> {
 }
 
 pub fn describe(embedded: &Embedded) -> String {
-    let site =
-        |site: &plan::Site| format!("{} ({} nodes, {} pods)", site.name, site.nodes, site.pods);
+    let site = |site: &plan::Site| site_in_words(&site.name, site.nodes, site.pods);
     let sites: Vec<String> = embedded.sites.iter().map(site).collect();
     let tls = if embedded.tls { ", over TLS" } else { "" };
     format!("embedded stand-in: {}{tls}", sites.join(", "))

@@ -131,8 +131,14 @@ fn there(plan: &Plan, view: &View) -> String {
     in_words(sites, replication, view.director.is_some(), links)
 }
 
-fn site_in_words(name: &str, nodes: u32, pods: u32) -> String {
-    format!("{name} ({nodes} nodes, {pods} pods)")
+/// `primary (1 node, 2 pods)`.
+pub(super) fn site_in_words(name: &str, nodes: u32, pods: u32) -> String {
+    let several = |count: u32| if count == 1 { "" } else { "s" };
+    format!(
+        "{name} ({nodes} node{}, {pods} pod{})",
+        several(nodes),
+        several(pods)
+    )
 }
 
 fn in_words(

@@ -77,7 +77,7 @@ fn run(view: &View<'_>) -> Run {
         scenario: started.scenario.clone(),
         seed: started.seed,
         started: started.started.clone(),
-        mode: started.mode,
+        mode: view.recording.mode(),
         target: started.target.clone(),
         firedrill_version: started.firedrill_version.clone(),
         command: started.command.clone(),

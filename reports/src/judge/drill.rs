@@ -132,7 +132,7 @@ impl<'a> Drilled<'a> {
 
     /// The words that a limit of the procedure needs where it was only rehearsed.
     fn rehearsed(&self, source: Source) -> &'static str {
-        match (source, self.view.recording.started.mode) {
+        match (source, self.view.recording.mode()) {
             (Source::Procedure, Mode::Rehearsal) => words::REHEARSED,
             (Source::Procedure, Mode::Simulated) => words::SIMULATED,
             (Source::Procedure, Mode::Live) | (Source::Budget, _) => "",

@@ -212,6 +212,9 @@ pub struct Totals {
     /// `notifications/cancelled` sent.
     pub cancelled: u64,
     pub sessions: SessionTotals,
+    /// Sessions that a stand-in opened, by what it says itself.
+    #[serde(default)]
+    pub stand_ins: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::bucket::Bucket;
 use super::drill::{JournalLine, LedgerLine, StepStage};
-use super::event::{EarlyEnd, Event, Started, Timed, Totals};
+use super::event::{EarlyEnd, Event, Mode, Started, Timed, Totals};
 use super::latency::LatencyLog;
 use super::ledger::Ledger;
 use super::manifest::{self, Files, Folder, Manifest};
@@ -99,6 +99,14 @@ impl Recording {
                 Event::Ended { totals } => Some(totals),
                 _ => None,
             })
+    }
+
+    /// What the run says something of. A stand-in that was reached by a URL is one all the same.
+    pub fn mode(&self) -> Mode {
+        match (self.started.mode, self.totals()) {
+            (Mode::Live, Some(totals)) if totals.stand_ins > 0 => Mode::Rehearsal,
+            (mode, _) => mode,
+        }
     }
 
     /// When the timeline started, in nanoseconds since the run's start.

@@ -2,6 +2,7 @@
 
 use firedrill_evidence::Verdict::{Fail, Inconclusive, Invalid, Pass};
 use firedrill_reports::judge;
+use firedrill_reports::recording::Mode;
 use firedrill_reports::result::{Amount, Method};
 use firedrill_scenarios::Outcome;
 use firedrill_scenarios::outcome::{ConnectFailure, TimeoutStage};
@@ -310,4 +311,14 @@ fn a_base_that_is_silent_is_invalid() {
     assert_eq!(verdicts(&based(10)), [Pass]);
     assert_eq!(verdicts(&based(9)), [Pass], "one lost reading says nothing");
     assert_eq!(verdicts(&based(2)), [Invalid]);
+}
+
+/// A stand-in says nothing of a real deployment, however it was reached.
+#[test]
+fn a_stand_in_behind_a_url_is_a_rehearsal() {
+    let mut run = Run::good(&objectives("objectives: [{ errors: 5 % }]\n"), 100);
+    run.mode = Mode::Live;
+    assert_eq!(run.judged().run.mode, Mode::Live);
+    run.stand_ins = 1;
+    assert_eq!(run.judged().run.mode, Mode::Rehearsal);
 }

@@ -57,6 +57,7 @@ pub struct Run {
     pub early: Option<(u64, EarlyEnd)>,
     pub strict: bool,
     pub mode: Mode,
+    pub stand_ins: u64,
     pub warnings: Vec<String>,
     /// Events of a drill, by their instant since the timeline's start.
     pub drill: Vec<(u64, Event)>,
@@ -81,6 +82,7 @@ impl Run {
             early: None,
             strict: false,
             mode: Mode::Rehearsal,
+            stand_ins: 0,
             warnings: Vec::new(),
             drill: Vec::new(),
             ledger: Vec::new(),
@@ -268,6 +270,7 @@ impl Run {
                 deleted: 10,
                 ..SessionTotals::default()
             },
+            stand_ins: self.stand_ins,
             ..Totals::default()
         }
     }

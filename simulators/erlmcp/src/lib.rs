@@ -43,6 +43,9 @@ mod store;
 mod upstream;
 pub mod world;
 
+/// How the instructions of a stand-in begin: a client that gets to one by a URL has to know that it is none of erlmcp's.
+pub const STAND_IN: &str = "Stand-in erlmcp";
+
 pub use backup::LOG;
 pub use certificates::{Certificates, CertificatesError, make_certificates};
 pub use child::MARK;

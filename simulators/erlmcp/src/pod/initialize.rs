@@ -88,7 +88,7 @@ fn events(pod: &Pod, call: &Call, version: &str) -> Vec<String> {
             "logging": {},
         },
         "serverInfo": { "name": "erlmcp", "version": env!("CARGO_PKG_VERSION") },
-        "instructions": format!("Stand-in erlmcp, site {}.", pod.config.site),
+        "instructions": format!("{}, site {}.", crate::STAND_IN, pod.config.site),
     });
     let mut events = vec![result_text(call.id.get(), &result.to_string())];
     if pod.config.profile == Profile::Erlmcp && matches!(pod.config.reply, Reply::Sse { .. }) {
