@@ -107,7 +107,10 @@ pub fn conduct(
         let (samples, probed) = mpsc::unbounded_channel();
         let (told, acted) = mpsc::unbounded_channel();
         for probe in &job.plan.probes {
-            let source = Source::of(probe, &ready.route, &ready.surface);
+            // What cannot be read has been refused before anything started; else it would be a silent probe.
+            let Ok(source) = Source::of(probe, &job.plan, &ready.route, &ready.surface) else {
+                continue;
+            };
             let watch = probes::watch(probe.clone(), source, job.clock, samples.clone());
             tokio::task::spawn_local(watch);
         }

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use firedrill_reports::recording::{Sample, series};
+use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::{Pointer, Probe, ProbeAt, ProbeFormat};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Bytes;
@@ -19,6 +20,7 @@ use crate::clock::Clock;
 use crate::mcp::destination::{Route, Tls};
 use crate::mcp::resolver::Resolver;
 use crate::mcp::session::Surface;
+use crate::target::{TargetError, trust};
 
 /// A page that is not there after this time is a missing sample.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -70,10 +72,18 @@ pub struct Source {
 }
 
 impl Source {
-    /// Must be called inside the runtime that will use it. `target` is where the load goes. A probe with a URL of its own gets none of the target's headers:
-    /// a secret is for the host that it was given for.
-    pub fn of(probe: &Probe, target: &Route, surface: &Surface) -> Source {
-        match &probe.at {
+    /// Must be called inside the runtime that will use it. `target` is where the load goes. A probe with a URL of its
+    /// own gets none of the target's headers: a secret is for the host that it was given for.
+    ///
+    /// # Errors
+    /// When TLS to the probe's own host cannot be set up.
+    pub fn of(
+        probe: &Probe,
+        plan: &Plan,
+        target: &Route,
+        surface: &Surface,
+    ) -> Result<Source, TargetError> {
+        Ok(match &probe.at {
             ProbeAt::Path(path) => Source {
                 host: target.host.clone(),
                 resolver: target.resolver.and_then(|server| {
@@ -90,7 +100,11 @@ impl Source {
                 host: url.host.clone(),
                 resolver: None,
                 port: url.port,
-                tls: target.tls.clone().filter(|_| url.tls),
+                tls: match &target.tls {
+                    _ if !url.tls => None,
+                    Some(tls) if url.host == target.host => Some(tls.clone()),
+                    Some(_) | None => Some(trust::beside(plan, &url.host)?),
+                },
                 authority: crate::target::authority(url),
                 path: if url.path.is_empty() {
                     "/".to_owned()
@@ -99,7 +113,7 @@ impl Source {
                 },
                 headers: Vec::new(),
             },
-        }
+        })
     }
 
     async fn fetch(&self) -> Option<Bytes> {
@@ -307,5 +321,42 @@ mod tests {
             Some(1.0)
         );
         assert_eq!(json_number(&document, &pointer(&["pods", "1"])), None);
+    }
+
+    /// A page of another host is asked for with TLS when its URL says so, whatever the target speaks, and by its own name.
+    #[test]
+    fn a_probe_with_a_url_of_its_own_has_tls_of_its_own() {
+        let made = firedrill_erlmcp::make_certificates(&["gate.example".to_owned()])
+            .expect("certificates");
+        let ca = std::env::temp_dir().join(format!("firedrill-probe-{}.pem", std::process::id()));
+        std::fs::write(&ca, made.ca_pem).expect("a file for the test");
+        let text = format!(
+            "scenario: unit\n\
+             target: {{ endpoint: https://127.0.0.1:9, tls: {{ ca: {} }} }}\n\
+             load: {{ rate: 10/s, operations: [ {{ method: ping }} ] }}\n\
+             timeline: [ {{ phase: one, for: 10s }} ]\n\
+             probes: {{ gate: {{ url: https://gate.example/metrics, prometheus: {{ up: up }} }} }}\n",
+            ca.display()
+        );
+        let plan =
+            Plan::parse(&text, &firedrill_scenarios::Given::named("unit.yaml")).expect("a plan");
+        let surface = Surface {
+            authority: "127.0.0.1:9".to_owned(),
+            path: "/mcp".to_owned(),
+            headers: vec![("authorization".to_owned(), "Bearer secret".to_owned())],
+        };
+        for tls in [None, Some(trust::beside(&plan, "127.0.0.1").expect("TLS"))] {
+            let target = Route {
+                host: "127.0.0.1".to_owned(),
+                port: 9,
+                tls,
+                resolver: None,
+            };
+            let source = Source::of(&plan.probes[0], &plan, &target, &surface).expect("a source");
+            let server = source.tls.map(|tls| tls.server);
+            assert_eq!(server, "gate.example".try_into().ok());
+            assert_eq!(source.headers, []);
+        }
+        std::fs::remove_file(&ca).expect("the file of the test");
     }
 }

@@ -49,10 +49,11 @@ pub fn prepare(plan: &Plan, endpoint: &Endpoint, allowed: &[String]) -> Result<R
     })
 }
 
-/// Refuses probes that read pages of a host to which nobody allowed anything: what is asked each second is load, too.
+/// Refuses probes that could not be read, and those of a host to which nobody allowed anything: what is asked each
+/// second is load, too.
 ///
 /// # Errors
-/// When a host is not allowed.
+/// When a host is not allowed, or TLS to it cannot be set up.
 pub fn allow_probes(plan: &Plan, allowed: &[String]) -> Result<(), TargetError> {
     let in_scenario = match &plan.target {
         Target::Endpoint(endpoint) => endpoint.allow_hosts.as_slice(),
@@ -60,7 +61,13 @@ pub fn allow_probes(plan: &Plan, allowed: &[String]) -> Result<(), TargetError> 
     };
     plan.probes.iter().try_for_each(|probe| match &probe.at {
         ProbeAt::Path(_) => Ok(()),
-        ProbeAt::Url(url) => allow(&url.host, in_scenario, allowed),
+        ProbeAt::Url(url) => {
+            allow(&url.host, in_scenario, allowed)?;
+            if url.tls {
+                trust::beside(plan, &url.host)?;
+            }
+            Ok(())
+        }
     })
 }
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use firedrill_scenarios::plan::TlsOptions;
+use firedrill_scenarios::Plan;
+use firedrill_scenarios::plan::{Target, TlsOptions};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -36,6 +37,22 @@ pub fn client(options: &TlsOptions, host: &str) -> Result<Tls, TargetError> {
         config: Arc::new(config),
         server,
     })
+}
+
+/// TLS to a host beside the target: by the same authorities, and without our certificate, which is for the target.
+///
+/// # Errors
+/// When the plan's authorities cannot be used.
+pub fn beside(plan: &Plan, host: &str) -> Result<Tls, TargetError> {
+    let ca = match &plan.target {
+        Target::Endpoint(endpoint) => endpoint.tls.ca.clone(),
+        Target::Embedded(_) => None,
+    };
+    let options = TlsOptions {
+        ca,
+        ..TlsOptions::default()
+    };
+    client(&options, host)
 }
 
 fn roots(ca: Option<&Path>) -> Result<RootCertStore, TargetError> {
