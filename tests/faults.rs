@@ -157,6 +157,23 @@ fn a_session_is_opened_once_however_its_answer_is_framed() {
     }
 }
 
+/// The load is the one that was asked for, whatever a server says.
+#[test]
+fn a_server_that_answers_our_replies_with_requests_is_not_answered_for_ever() {
+    let server = FaultServer::start();
+    let target = format!("endpoint: \"{}\"", server.url_of(Mode::AsksAgain));
+    let text = scenario(&target, &call("echo", ""), "{ constant: 50/s }", "2s");
+    let folder = Folder::new();
+    let done = run(&folder, &text, &[]);
+    // How late a busy machine makes us is no part of this.
+    assert!(outcomes(&folder.result()).contains_key("ok"), "{done:#?}");
+    let replies = server.used("response");
+    assert!(
+        (1..=100).contains(&replies),
+        "{replies} replies to 100 requests"
+    );
+}
+
 #[test]
 fn what_waits_for_a_session_that_takes_few_calls_makes_few_connections() {
     let server = FaultServer::start();

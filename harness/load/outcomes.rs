@@ -306,6 +306,10 @@ impl Worker {
         let Some(connection) = self.connections.get(key) else {
             return;
         };
+        // A server that answers what we said to it with a request would be answered for ever.
+        if connection.purpose == Purpose::Side {
+            return;
+        }
         let session = connection.session;
         if let Some(owner) = self.sessions.get_mut(session)
             && owner.side.len() < Side::MOST_WAITING

@@ -236,7 +236,10 @@ fn answer(request: &Request, state: &State) -> Script {
         }
         Call::Notification { method } => {
             count(state, method);
-            script::accepted()
+            match whole_target {
+                Some(Mode::AsksAgain) if method == "response" => script::asking(),
+                _ => script::accepted(),
+            }
         }
         Call::Delete => {
             count(state, "DELETE");

@@ -14,6 +14,8 @@ pub enum Mode {
     OkUntilClose,
     /// A request of the server (`ping`, with our own id) before the result.
     OkServerRequest,
+    /// The same, and in the whole target each reply to it is answered with another request.
+    AsksAgain,
     /// The stream stays open after the result.
     OkOpenStream,
     /// An array with a notification and the response, as 2025-03-26 allows.
@@ -80,13 +82,14 @@ pub enum Mode {
 
 impl Mode {
     /// Every mode, its name, and the outcome of a call: with `Mode::Eof` on a connection that was used before.
-    pub const ALL: [(Mode, &'static str, &'static str); 49] = [
+    pub const ALL: [(Mode, &'static str, &'static str); 50] = [
         (Mode::Ok, "ok", "ok"),
         (Mode::OkStream, "ok-stream", "ok"),
         (Mode::OkDribble, "ok-dribble", "ok"),
         (Mode::OkChunked, "ok-chunked", "ok"),
         (Mode::OkUntilClose, "ok-until-close", "ok"),
         (Mode::OkServerRequest, "ok-server-request", "ok"),
+        (Mode::AsksAgain, "asks-again", "ok"),
         (Mode::OkOpenStream, "ok-open-stream", "ok"),
         (Mode::OkBatch, "ok-batch", "ok"),
         (Mode::OkLarge, "ok-large", "ok"),

@@ -72,8 +72,7 @@ pub fn initialize(mode: Mode, id: &Value, version: &str, session: u64) -> Script
     match mode {
         Mode::OpensUntilClose => Script::new(format!("{OK}{named}\r\n{body}"), Then::Close),
         Mode::OpensAsking => {
-            let ping = json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}).to_string();
-            let events = stream(&[&event(&ping), &event(&body)]);
+            let events = stream(&[&event(&ping(&json!(1))), &event(&body)]);
             Script::new(
                 events.replacen("\r\n", &format!("\r\n{named}"), 1),
                 Then::Listen,
@@ -93,6 +92,15 @@ pub fn initialize(mode: Mode, id: &Value, version: &str, session: u64) -> Script
 /// A request that nothing is wrong with.
 pub fn other(id: &Value) -> Script {
     Script::new(sized(OK, &response(id, &json!({}))), Then::Listen)
+}
+
+/// A request where nothing was asked.
+pub fn asking() -> Script {
+    Script::new(stream(&[&event(&ping(&json!(2)))]), Then::Listen)
+}
+
+fn ping(id: &Value) -> String {
+    json!({"jsonrpc": "2.0", "id": id, "method": "ping"}).to_string()
 }
 
 pub fn accepted() -> Script {
@@ -143,9 +151,8 @@ pub fn tool(mode: Mode, id: &Value, message: &Value) -> Script {
             ))
         }
         Mode::OkUntilClose => close(format!("{OK}connection: close\r\n\r\n{right}")),
-        Mode::OkServerRequest => {
-            let ping = json!({"jsonrpc": "2.0", "id": id, "method": "ping"}).to_string();
-            listen(stream(&[&event(&ping), &event(&right)]))
+        Mode::OkServerRequest | Mode::AsksAgain => {
+            listen(stream(&[&event(&ping(id)), &event(&right)]))
         }
         Mode::OkOpenStream => hang(format!("{STREAM}{CHUNKED}{}", chunk(&event(&right)))),
         Mode::OkBatch => json(&format!("[{},{right}]", progress())),
