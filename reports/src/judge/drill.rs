@@ -135,7 +135,7 @@ impl<'a> Drilled<'a> {
         match (source, self.view.recording.mode()) {
             (Source::Procedure, Mode::Rehearsal) => words::REHEARSED,
             (Source::Procedure, Mode::Simulated) => words::SIMULATED,
-            (Source::Procedure, Mode::Live) | (Source::Budget, _) => "",
+            (Source::Procedure, Mode::Live) | (Source::Budget | Source::Own, _) => "",
         }
     }
 }
@@ -153,7 +153,7 @@ fn duration_check(
         target: Some(Amount::Whole(super::view::nanoseconds(below))),
         source: Some(match source {
             Source::Procedure => LimitSource::Procedure,
-            Source::Budget => LimitSource::Budget,
+            Source::Budget | Source::Own => LimitSource::Budget,
         }),
         ..blank(objective.id.clone(), about)
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::fields::Fields;
 use super::objective::Known;
 use super::reader::Reader;
+use super::resource::is_none;
 use crate::grammar::judged;
 use crate::plan::{
     Act, Action, DataCounter, Drill, Ledger, Objective, Over, Profile, RecoveryStep, Refusal,
@@ -91,10 +92,19 @@ fn times(fields: &Fields<'_>, known: &Known<'_>) -> Vec<Subject> {
             "name a fault (or, of an rto, a fail-back), or leave it out: then the worst of all faults is judged",
         );
     }
-    let below = rto
-        .or(fields.get("rpo"))
+    let limit = rto.or(fields.get("rpo"));
+    let none = limit.filter(|item| is_none(item));
+    let below = limit
+        .filter(|_| none.is_none())
         .and_then(|item| reader.length(item));
     let budget = fields.length("budget");
+    if let (Some(none), false) = (none, fields.has("budget")) {
+        reader.problem(
+            none.place,
+            "nothing would be judged",
+            "write the scenario's own limit beside it: budget: 5s",
+        );
+    }
     if let (Some(below), Some(budget)) = (below, budget)
         && budget > below
     {
@@ -117,7 +127,8 @@ fn times(fields: &Fields<'_>, known: &Known<'_>) -> Vec<Subject> {
         },
     };
     let procedure = below.map(|below| subject(below, Source::Procedure));
-    let own = budget.map(|below| subject(below, Source::Budget));
+    let whose = none.map_or(Source::Budget, |_| Source::Own);
+    let own = budget.map(|below| subject(below, whose));
     procedure.into_iter().chain(own).collect()
 }
 

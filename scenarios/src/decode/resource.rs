@@ -134,6 +134,6 @@ pub(super) fn bounds(reader: &Reader<'_>, item: &Item) -> Bounds {
     of_clients(&fields, bounds)
 }
 
-fn is_none(item: &Item) -> bool {
+pub(super) fn is_none(item: &Item) -> bool {
     matches!(&item.node, Node::Scalar(scalar) if scalar.text == "none")
 }

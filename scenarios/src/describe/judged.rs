@@ -92,6 +92,7 @@ fn subject_text(subject: &Subject, plan: &Plan) -> String {
     let whose = |source: &Source| match source {
         Source::Procedure => "of the operating procedure",
         Source::Budget => "of the scenario itself",
+        Source::Own => "of the scenario itself, since the procedure names none",
     };
     let of = |operation: &Option<String>| match operation {
         Some(operation) => operation.clone(),

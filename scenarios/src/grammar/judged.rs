@@ -1,5 +1,6 @@
 //! The maps below `probes:` and `objectives:`.
 
+use super::resource::NONE;
 use super::{Kind, What, key};
 
 pub(crate) static PROBE: Kind = Kind {
@@ -69,14 +70,14 @@ pub(crate) static OBJECTIVE: Kind = Kind {
         ),
         key(
             "rto",
-            What::Duration,
+            What::OneOf(&[What::Duration, What::Words(&NONE)]),
             None,
             "Recovery time, as the operating procedure demands it: from the fault until service is back for good \
-             is below this. `budget` adds a tighter check.",
+             is below this. `budget` adds a tighter check; with `none`, where the procedure names no limit, it is the only one.",
         ),
         key(
             "rpo",
-            What::Duration,
+            What::OneOf(&[What::Duration, What::Words(&NONE)]),
             None,
             "Recovery point, as the operating procedure demands it: acknowledged work that is gone, as time, is below \
              this. `budget` adds a tighter check.",

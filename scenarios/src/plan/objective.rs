@@ -106,8 +106,10 @@ pub enum Subject {
 pub enum Source {
     /// The operating procedure.
     Procedure,
-    /// The scenario's own, from what the design of the target implies.
+    /// The scenario's own beside it, from what the design of the target implies.
     Budget,
+    /// The scenario's own, where the procedure names no limit.
+    Own,
 }
 
 /// What a read-back counts; see "Recovery point" in the reference.

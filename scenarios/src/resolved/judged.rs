@@ -1,10 +1,12 @@
 //! Probes and objectives as they are written.
 
+use std::time::Duration;
+
 use super::yaml::Yaml;
 use super::{duration, flag};
 use crate::decode::identity::is_budget;
 use crate::plan::{
-    ErrorClass, MetricBase, Objective, Over, Plan, Probe, ProbeAt, ProbeFormat, Subject,
+    ErrorClass, MetricBase, Objective, Over, Plan, Probe, ProbeAt, ProbeFormat, Source, Subject,
 };
 use crate::text::unit;
 
@@ -87,6 +89,15 @@ fn objective(plan: &Plan, objective: &Objective, budget: Option<Yaml>) -> Yaml {
     Yaml::Map(entries)
 }
 
+/// Where the procedure names none, the budget is the only limit.
+fn time(key: &'static str, below: Duration, source: Source, fault: Option<Yaml>) -> Yaml {
+    let (limit, budget) = match source {
+        Source::Procedure | Source::Budget => (duration(below), None),
+        Source::Own => (Yaml::word("none"), Some(duration(below))),
+    };
+    Yaml::map([(key, Some(limit)), ("budget", budget), ("fault", fault)])
+}
+
 fn subject(plan: &Plan, subject: &Subject) -> Yaml {
     let of_fault =
         |fault: &Option<usize>| fault.map(|index| Yaml::text(&plan.drill.actions[index].id));
@@ -138,12 +149,16 @@ fn subject(plan: &Plan, subject: &Subject) -> Yaml {
                 ("of", of),
             ])
         }
-        Subject::Rto { below, fault, .. } => {
-            Yaml::map([("rto", Some(duration(*below))), ("fault", of_fault(fault))])
-        }
-        Subject::Rpo { below, fault, .. } => {
-            Yaml::map([("rpo", Some(duration(*below))), ("fault", of_fault(fault))])
-        }
+        Subject::Rto {
+            below,
+            fault,
+            source,
+        } => time("rto", *below, *source, of_fault(fault)),
+        Subject::Rpo {
+            below,
+            fault,
+            source,
+        } => time("rpo", *below, *source, of_fault(fault)),
         Subject::Data { counter, at_most } => {
             Yaml::map([(counter.as_str(), Some(super::count(*at_most)))])
         }

@@ -285,6 +285,7 @@ const MISTAKES: &[(&str, &str)] = &[
     // objectives
     ("budget: 8s", "budget: 5h"),
     ("budget: 8s", "below: 8s"),
+    ("rto: 4h, budget: 8s", "rto: none"),
     ("budget: 8s", "fault: nothing"),
     ("budget: 8s", "fault: read-back"),
     ("rpo: 15min", "rpo: 15min, in: steady"),
