@@ -7,6 +7,7 @@ use serde_json::json;
 use super::config::ReplicationConfig;
 use super::ground::Ground;
 use super::marks::Instant;
+use super::pods::unready;
 use super::roles::{order_shipping, promote, route, tell};
 use super::viewing::{self, StoreHealth};
 use crate::store::standing::Duty;
@@ -61,6 +62,7 @@ pub(super) async fn fail_back(ground: &Ground, to: &str) -> Result<String, Strin
     if replication.map(|way| (way.from, way.to)) != Some((from_at, to_at)) {
         reverse(ground, &from, to).await?;
     }
+    all_ready(ground, to_at, to).await?;
     let lag = without_lag(ground, from_at).await?;
     caught_up(ground, from_at, NEAR).await?;
     let epoch = serving.epoch + 1;
@@ -87,6 +89,18 @@ pub(super) async fn fail_back(ground: &Ground, to: &str) -> Result<String, Strin
     set_lag(ground, lag);
     reverse(ground, to, &from).await?;
     Ok(promoted)
+}
+
+/// Returns when every pod gets requests: nobody is led home before somebody is there.
+async fn all_ready(ground: &Ground, at: usize, name: &str) -> Result<(), String> {
+    let done = async {
+        while !unready(ground, at).await.is_empty() {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, done)
+        .await
+        .map_err(|_| format!("not all pods of `{name}` are ready after {PATIENCE:?}"))
 }
 
 async fn health(ground: &Ground, at: usize, name: &str) -> Result<StoreHealth, String> {

@@ -184,7 +184,7 @@ fn pod(ground: &Ground, at: usize, name: &str) -> Result<Rc<Unit>, String> {
 }
 
 /// Names of pods that get no requests just now.
-async fn unready(ground: &Ground, at: usize) -> Vec<String> {
+pub(super) async fn unready(ground: &Ground, at: usize) -> Vec<String> {
     let ready = viewing::pods(ground.sites[at].front_control).await;
     // The door may not have noticed yet that one has ended.
     let runs = |unit: &Unit| matches!(unit.life(), Life::Running { .. });
