@@ -317,7 +317,6 @@ pub struct Data {
     #[serde(default)]
     pub corrupt: u64,
     /// By how much the sum of what is stored differs from that of what was written and is there.
-    #[serde(default)]
     pub unbalanced: u64,
     /// Records of other runs.
     #[serde(default)]

@@ -163,7 +163,6 @@ pub struct DataCounts {
     pub corrupt: u64,
     pub unread: u64,
     /// By how much the sum of what is stored differs from that of what was written and is there.
-    #[serde(default)]
     pub unbalanced: u64,
     /// Records that other runs wrote. They are no part of this one.
     #[serde(default)]
