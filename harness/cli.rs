@@ -40,6 +40,13 @@ pub enum Command {
     },
     /// Start a stand-in site and keep it until SIGINT.
     Serve(ServeOptions),
+    /// Answer every MCP request at once on this address, until SIGINT: a target to measure load generators with.
+    #[command(hide = true)]
+    Sink {
+        /// Port 0 takes a free one.
+        #[arg(default_value = "127.0.0.1:0")]
+        address: std::net::SocketAddr,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -15,7 +15,9 @@ mod run;
 mod serve;
 
 use std::io::Write as _;
+use std::net::SocketAddr;
 
+use anyhow::Context as _;
 use firedrill_reports::Verdict;
 use firedrill_reports::recording::RecordingError;
 use firedrill_scenarios::Plan;
@@ -23,6 +25,7 @@ use firedrill_scenarios::Plan;
 use crate::cli::{CheckOptions, SchemaOf};
 use crate::conduct::RunError;
 use crate::exit::Exit;
+use crate::load::sink::Sink;
 use crate::observe::progress::note;
 use crate::preflight::Shortage;
 use crate::record::RecordError;
@@ -141,6 +144,13 @@ pub fn list() -> anyhow::Result<Exit> {
         ));
     }
     Ok(Exit::Pass)
+}
+
+/// Answers whatever comes, until the process is ended.
+pub fn sink(address: SocketAddr) -> anyhow::Result<Exit> {
+    let sink = Sink::listen(address).with_context(|| format!("cannot listen on {address}"))?;
+    say(&format!("listening: http://{}/mcp\n", sink.address()?));
+    match sink.serve()? {}
 }
 
 pub fn schema(of: SchemaOf) -> anyhow::Result<Exit> {

@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Command::Report(options) => commands::report(&options),
         Command::Heal { run } => commands::heal(&run),
         Command::Serve(options) => commands::serve(&options),
+        Command::Sink { address } => commands::sink(address),
     });
     match done {
         Ok(Ok(exit)) => exit.into(),

@@ -7,6 +7,7 @@
 //! - `operation`, `slab`: things that come and go without allocating
 //! - `tally`: what is counted
 //! - `engine`, `report`: all threads together
+//! - `sink`: a server that costs nothing, to see what the load itself costs
 
 pub mod agenda;
 pub mod arrivals;
@@ -20,6 +21,7 @@ pub mod report;
 pub mod requests;
 pub mod schedule;
 pub mod sessions;
+pub mod sink;
 pub mod slab;
 pub mod tally;
 pub mod wheel;
