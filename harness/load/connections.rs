@@ -1,34 +1,39 @@
 //! Connections: made when something waits for one, kept while they serve, closed when they have idled.
 //!
-//! Each has a task that wakes when its socket has something. A request is written at once, from wherever
-//! it became due; what comes back is read into the thread's one buffer and fed to the exchange at once, so
-//! that an idle connection costs its socket and little more.
+//! A task makes it and then hands its socket to the pacer, which tells when it has something. A request is written at
+//! once, from wherever it became due; what comes back is read into the thread's one buffer and fed to the exchange at
+//! once, so that an idle connection costs its socket and little more.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::poll_fn;
 use std::io;
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 
 use firedrill_reports::recording::Measure;
 use firedrill_scenarios::Outcome;
 use firedrill_scenarios::outcome::{TlsFailure, TransportFailure};
 use firedrill_scenarios::plan::ProtocolVersion;
+use tokio::net::TcpStream;
 
 use super::agenda::Task;
+use super::pacer::{Stir, Stirs};
 use super::report::{FromWorker, OUR_BUG};
 use super::sessions::Standing;
 use super::slab::Key;
 use super::worker::{Course, Worker};
 use crate::clock::Nanos;
-use crate::mcp::destination::Host;
+use crate::mcp::destination::{Host, connect_failure};
 use crate::mcp::exchange::Exchange;
 use crate::mcp::link::Link;
 
 /// A spare connection of a session is closed after this idle time, before common servers close it themselves.
 const SPARE_IDLE: Nanos = 2_000_000_000;
+
+/// Answers that are read before the requests which follow them are sent: a server that waits for something to do is
+/// woken once for all of them, and what becomes due is late by the reading of so many at most.
+const TOGETHER: usize = 16;
 
 /// What a connection is busy with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +68,7 @@ pub struct Found {
 
 pub struct Connection {
     pub session: Key,
-    pub link: Option<Link>,
+    pub link: Option<Link<OwnedFd>>,
     pub purpose: Purpose,
     pub exchange: Exchange,
     pub found: Found,
@@ -71,7 +76,6 @@ pub struct Connection {
     pub used: bool,
     /// Counts changes of purpose, so that an old task of the agenda does not hit a new one.
     pub serial: u64,
-    pub waker: Option<Waker>,
     spare_watched: bool,
 }
 
@@ -114,7 +118,6 @@ impl Worker {
             found: Found::default(),
             used: false,
             serial: 0,
-            waker: None,
             spare_watched: false,
         });
         owner.connections.push(key);
@@ -124,23 +127,29 @@ impl Worker {
         let alarm = Alarm(this.clone());
         tokio::task::spawn_local(async move {
             let _alarm = alarm;
-            // Boxed, so that the small task of an idle connection does not keep room for its making.
-            let made = Box::pin(async move { destination.open().await }).await;
-            if this.borrow_mut().connected(key, made, began) {
-                poll_fn(|context| poll_connection(&this, key, context)).await;
-            }
+            let made = destination.open().await;
+            this.borrow_mut().connected(key, made, began);
         });
     }
 
-    /// True when the connection is to live on.
-    fn connected(&mut self, key: Key, made: Result<Link, Outcome>, began: Nanos) -> bool {
+    /// The pacer watches the socket from now on.
+    fn take_over(&self, key: Key, link: Link<TcpStream>) -> Result<Link<OwnedFd>, Outcome> {
+        let watched = link.detached().and_then(|link| {
+            self.pacer.watch(link.socket(), key)?;
+            Ok(link)
+        });
+        watched.map_err(|error| Outcome::Connect(connect_failure(&error)))
+    }
+
+    fn connected(&mut self, key: Key, made: Result<Link<TcpStream>, Outcome>, began: Nanos) {
         let now = self.now();
+        let made = made.and_then(|link| self.take_over(key, link));
         let Some(connection) = self.connections.get_mut(key) else {
-            return false;
+            return;
         };
         let session = connection.session;
         let Some(owner) = self.sessions.get_mut(session) else {
-            return false;
+            return;
         };
         owner.connecting -= 1;
         let (slot, standing, agreed) = (owner.slot, owner.standing, owner.agreed);
@@ -158,8 +167,6 @@ impl Worker {
                 } else {
                     self.make_idle(key, now);
                 }
-                self.run_ready();
-                self.connections.get(key).is_some()
             }
             Err(outcome) => {
                 self.close(key);
@@ -177,10 +184,9 @@ impl Worker {
                         self.pump_session(session, now);
                     }
                 }
-                self.run_ready();
-                false
             }
         }
+        self.run_ready();
     }
 
     /// What was to be said beside operations is not said when there is no connection to say it on.
@@ -249,7 +255,7 @@ impl Worker {
         }
     }
 
-    /// Closes the socket and lets the task end.
+    /// Closes the socket.
     pub fn close(&mut self, key: Key) {
         let Some(connection) = self.connections.remove(key) else {
             return;
@@ -258,9 +264,6 @@ impl Worker {
             owner.idle.retain(|idle| *idle != key);
             owner.connections.retain(|own| *own != key);
             self.forget_if_leaked(connection.session);
-        }
-        if let Some(waker) = connection.waker {
-            waker.wake();
         }
     }
 
@@ -342,7 +345,7 @@ impl Worker {
     }
 }
 
-/// Ends the run when a connection's task panics: the runtime goes on without the task, and nobody would know.
+/// Ends the run when a task panics: the runtime goes on without the task, and nobody would know.
 pub struct Alarm(pub Rc<RefCell<Worker>>);
 
 impl Drop for Alarm {
@@ -359,45 +362,42 @@ impl Drop for Alarm {
     }
 }
 
-/// Runs one connection as far as its socket lets it; ready when the connection is gone.
-fn poll_connection(this: &Rc<RefCell<Worker>>, key: Key, context: &mut Context<'_>) -> Poll<()> {
-    let mut worker = this.borrow_mut();
-    let mut buffer = std::mem::take(&mut worker.buffer);
-    let result = drive(&mut worker, key, context, &mut buffer);
-    worker.buffer = buffer;
-    worker.run_ready();
-    result
-}
-
-fn drive(worker: &mut Worker, key: Key, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<()> {
-    loop {
-        let Some(connection) = worker.connections.get_mut(key) else {
-            return Poll::Ready(());
-        };
-        let Some(link) = &mut connection.link else {
-            return Poll::Ready(());
-        };
-        if !connection
-            .waker
-            .as_ref()
-            .is_some_and(|waker| waker.will_wake(context.waker()))
-        {
-            connection.waker = Some(context.waker().clone());
-        }
-        if let Poll::Ready(Err(error)) = link.poll_flush(context) {
-            worker.broken(key, &error);
-            return Poll::Ready(());
-        }
-        match link.poll_receive(context, buffer) {
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(Ok(0)) => {
-                worker.ended(key);
-                return Poll::Ready(());
+impl Worker {
+    /// Sends and reads wherever sockets have something.
+    pub fn attend(&mut self, stirs: &Stirs) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        for (number, stir) in stirs.iter().enumerate() {
+            self.drive(stir, &mut buffer);
+            if number % TOGETHER == TOGETHER - 1 {
+                self.go_on();
             }
-            Poll::Ready(Ok(count)) => worker.received(key, &buffer[..count]),
-            Poll::Ready(Err(error)) => {
-                worker.broken(key, &error);
-                return Poll::Ready(());
+        }
+        self.go_on();
+        self.buffer = buffer;
+    }
+
+    /// Runs one connection as far as its socket lets it.
+    fn drive(&mut self, stir: Stir, buffer: &mut [u8]) {
+        let key = stir.key;
+        let mut woken = false;
+        loop {
+            let Some(connection) = self.connections.get_mut(key) else {
+                return;
+            };
+            let Some(link) = &mut connection.link else {
+                return;
+            };
+            if !std::mem::replace(&mut woken, true) {
+                link.wake(stir.ends);
+            }
+            if let Err(error) = link.flush() {
+                return self.broken(key, &error);
+            }
+            match link.receive(buffer) {
+                Ok(0) => return self.ended(key),
+                Ok(count) => self.received(key, &buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => return self.broken(key, &error),
             }
         }
     }

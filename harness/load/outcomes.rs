@@ -39,6 +39,7 @@ impl Worker {
     /// Bytes have come on a connection.
     pub fn received(&mut self, key: Key, bytes: &[u8]) {
         let now = self.now();
+        self.heard = now;
         self.totals.bytes_received += bytes.len() as u64;
         let Some(connection) = self.connections.get_mut(key) else {
             return;

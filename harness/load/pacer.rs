@@ -1,40 +1,63 @@
-//! The one timer of a load thread: a timerfd in the thread's runtime.
+//! What wakes a load thread: its one timer and its sockets, together in an epoll of their own that the thread's runtime
+//! watches.
 //!
 //! The only file with unsafe code, in one place: registering a descriptor with the runtime.
-//! Tokio's own timer wakes 0.5 to 1.4 ms late at the median; a timerfd is 30 us late, without spinning.
+//! Tokio's own timer wakes 0.5 to 1.4 ms late at the median; a timerfd is 30 us late, without spinning. A socket of its
+//! own epoll costs no task: its event names the connection.
 
 use std::cell::Cell;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
 };
 use tokio::io::unix::AsyncFd;
 
+use super::slab::Key;
 use crate::clock::{Clock, Nanos};
 
+/// Sockets that are looked at before time is looked at again.
+const MOST_AT_ONCE: usize = 64;
+/// What the timer is called among the sockets: no key is that large.
+const TIMER: u64 = u64::MAX;
+
 pub struct Pacer {
-    timer: AsyncFd<OwnedFd>,
+    epoll: AsyncFd<OwnedFd>,
+    timer: OwnedFd,
     clock: Clock,
     /// When the timer will fire; `Nanos::MAX` when it is not armed.
     armed: Cell<Nanos>,
+}
+
+/// Something has happened at a connection's socket.
+#[derive(Clone, Copy, Debug)]
+pub struct Stir {
+    pub key: Key,
+    /// The peer has ended its side, or the connection is broken.
+    pub ends: bool,
 }
 
 impl Pacer {
     /// Must be called inside the runtime of the thread that will wait on it.
     pub fn new(clock: Clock) -> io::Result<Pacer> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
-        let descriptor = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let when = EventFlags::IN | EventFlags::ET;
+        epoll::add(&epoll, &timer, EventData::new_u64(TIMER), when)?;
         // SAFETY: the descriptor must stay the same and open while it is registered. An `OwnedFd` that nobody
         // else has is both, and `AsyncFd` takes it out of the selector before it drops it.
         #[allow(
             unsafe_code,
             reason = "tokio leaves the promise about the descriptor to the caller"
         )]
-        let timer = unsafe { AsyncFd::register(descriptor)? };
+        let epoll = unsafe { AsyncFd::register(epoll)? };
         Ok(Pacer {
+            epoll,
             timer,
             clock,
             armed: Cell::new(Nanos::MAX),
@@ -56,16 +79,70 @@ impl Pacer {
         };
         // The descriptor is ours and the time is valid: this cannot fail, and a timer that
         // did not fire would show as lateness, which makes the measurement untrusted.
-        if timerfd_settime(self.timer.get_ref(), TimerfdTimerFlags::ABSTIME, &spec).is_ok() {
+        if timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &spec).is_ok() {
             self.armed.set(at);
         }
     }
 
-    /// Waits until the timer fires. Arming it again is what clears the descriptor: nothing is read.
-    pub async fn fired(&self) -> io::Result<()> {
-        let mut ready = self.timer.readable().await?;
-        ready.clear_ready();
-        self.armed.set(Nanos::MAX);
+    /// Has whatever happens at the socket told under this key, once each time that it happens. It ends with the
+    /// socket.
+    pub fn watch(&self, socket: impl AsFd, key: Key) -> io::Result<()> {
+        let when = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
+        let data = EventData::new_u64(key.to_word());
+        Ok(epoll::add(self.epoll.get_ref(), socket, data, when)?)
+    }
+
+    /// Waits until the timer fires or something happens at a socket, and takes what happened. More may have happened
+    /// than is told at once: then the next call does not wait.
+    ///
+    /// Arming the timer again is what clears it: nothing is read.
+    pub async fn stirred(&self, stirs: &mut Stirs) -> io::Result<()> {
+        let mut ready = self.epoll.readable().await?;
+        stirs.events.clear();
+        match epoll::wait(
+            self.epoll.get_ref(),
+            spare_capacity(&mut stirs.events),
+            Some(&Timespec::default()),
+        ) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if stirs.events.len() < MOST_AT_ONCE {
+            // Everything has been told, and the runtime is woken by the next thing.
+            ready.clear_ready();
+        }
+        if stirs.events.iter().any(|event| event.data.u64() == TIMER) {
+            self.armed.set(Nanos::MAX);
+        }
         Ok(())
+    }
+}
+
+/// Room for what happened.
+pub struct Stirs {
+    events: Vec<epoll::Event>,
+}
+
+impl Default for Stirs {
+    fn default() -> Stirs {
+        Stirs {
+            events: Vec::with_capacity(MOST_AT_ONCE),
+        }
+    }
+}
+
+impl Stirs {
+    /// More may have happened than is told here.
+    pub fn is_full(&self) -> bool {
+        self.events.len() == MOST_AT_ONCE
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Stir> + '_ {
+        let ends = EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR;
+        let sockets = self.events.iter().filter(|event| event.data.u64() != TIMER);
+        sockets.map(move |event| Stir {
+            key: Key::from_word(event.data.u64()),
+            ends: { event.flags }.intersects(ends),
+        })
     }
 }

@@ -34,16 +34,8 @@ impl Worker {
             return false;
         };
         self.totals.bytes_sent += self.out.len() as u64;
-        match link.send(&self.out) {
-            Ok(true) => true,
-            Ok(false) => {
-                if let Some(waker) = &connection.waker {
-                    waker.wake_by_ref();
-                }
-                true
-            }
-            Err(_) => false,
-        }
+        // What the socket does not take now is sent when it says that it takes more.
+        link.send(&self.out).is_ok()
     }
 
     /// Sends an operation. A connection that turns out to be broken while writing ends it.

@@ -7,6 +7,20 @@ pub struct Key {
     serial: u32,
 }
 
+impl Key {
+    /// The key as the kernel keeps it for us.
+    pub fn to_word(self) -> u64 {
+        u64::from(self.serial) << 32 | u64::from(self.index)
+    }
+
+    pub fn from_word(word: u64) -> Key {
+        Key {
+            index: word as u32,
+            serial: (word >> 32) as u32,
+        }
+    }
+}
+
 pub struct Slab<T> {
     places: Vec<(u32, Option<T>)>,
     free: Vec<u32>,

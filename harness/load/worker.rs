@@ -19,7 +19,7 @@ use super::arrivals::Stripes;
 use super::connections::Connection;
 use super::opening::Pace;
 use super::operation::Operations;
-use super::pacer::Pacer;
+use super::pacer::{Pacer, Stirs};
 use super::report::{Control, Flush, FromWorker, Openings, ThreadTotals};
 use super::schedule::Segment;
 use super::sessions::{Session, Slot};
@@ -116,6 +116,8 @@ pub struct Worker {
     pub tally: Tally,
     pub totals: ThreadTotals,
     pub pen: Option<Pen>,
+    /// When the newest answer was read.
+    pub heard: Nanos,
     /// Where reading puts bytes, and where requests are put together.
     pub buffer: Vec<u8>,
     pub out: Vec<u8>,
@@ -170,6 +172,7 @@ impl Worker {
                 tally: Tally::new(&job.layout),
                 totals: ThreadTotals::default(),
                 pen: job.desk.clone().map(Pen::new),
+                heard: 0,
                 buffer: vec![0; 16 * 1024],
                 out: Vec::with_capacity(4096),
                 serving: None,
@@ -208,6 +211,14 @@ impl Worker {
             Course::Draining { until, .. } | Course::Leaving { until, .. } => next.min(until),
             Course::Running { zero } => next.min(self.end_of_timeline(zero)),
             Course::Opening | Course::Over => next,
+        }
+    }
+
+    /// Starts what has become due while answers were read.
+    pub fn go_on(&mut self) {
+        self.run_ready();
+        if self.stripes.next().is_some_and(|due| due <= self.heard) {
+            self.dispatch_due(self.heard);
         }
     }
 
@@ -407,6 +418,7 @@ pub async fn run(
     mut orders: mpsc::UnboundedReceiver<Control>,
 ) -> io::Result<()> {
     let pacer = worker.borrow().pacer.clone();
+    let mut stirs = Stirs::default();
     worker.borrow_mut().open_all_sessions();
     loop {
         let next = worker.borrow_mut().turn();
@@ -416,12 +428,20 @@ pub async fn run(
         pacer.arm(next);
         tokio::select! {
             biased;
-            fired = pacer.fired() => fired?,
+            // First, since sockets may have something all the time.
             order = orders.recv() => match order {
                 Some(order) => worker.borrow_mut().obey(order),
                 // The engine is gone: nothing may be left running.
                 None => return Ok(()),
             },
+            stirred = pacer.stirred(&mut stirs) => {
+                stirred?;
+                worker.borrow_mut().attend(&stirs);
+            }
+        }
+        if stirs.is_full() {
+            // There may be more, and the tasks that make connections want their turn too.
+            tokio::task::yield_now().await;
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use firedrill_scenarios::Outcome;
 use firedrill_scenarios::outcome::{ProtocolFault, TransportFailure};
 use serde_json::Value;
+use tokio::net::TcpStream;
 
 use super::destination::Destination;
 use super::exchange::{Event, Exchange};
@@ -40,7 +41,7 @@ pub struct Caller<'a> {
     destination: &'a Destination,
     dialect: &'a Dialect,
     heads: Heads,
-    link: Option<Link>,
+    link: Option<Link<TcpStream>>,
     exchange: Exchange,
     next_id: u64,
     buffer: Vec<u8>,
@@ -135,9 +136,8 @@ impl<'a> Caller<'a> {
             session: None,
         };
         loop {
-            std::future::poll_fn(|context| link.poll_flush(context)).await?;
-            let buffer = &mut self.buffer;
-            let count = std::future::poll_fn(|context| link.poll_receive(context, buffer)).await?;
+            link.send_rest().await?;
+            let count = link.receive_some(&mut self.buffer).await?;
             let over = if count == 0 {
                 Some(hear_end(&mut self.exchange, id, &mut heard)?)
             } else {

@@ -69,7 +69,7 @@ impl Destination {
     }
 
     /// Opens a connection, TLS included.
-    pub async fn open(&self) -> Result<Link, Outcome> {
+    pub async fn open(&self) -> Result<Link<TcpStream>, Outcome> {
         match tokio::time::timeout(CONNECT_LIMIT, self.connect()).await {
             Ok((stream, peer)) => self.secure(stream?, peer).await,
             Err(_) => Err(Outcome::Connect(ConnectFailure::Timeout)),
@@ -99,7 +99,11 @@ impl Destination {
         )
     }
 
-    async fn secure(&self, stream: TcpStream, peer: SocketAddr) -> Result<Link, Outcome> {
+    async fn secure(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+    ) -> Result<Link<TcpStream>, Outcome> {
         let Some(tls) = &self.tls else {
             return Ok(Link::plain(stream, peer));
         };

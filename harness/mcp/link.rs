@@ -5,15 +5,51 @@
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::os::fd::{AsFd, OwnedFd};
 
+use rustix::net::{RecvFlags, SendFlags};
 use rustls::ClientConnection;
-use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
 
-pub struct Link {
-    stream: TcpStream,
+/// A socket that says [`io::ErrorKind::WouldBlock`] where it would have to wait.
+pub trait Socket {
+    /// # Errors
+    /// What the socket says.
+    fn send(&self, bytes: &[u8]) -> io::Result<usize>;
+    /// # Errors
+    /// What the socket says.
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize>;
+}
+
+/// A socket that its owner watches.
+impl Socket for OwnedFd {
+    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::net::send(self, bytes, SendFlags::NOSIGNAL)?)
+    }
+
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (count, _) = rustix::net::recv(self, buffer, RecvFlags::empty())?;
+        Ok(count)
+    }
+}
+
+/// A socket that the runtime watches.
+impl Socket for TcpStream {
+    fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.try_write(bytes)
+    }
+
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.try_read(buffer)
+    }
+}
+
+pub struct Link<S> {
+    socket: S,
+    /// Nothing more can be read before the socket says so.
+    drained: bool,
+    /// The peer has ended its side, so that every read is worth it.
+    ends: bool,
     tls: Option<Box<ClientConnection>>,
     /// Bytes that the socket has not taken yet.
     backlog: Vec<u8>,
@@ -22,10 +58,12 @@ pub struct Link {
     peer: SocketAddr,
 }
 
-impl Link {
-    pub fn plain(stream: TcpStream, peer: SocketAddr) -> Link {
+impl Link<TcpStream> {
+    pub fn plain(stream: TcpStream, peer: SocketAddr) -> Link<TcpStream> {
         Link {
-            stream,
+            socket: stream,
+            drained: false,
+            ends: false,
             tls: None,
             backlog: Vec::new(),
             sealed: Vec::new(),
@@ -34,21 +72,78 @@ impl Link {
     }
 
     /// After the handshake.
-    pub fn secured(stream: TcpStream, peer: SocketAddr, tls: ClientConnection) -> Link {
+    pub fn secured(stream: TcpStream, peer: SocketAddr, tls: ClientConnection) -> Link<TcpStream> {
         Link {
-            stream,
             tls: Some(Box::new(tls)),
-            backlog: Vec::new(),
-            sealed: Vec::new(),
-            peer,
+            ..Link::plain(stream, peer)
         }
     }
 
+    /// Takes the socket away from the runtime.
+    ///
+    /// # Errors
+    /// When the runtime cannot let go of it.
+    pub fn detached(self) -> io::Result<Link<OwnedFd>> {
+        Ok(Link {
+            socket: self.socket.into_std()?.into(),
+            drained: self.drained,
+            ends: self.ends,
+            tls: self.tls,
+            backlog: self.backlog,
+            sealed: self.sealed,
+            peer: self.peer,
+        })
+    }
+
+    /// Sends what is left of earlier requests.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn send_rest(&mut self) -> io::Result<()> {
+        while !self.flush()? {
+            self.socket.writable().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for plain bytes; 0 is the end of the stream.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn receive_some(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.receive(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.socket.readable().await?;
+                    self.wake(false);
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+impl<S: AsFd> Link<S> {
+    pub fn socket(&self) -> &S {
+        &self.socket
+    }
+}
+
+impl<S: Socket> Link<S> {
     pub fn peer(&self) -> SocketAddr {
         self.peer
     }
 
-    /// Sends `bytes`, or keeps the rest for [`Link::poll_flush`]. True when everything went out.
+    /// The socket has something; `ends` when that includes the end of what the peer says.
+    pub fn wake(&mut self, ends: bool) {
+        self.drained = false;
+        self.ends |= ends;
+    }
+
+    /// Sends `bytes`, or keeps the rest for [`Link::flush`]. True when everything went out.
+    ///
+    /// # Errors
+    /// When the connection breaks.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<bool> {
         if let Some(tls) = &mut self.tls {
             seal(tls, bytes, &mut self.backlog)?;
@@ -58,7 +153,7 @@ impl Link {
             self.backlog.extend_from_slice(bytes);
             return self.flush();
         }
-        let sent = match self.stream.try_write(bytes) {
+        let sent = match self.socket.send(bytes) {
             Ok(sent) => sent,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
             Err(error) => return Err(error),
@@ -67,62 +162,70 @@ impl Link {
         Ok(self.backlog.is_empty())
     }
 
-    fn flush(&mut self) -> io::Result<bool> {
+    /// Sends what is left of earlier requests, as far as the socket takes it. True when everything went out.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub fn flush(&mut self) -> io::Result<bool> {
         while !self.backlog.is_empty() {
-            match self.stream.try_write(&self.backlog) {
+            match self.socket.send(&self.backlog) {
                 Ok(sent) => drop(self.backlog.drain(..sent)),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error),
             }
         }
         // A large request must not make the connection hold its size for ever.
-        self.backlog = Vec::new();
+        if self.backlog.capacity() > KEPT {
+            self.backlog = Vec::new();
+        }
         Ok(true)
     }
 
-    /// Sends what is left of earlier requests, as far as the socket takes it.
-    pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.flush()? {
-            match self.stream.poll_write_ready(context) {
-                Poll::Ready(ready) => ready?,
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-
     /// Reads plain bytes into `buffer`; 0 is the end of the stream.
-    pub fn poll_receive(
-        &mut self,
-        context: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        let Some(tls) = &mut self.tls else {
-            return poll_read(&mut self.stream, context, buffer);
-        };
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::WouldBlock`] when there is nothing, anything else when the connection breaks.
+    pub fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.tls.is_none() {
+            return self.read(buffer);
+        }
         loop {
+            let Some(tls) = &mut self.tls else {
+                return self.read(buffer);
+            };
             match tls.reader().read(buffer) {
-                Ok(count) => return Poll::Ready(Ok(count)),
+                Ok(count) => return Ok(count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 // The peer went away without a close_notify: the layer above knows whether that matters.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    return Poll::Ready(Ok(0));
-                }
-                Err(error) => return Poll::Ready(Err(error)),
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
+                Err(error) => return Err(error),
             }
             if !self.sealed.is_empty() {
                 let sealed = std::mem::take(&mut self.sealed);
                 self.sealed = unseal(tls, &sealed)?.to_vec();
                 continue;
             }
-            let count = match poll_read(&mut self.stream, context, buffer) {
-                Poll::Ready(count) => count?,
-                Poll::Pending => return Poll::Pending,
-            };
-            self.sealed = unseal(tls, &buffer[..count])?.to_vec();
+            let count = self.read(buffer)?;
+            if let Some(tls) = &mut self.tls {
+                self.sealed = unseal(tls, &buffer[..count])?.to_vec();
+            }
         }
     }
+
+    /// A read that does not fill the buffer has emptied the socket: what comes later is told anew, and asking once
+    /// more would cost a system call. Only the end of the stream may have been told already.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.drained {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let count = self.socket.receive(buffer)?;
+        self.drained = count > 0 && count < buffer.len() && !self.ends;
+        Ok(count)
+    }
 }
+
+/// A connection keeps no more room for a backlog than this.
+const KEPT: usize = 2048;
 
 /// Makes records of all bytes. TLS takes a limited number at a time, and more when their records are out.
 fn seal(tls: &mut ClientConnection, mut bytes: &[u8], records: &mut Vec<u8>) -> io::Result<()> {
@@ -153,17 +256,5 @@ fn unseal<'a>(tls: &mut ClientConnection, mut sealed: &'a [u8]) -> io::Result<&'
         if sealed.is_empty() || state.plaintext_bytes_to_read() > 0 {
             return Ok(sealed);
         }
-    }
-}
-
-fn poll_read(
-    stream: &mut TcpStream,
-    context: &mut Context<'_>,
-    buffer: &mut [u8],
-) -> Poll<io::Result<usize>> {
-    let mut target = ReadBuf::new(buffer);
-    match Pin::new(stream).poll_read(context, &mut target) {
-        Poll::Ready(result) => Poll::Ready(result.map(|()| target.filled().len())),
-        Poll::Pending => Poll::Pending,
     }
 }
