@@ -70,7 +70,10 @@ pub struct Connection {
     pub session: Key,
     pub link: Option<Link<OwnedFd>>,
     pub purpose: Purpose,
-    pub exchange: Exchange,
+    /// An answer that has come in part; what came whole has left nothing here.
+    pub exchange: Option<Box<Exchange>>,
+    /// The most that the body of the answer may have.
+    pub limit: u64,
     pub found: Found,
     /// It has carried a whole exchange before.
     pub used: bool,
@@ -114,7 +117,8 @@ impl Worker {
             session,
             link: None,
             purpose: Purpose::Connecting,
-            exchange: Exchange::new(self.job.dialect.identity.clone()),
+            exchange: None,
+            limit: 0,
             found: Found::default(),
             used: false,
             serial: 0,

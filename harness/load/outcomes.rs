@@ -24,6 +24,9 @@ use crate::mcp::session::{INITIALIZE_ID, Reply, Side};
 /// Methods that are counted by name; a server that invents more is counted under `other`.
 const MOST_METHODS: usize = 64;
 
+/// Exchanges that are kept for answers to come: more than this many do not come in pieces at the same time for long.
+const MOST_SPARE: usize = 256;
+
 /// How long the stream of an answer to `initialize` may stay open after it. It ends at once with most servers, and
 /// its connection then serves the session; where it does not, another one does.
 const STREAM_END: Nanos = 50_000_000;
@@ -52,14 +55,35 @@ impl Worker {
             self.exchange_over(key, false, now);
             return;
         }
-        let mut exchange = std::mem::take(&mut connection.exchange);
+        let mut exchange = self.exchange_of(key);
         let ended = self.read_answer(key, &mut exchange, bytes, now);
-        if ended.is_some() {
-            exchange.rest();
+        match self.connections.get_mut(key).filter(|_| ended.is_none()) {
+            Some(connection) => connection.exchange = Some(exchange),
+            None => self.spare_exchange(exchange),
         }
-        if let Some(connection) = self.connections.get_mut(key) {
-            connection.exchange = exchange;
-            self.conclude(key, ended, now);
+        self.conclude(key, ended, now);
+    }
+
+    /// The exchange of an answer that goes on, or one for an answer that begins.
+    fn exchange_of(&mut self, key: Key) -> Box<Exchange> {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return Box::default();
+        };
+        if let Some(exchange) = connection.exchange.take() {
+            return exchange;
+        }
+        let mut exchange = self
+            .exchanges
+            .pop()
+            .unwrap_or_else(|| Box::new(Exchange::new(self.job.dialect.identity.clone())));
+        exchange.begin(connection.limit, connection.purpose == Purpose::Initialize);
+        exchange
+    }
+
+    fn spare_exchange(&mut self, mut exchange: Box<Exchange>) {
+        if self.exchanges.len() < MOST_SPARE {
+            exchange.rest();
+            self.exchanges.push(exchange);
         }
     }
 
@@ -77,7 +101,7 @@ impl Worker {
             return;
         }
         let used = connection.used;
-        let mut exchange = std::mem::take(&mut connection.exchange);
+        let mut exchange = self.exchange_of(key);
         let ended = loop {
             match exchange.end_of_stream(used) {
                 Event::Message(text) => {
@@ -91,6 +115,7 @@ impl Worker {
                 }
             }
         };
+        self.spare_exchange(exchange);
         self.conclude(key, Some(ended), now);
     }
 

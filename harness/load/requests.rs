@@ -27,9 +27,8 @@ impl Worker {
         connection.purpose = purpose;
         connection.serial += 1;
         connection.found = Found::default();
-        connection
-            .exchange
-            .begin(limit, purpose == Purpose::Initialize);
+        connection.exchange = None;
+        connection.limit = limit;
         let Some(link) = &mut connection.link else {
             return false;
         };

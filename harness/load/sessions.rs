@@ -11,6 +11,7 @@ use firedrill_scenarios::Outcome;
 use firedrill_scenarios::outcome::NotSent;
 use firedrill_scenarios::plan::{Lifetime, SessionEnd};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use smallvec::SmallVec;
 
 use super::agenda::Task;
 use super::report::{FromWorker, Openings};
@@ -111,9 +112,9 @@ pub struct Session {
     pub calls: u64,
     pub in_flight: u32,
     /// Connections that could send at once, the last used one last.
-    pub idle: Vec<Key>,
+    pub idle: SmallVec<[Key; 2]>,
     /// All of its connections, and how many of them are being made.
-    pub connections: Vec<Key>,
+    pub connections: SmallVec<[Key; 2]>,
     pub connecting: u32,
     /// What is to be sent beside operations.
     pub side: VecDeque<Side>,
@@ -135,8 +136,8 @@ impl Worker {
             next_id: 1,
             calls: 0,
             in_flight: 0,
-            idle: Vec::new(),
-            connections: Vec::new(),
+            idle: SmallVec::new(),
+            connections: SmallVec::new(),
             connecting: 0,
             side: VecDeque::new(),
             agreed: false,
@@ -234,12 +235,35 @@ impl Worker {
             self.settle(index, Outcome::NotSent(NotSent::NoSession), now);
             return;
         }
+        if own.waiting.is_empty()
+            && let Some(key) = own.current
+            && self.send_at_once(key, index, now)
+        {
+            return;
+        }
+        let own = &mut self.slots[slot];
         own.waiting.push_back(index);
         if own.current.is_none() {
             self.ask_for_session(slot);
         } else {
             self.pump(slot, now);
         }
+    }
+
+    /// Sends the operation when its session is open and has a free connection: nothing has to queue then.
+    fn send_at_once(&mut self, key: Key, index: u32, now: Nanos) -> bool {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return false;
+        };
+        if session.standing != Standing::Open {
+            return false;
+        }
+        let Some(connection) = session.idle.pop() else {
+            return false;
+        };
+        self.send_operation(connection, key, index, now);
+        self.retire_if_spent(key);
+        true
     }
 
     /// Sends what waits at the slot, as far as connections are free, and has the missing ones made.

@@ -29,6 +29,7 @@ use super::wheel::Wheel;
 use crate::clock::{Clock, Nanos};
 use crate::ledger::pen::{Desk, Pen};
 use crate::mcp::destination::Destination;
+use crate::mcp::exchange::Exchange;
 use crate::mcp::session::Dialect;
 
 /// How often a thread hands over what it counted.
@@ -118,6 +119,8 @@ pub struct Worker {
     pub pen: Option<Pen>,
     /// When the newest answer was read.
     pub heard: Nanos,
+    /// For answers that come in pieces.
+    pub exchanges: Vec<Box<Exchange>>,
     /// Where reading puts bytes, and where requests are put together.
     pub buffer: Vec<u8>,
     pub out: Vec<u8>,
@@ -173,6 +176,7 @@ impl Worker {
                 totals: ThreadTotals::default(),
                 pen: job.desk.clone().map(Pen::new),
                 heard: 0,
+                exchanges: Vec::new(),
                 buffer: vec![0; 16 * 1024],
                 out: Vec::with_capacity(4096),
                 serving: None,

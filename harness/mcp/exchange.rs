@@ -13,8 +13,8 @@ use firedrill_scenarios::outcome::{ProtocolFault, TransportFailure};
 use super::http::{Content, Decoder, Eof, Head, Identity, Step};
 use super::sse::{self, BadStream};
 
-/// An idle connection keeps no more memory than this for the next answer.
-const KEPT: usize = 2048;
+/// No more memory than this is kept for the next answer, in each of the places where one is gathered.
+const KEPT: usize = 16 * 1024;
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event<'a> {

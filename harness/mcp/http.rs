@@ -20,7 +20,7 @@ use chunk::Framing;
 use head::{LARGEST_HEAD, MOST_HEADERS, Wanted};
 
 /// A gathered head gives its memory back when it was larger than this.
-const KEPT: usize = 2048;
+const KEPT: usize = 4096;
 
 /// The peer does not speak HTTP/1.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

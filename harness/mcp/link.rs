@@ -50,12 +50,16 @@ pub struct Link<S> {
     drained: bool,
     /// The peer has ended its side, so that every read is worth it.
     ends: bool,
-    tls: Option<Box<ClientConnection>>,
+    tls: Option<Box<Tls>>,
     /// Bytes that the socket has not taken yet.
     backlog: Vec<u8>,
-    /// Bytes of the socket that TLS has not taken yet.
-    sealed: Vec<u8>,
     peer: SocketAddr,
+}
+
+struct Tls {
+    session: ClientConnection,
+    /// Bytes of the socket that the session has not taken yet.
+    sealed: Vec<u8>,
 }
 
 impl Link<TcpStream> {
@@ -66,7 +70,6 @@ impl Link<TcpStream> {
             ends: false,
             tls: None,
             backlog: Vec::new(),
-            sealed: Vec::new(),
             peer,
         }
     }
@@ -74,7 +77,10 @@ impl Link<TcpStream> {
     /// After the handshake.
     pub fn secured(stream: TcpStream, peer: SocketAddr, tls: ClientConnection) -> Link<TcpStream> {
         Link {
-            tls: Some(Box::new(tls)),
+            tls: Some(Box::new(Tls {
+                session: tls,
+                sealed: Vec::new(),
+            })),
             ..Link::plain(stream, peer)
         }
     }
@@ -90,7 +96,6 @@ impl Link<TcpStream> {
             ends: self.ends,
             tls: self.tls,
             backlog: self.backlog,
-            sealed: self.sealed,
             peer: self.peer,
         })
     }
@@ -146,7 +151,7 @@ impl<S: Socket> Link<S> {
     /// When the connection breaks.
     pub fn send(&mut self, bytes: &[u8]) -> io::Result<bool> {
         if let Some(tls) = &mut self.tls {
-            seal(tls, bytes, &mut self.backlog)?;
+            seal(&mut tls.session, bytes, &mut self.backlog)?;
             return self.flush();
         }
         if !self.backlog.is_empty() {
@@ -186,28 +191,25 @@ impl<S: Socket> Link<S> {
     /// # Errors
     /// [`io::ErrorKind::WouldBlock`] when there is nothing, anything else when the connection breaks.
     pub fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.tls.is_none() {
-            return self.read(buffer);
-        }
         loop {
             let Some(tls) = &mut self.tls else {
                 return self.read(buffer);
             };
-            match tls.reader().read(buffer) {
+            match tls.session.reader().read(buffer) {
                 Ok(count) => return Ok(count),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 // The peer went away without a close_notify: the layer above knows whether that matters.
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
                 Err(error) => return Err(error),
             }
-            if !self.sealed.is_empty() {
-                let sealed = std::mem::take(&mut self.sealed);
-                self.sealed = unseal(tls, &sealed)?.to_vec();
+            if !tls.sealed.is_empty() {
+                let sealed = std::mem::take(&mut tls.sealed);
+                tls.sealed = unseal(&mut tls.session, &sealed)?.to_vec();
                 continue;
             }
             let count = self.read(buffer)?;
             if let Some(tls) = &mut self.tls {
-                self.sealed = unseal(tls, &buffer[..count])?.to_vec();
+                tls.sealed = unseal(&mut tls.session, &buffer[..count])?.to_vec();
             }
         }
     }

@@ -1,8 +1,8 @@
 //! What a client of the era with sessions says: requests put together from parts made once.
 //!
 //! [`Dialect`] holds what all sessions of a run share; [`Heads`] what one session adds: its id and the
-//! version agreed on. Sending an operation copies a head, patches the length of the body into it, and copies
-//! the body; nothing is formatted anew but two numbers.
+//! version agreed on. Sending an operation copies both and the body, and patches the length of the body into its
+//! place; nothing is formatted anew but two numbers.
 
 use std::sync::Arc;
 
@@ -43,9 +43,7 @@ pub enum Reply {
 /// What all sessions of a run have in common.
 #[derive(Clone, Debug)]
 pub struct Dialect {
-    /// `POST /mcp HTTP/1.1` and every header that never changes, without the empty line.
-    post: Vec<u8>,
-    delete: Vec<u8>,
+    fixed: Arc<Fixed>,
     version: ProtocolVersion,
     operations: Vec<OperationText>,
     /// First index of each load's flow in `operations`.
@@ -53,6 +51,13 @@ pub struct Dialect {
     pub session_lost: Vec<u16>,
     /// Where answers say who they come from.
     pub identity: Option<Arc<Identity>>,
+}
+
+/// The beginnings of requests: `POST /mcp HTTP/1.1` and every header that is the same in all sessions.
+#[derive(Debug)]
+struct Fixed {
+    post: Vec<u8>,
+    delete: Vec<u8>,
 }
 
 /// The fixed text around an operation's id and parameters.
@@ -134,8 +139,10 @@ impl Dialect {
             starts.push(flows);
         }
         Dialect {
-            post: post.into_bytes(),
-            delete: delete.into_bytes(),
+            fixed: Arc::new(Fixed {
+                post: post.into_bytes(),
+                delete: delete.into_bytes(),
+            }),
             version: plan.profile.protocol,
             operations,
             starts,
@@ -187,7 +194,7 @@ impl Dialect {
 
     pub fn write_side(&self, heads: &Heads, side: &Side, out: &mut Vec<u8>) {
         match side {
-            Side::Delete => out.extend_from_slice(&heads.delete),
+            Side::Delete => heads.write_delete(out),
             Side::Cancel { id } => heads.write_post(out, |out| {
                 out.extend_from_slice(
                     b"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":",
@@ -269,10 +276,9 @@ impl OperationText {
 /// The heads of one session's requests.
 #[derive(Clone, Debug)]
 pub struct Heads {
-    /// Ends with the empty line; the length of the body is patched in at `length_at`.
-    post: Vec<u8>,
-    length_at: usize,
-    delete: Vec<u8>,
+    fixed: Arc<Fixed>,
+    /// The headers of this session.
+    own: Box<[u8]>,
     has_id: bool,
 }
 
@@ -289,15 +295,9 @@ impl Heads {
             session.extend_from_slice(version.as_str().as_bytes());
             session.extend_from_slice(b"\r\n");
         }
-        let mut post = [dialect.post.as_slice(), &session, LENGTH].concat();
-        let length_at = post.len();
-        post.extend_from_slice(&[b'0'; LENGTH_DIGITS]);
-        post.extend_from_slice(b"\r\n\r\n");
-        let delete = [dialect.delete.as_slice(), &session, b"\r\n"].concat();
         Heads {
-            post,
-            length_at,
-            delete,
+            fixed: dialect.fixed.clone(),
+            own: session.into_boxed_slice(),
             has_id: id.is_some(),
         }
     }
@@ -308,15 +308,24 @@ impl Heads {
     }
 
     fn write_post(&self, out: &mut Vec<u8>, body: impl FnOnce(&mut Vec<u8>)) {
-        let start = out.len();
-        out.extend_from_slice(&self.post);
+        out.extend_from_slice(&self.fixed.post);
+        out.extend_from_slice(&self.own);
+        out.extend_from_slice(LENGTH);
+        let digits = out.len();
+        out.extend_from_slice(&[b'0'; LENGTH_DIGITS]);
+        out.extend_from_slice(b"\r\n\r\n");
         let body_start = out.len();
         body(out);
         let mut length = out.len() - body_start;
-        let digits = start + self.length_at;
         for place in (digits..digits + LENGTH_DIGITS).rev() {
             out[place] = b'0' + (length % 10) as u8;
             length /= 10;
         }
+    }
+
+    fn write_delete(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.fixed.delete);
+        out.extend_from_slice(&self.own);
+        out.extend_from_slice(b"\r\n");
     }
 }
