@@ -250,6 +250,10 @@ impl Worker {
         });
         self.tally.buckets.expect(phase, operation.due);
         self.render(index, definition, load, flow);
+        #[cfg(test)]
+        self.totals
+            .issued
+            .push(self.operations[index].issued(&self.course));
         self.dispatch(index);
     }
 

@@ -6,19 +6,16 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use firedrill_reports::recording::Measure;
 use firedrill_scenarios::Outcome;
-use firedrill_scenarios::outcome::{TlsFailure, TransportFailure};
 use firedrill_scenarios::plan::ProtocolVersion;
 use tokio::net::TcpStream;
 
 use super::agenda::Task;
-use super::pacer::{Stir, Stirs};
 use super::report::{FromWorker, OUR_BUG};
 use super::sessions::Standing;
 use super::slab::Key;
@@ -30,10 +27,6 @@ use crate::mcp::link::Link;
 
 /// A spare connection of a session is closed after this idle time, before common servers close it themselves.
 const SPARE_IDLE: Nanos = 2_000_000_000;
-
-/// Answers that are read before the requests which follow them are sent: a server that waits for something to do is
-/// woken once for all of them, and what becomes due is late by the reading of so many at most.
-const TOGETHER: usize = 16;
 
 /// What a connection is busy with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -363,62 +356,5 @@ impl Drop for Alarm {
                 why: OUR_BUG.to_owned(),
             });
         }
-    }
-}
-
-impl Worker {
-    /// Sends and reads wherever sockets have something.
-    pub fn attend(&mut self, stirs: &Stirs) {
-        let mut buffer = std::mem::take(&mut self.buffer);
-        for (number, stir) in stirs.iter().enumerate() {
-            self.drive(stir, &mut buffer);
-            if number % TOGETHER == TOGETHER - 1 {
-                self.go_on();
-            }
-        }
-        self.go_on();
-        self.buffer = buffer;
-    }
-
-    /// Runs one connection as far as its socket lets it.
-    fn drive(&mut self, stir: Stir, buffer: &mut [u8]) {
-        let key = stir.key;
-        let mut woken = false;
-        loop {
-            let Some(connection) = self.connections.get_mut(key) else {
-                return;
-            };
-            let Some(link) = &mut connection.link else {
-                return;
-            };
-            if !std::mem::replace(&mut woken, true) {
-                link.wake(stir.ends);
-            }
-            if let Err(error) = link.flush() {
-                return self.broken(key, &error);
-            }
-            match link.receive(buffer) {
-                Ok(0) => return self.ended(key),
-                Ok(count) => self.received(key, &buffer[..count]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) => return self.broken(key, &error),
-            }
-        }
-    }
-}
-
-/// The class of an error while reading.
-pub fn read_failure(error: &io::Error) -> Outcome {
-    let tls = error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match (tls, error.kind()) {
-        // A client certificate is refused after the handshake, as far as TLS 1.3 lets the client know.
-        (Some(rustls::Error::AlertReceived(_)), _) => Outcome::Tls(TlsFailure::Alert),
-        (Some(_), _) => Outcome::Tls(TlsFailure::Handshake),
-        (None, io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {
-            Outcome::Transport(TransportFailure::Reset)
-        }
-        (None, _) => Outcome::Transport(TransportFailure::Other),
     }
 }

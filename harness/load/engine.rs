@@ -330,3 +330,6 @@ fn run_thread(
         worker::run(worker, orders).await
     })
 }
+
+#[cfg(test)]
+mod tests;

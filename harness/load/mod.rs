@@ -2,8 +2,9 @@
 //!
 //! - `schedule`: seed and plan to due times, stripe by stripe
 //! - `pacer`, `wheel`, `agenda`: when to wake, and what for
-//! - `worker`: one thread's state, in six rooms: `arrivals` makes operations due, `opening` says when sessions begin,
-//!   `sessions` opens and ends them, `connections` moves bytes, `requests` sends, `outcomes` reads answers
+//! - `worker`: one thread's state, in seven rooms: `arrivals` makes operations due, `opening` says when sessions begin,
+//!   `sessions` opens and ends them, `connections` makes what they talk over, `requests` sends, `reading` reads,
+//!   `outcomes` says what an answer means
 //! - `operation`, `slab`: things that come and go without allocating
 //! - `tally`: what is counted
 //! - `engine`, `report`: all threads together
@@ -17,6 +18,7 @@ pub mod opening;
 pub mod operation;
 pub mod outcomes;
 pub mod pacer;
+pub mod reading;
 pub mod report;
 pub mod requests;
 pub mod schedule;

@@ -84,6 +84,15 @@ impl Operation {
     }
 }
 
+#[cfg(test)]
+impl Operation {
+    /// What tests compare of it.
+    pub fn issued(&self, course: &super::worker::Course) -> super::report::Issued {
+        let since = self.due - course.zero().unwrap_or_default();
+        (since, self.series, self.params.clone())
+    }
+}
+
 /// All operations of a thread. An index is free again as soon as its operation has its outcome.
 #[derive(Default)]
 pub struct Operations {

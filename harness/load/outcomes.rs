@@ -4,19 +4,18 @@
 //! beside the first one is seen. The instant of the end is that of the read.
 
 use std::collections::BTreeMap;
-use std::io;
 
 use firedrill_reports::recording::Measure;
 use firedrill_scenarios::Outcome;
 use firedrill_scenarios::outcome::{ProtocolFault, TimeoutStage};
 
-use super::connections::{Connection, Found, Purpose, read_failure};
+use super::connections::{Connection, Found, Purpose};
 use super::operation::Stage;
 use super::slab::Key;
 use super::worker::Worker;
 use crate::clock::Nanos;
 use crate::mcp::answer::{self, Sent};
-use crate::mcp::exchange::{Event, Exchange};
+use crate::mcp::exchange::Exchange;
 use crate::mcp::http::{Content, Head};
 use crate::mcp::json::{self, Id, Message};
 use crate::mcp::session::{INITIALIZE_ID, Reply, Side};
@@ -24,142 +23,20 @@ use crate::mcp::session::{INITIALIZE_ID, Reply, Side};
 /// Methods that are counted by name; a server that invents more is counted under `other`.
 const MOST_METHODS: usize = 64;
 
-/// Exchanges that are kept for answers to come: more than this many do not come in pieces at the same time for long.
-const MOST_SPARE: usize = 256;
-
 /// How long the stream of an answer to `initialize` may stay open after it. It ends at once with most servers, and
 /// its connection then serves the session; where it does not, another one does.
 const STREAM_END: Nanos = 50_000_000;
 
 /// How an answer ended, once it did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ended {
+pub enum Ended {
     Over { reusable: bool },
     Broken(Outcome),
 }
 
 impl Worker {
-    /// Bytes have come on a connection.
-    pub fn received(&mut self, key: Key, bytes: &[u8]) {
-        let now = self.now();
-        self.heard = now;
-        self.totals.bytes_received += bytes.len() as u64;
-        let Some(connection) = self.connections.get_mut(key) else {
-            return;
-        };
-        if matches!(
-            connection.purpose,
-            Purpose::Idle { .. } | Purpose::Connecting
-        ) {
-            // Nothing was asked: what is said now can only be taken for the answer to the next question.
-            self.exchange_over(key, false, now);
-            return;
-        }
-        let mut exchange = self.exchange_of(key);
-        let ended = self.read_answer(key, &mut exchange, bytes, now);
-        match self.connections.get_mut(key).filter(|_| ended.is_none()) {
-            Some(connection) => connection.exchange = Some(exchange),
-            None => self.spare_exchange(exchange),
-        }
-        self.conclude(key, ended, now);
-    }
-
-    /// The exchange of an answer that goes on, or one for an answer that begins.
-    fn exchange_of(&mut self, key: Key) -> Box<Exchange> {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return Box::default();
-        };
-        if let Some(exchange) = connection.exchange.take() {
-            return exchange;
-        }
-        let mut exchange = self
-            .exchanges
-            .pop()
-            .unwrap_or_else(|| Box::new(Exchange::new(self.job.dialect.identity.clone())));
-        exchange.begin(connection.limit, connection.purpose == Purpose::Initialize);
-        exchange
-    }
-
-    fn spare_exchange(&mut self, mut exchange: Box<Exchange>) {
-        if self.exchanges.len() < MOST_SPARE {
-            exchange.rest();
-            self.exchanges.push(exchange);
-        }
-    }
-
-    /// The server has closed the connection.
-    pub fn ended(&mut self, key: Key) {
-        let now = self.now();
-        let Some(connection) = self.connections.get_mut(key) else {
-            return;
-        };
-        if matches!(
-            connection.purpose,
-            Purpose::Idle { .. } | Purpose::Connecting
-        ) {
-            self.exchange_over(key, false, now);
-            return;
-        }
-        let used = connection.used;
-        let mut exchange = self.exchange_of(key);
-        let ended = loop {
-            match exchange.end_of_stream(used) {
-                Event::Message(text) => {
-                    let length = text.len() as u64;
-                    self.message_seen(key, text, length, now);
-                    self.initialize_answered(key, &exchange);
-                }
-                Event::Broken(outcome) => break Ended::Broken(outcome),
-                Event::Over { .. } | Event::More | Event::Head(_) => {
-                    break Ended::Over { reusable: false };
-                }
-            }
-        };
-        self.spare_exchange(exchange);
-        self.conclude(key, Some(ended), now);
-    }
-
-    /// The connection broke.
-    pub fn broken(&mut self, key: Key, error: &io::Error) {
-        let now = self.now();
-        let Some(connection) = self.connections.get(key) else {
-            return;
-        };
-        if matches!(
-            connection.purpose,
-            Purpose::Idle { .. } | Purpose::Connecting
-        ) {
-            self.exchange_over(key, false, now);
-        } else {
-            self.conclude(key, Some(Ended::Broken(read_failure(error))), now);
-        }
-    }
-
-    /// Reads everything in `bytes`.
-    fn read_answer(
-        &mut self,
-        key: Key,
-        exchange: &mut Exchange,
-        bytes: &[u8],
-        now: Nanos,
-    ) -> Option<Ended> {
-        let (mut input, mut pending) = (bytes, &[][..]);
-        loop {
-            match exchange.next(&mut input, &mut pending) {
-                Event::More => return None,
-                Event::Head(head) => self.head_seen(key, head, now),
-                Event::Message(text) => {
-                    self.message_seen(key, text, text.len() as u64, now);
-                    self.initialize_answered(key, exchange);
-                }
-                Event::Over { reusable } => return Some(Ended::Over { reusable }),
-                Event::Broken(outcome) => return Some(Ended::Broken(outcome)),
-            }
-        }
-    }
-
     /// The head has come: what is not a success, or no JSON and no event stream, is decided.
-    fn head_seen(&mut self, key: Key, head: Head, now: Nanos) {
+    pub fn head_seen(&mut self, key: Key, head: Head, now: Nanos) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
@@ -200,7 +77,7 @@ impl Worker {
     }
 
     /// One message, or a batch of them, or something that is neither.
-    fn message_seen(&mut self, key: Key, text: &[u8], length: u64, now: Nanos) {
+    pub fn message_seen(&mut self, key: Key, text: &[u8], length: u64, now: Nanos) {
         match json::batch(text) {
             None => self.single_seen(key, text, length, now),
             Some(elements) => {
@@ -291,7 +168,7 @@ impl Worker {
     }
 
     /// Takes the session id out of the head, while it is at hand.
-    fn initialize_answered(&mut self, key: Key, exchange: &Exchange) {
+    pub fn initialize_answered(&mut self, key: Key, exchange: &Exchange) {
         let initialize = |own: &&Connection| own.purpose == Purpose::Initialize;
         let Some(connection) = self.connections.get(key).filter(initialize) else {
             return;
@@ -349,7 +226,7 @@ impl Worker {
     }
 
     /// Draws the consequences of what was read.
-    fn conclude(&mut self, key: Key, ended: Option<Ended>, now: Nanos) {
+    pub fn conclude(&mut self, key: Key, ended: Option<Ended>, now: Nanos) {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };

@@ -10,6 +10,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::buffer::spare_capacity;
+pub use rustix::event::epoll::Event;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
@@ -120,7 +121,7 @@ impl Pacer {
 
 /// Room for what happened.
 pub struct Stirs {
-    events: Vec<epoll::Event>,
+    events: Vec<Event>,
 }
 
 impl Default for Stirs {
@@ -137,12 +138,20 @@ impl Stirs {
         self.events.len() == MOST_AT_ONCE
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = Stir> + '_ {
+    /// What happened, in groups of at most this many.
+    pub fn by(&self, most: usize) -> impl Iterator<Item = &[Event]> {
+        self.events.chunks(most)
+    }
+}
+
+impl Stir {
+    /// What an event says of a connection; nothing when it is the timer's.
+    pub fn of(event: &Event) -> Option<Stir> {
         let ends = EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR;
-        let sockets = self.events.iter().filter(|event| event.data.u64() != TIMER);
-        sockets.map(move |event| Stir {
-            key: Key::from_word(event.data.u64()),
-            ends: { event.flags }.intersects(ends),
+        let (word, flags) = (event.data.u64(), event.flags);
+        (word != TIMER).then(|| Stir {
+            key: Key::from_word(word),
+            ends: flags.intersects(ends),
         })
     }
 }

@@ -73,8 +73,14 @@ pub struct Flush {
     pub addresses: BTreeSet<IpAddr>,
 }
 
+/// An operation as it became due: when since the start of the timeline, its series, its parameters.
+#[cfg(test)]
+pub type Issued = (Nanos, usize, Vec<u8>);
+
 #[derive(Default)]
 pub struct ThreadTotals {
+    #[cfg(test)]
+    pub issued: Vec<Issued>,
     pub connections_opened: u64,
     pub bytes_sent: u64,
     pub bytes_received: u64,
@@ -92,6 +98,8 @@ pub struct ThreadTotals {
 impl ThreadTotals {
     /// Adds another thread's sums to these.
     pub fn absorb(&mut self, other: ThreadTotals) {
+        #[cfg(test)]
+        self.issued.extend(other.issued);
         self.connections_opened += other.connections_opened;
         self.bytes_sent += other.bytes_sent;
         self.bytes_received += other.bytes_received;

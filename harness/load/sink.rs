@@ -1,7 +1,8 @@
 //! A server that answers at once and does nothing else: what this machine can do when no target is in the way.
 //!
 //! One thread and one epoll. It knows just enough of HTTP and MCP to be driven by anything: a session is opened and
-//! not remembered, a notification is accepted, and whatever else is asked gets the same result under its own id.
+//! not remembered, a notification is accepted, and whatever else is asked gets the same result under its own id; under
+//! `/stream` as an event stream, in chunks.
 
 use std::convert::Infallible;
 use std::io::{self, Read, Write};
@@ -196,6 +197,8 @@ fn answer_one(head: &[u8], body: &[u8], sessions: &mut u64, output: &mut Vec<u8>
         ]
         .concat();
         write_answer(session.as_bytes(), id.unwrap_or(b"null"), &result, output);
+    } else if let Some(id) = id.filter(|_| head.starts_with(b"POST /stream")) {
+        write_stream(id, RESULT, output);
     } else if let Some(id) = id {
         write_answer(b"", id, RESULT, output);
     } else {
@@ -210,8 +213,23 @@ fn value_of<'a>(body: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
     Some(after[..end].trim_ascii())
 }
 
+const BEFORE_ID: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":";
+
+/// One event in one chunk, and the end.
+fn write_stream(id: &[u8], result: &[u8], output: &mut Vec<u8>) {
+    const EVENT: &[u8] = b"event: message\ndata: ";
+    let length = EVENT.len() + BEFORE_ID.len() + id.len() + result.len() + 2;
+    output.extend_from_slice(
+        b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
+    );
+    // Writing to memory cannot fail.
+    let _ = write!(output, "{length:x}\r\n");
+    for piece in [EVENT, BEFORE_ID, id, result, b"\n\n\r\n0\r\n\r\n"] {
+        output.extend_from_slice(piece);
+    }
+}
+
 fn write_answer(headers: &[u8], id: &[u8], result: &[u8], output: &mut Vec<u8>) {
-    const BEFORE_ID: &[u8] = b"{\"jsonrpc\":\"2.0\",\"id\":";
     let length = BEFORE_ID.len() + id.len() + result.len();
     output.extend_from_slice(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n");
     output.extend_from_slice(headers);

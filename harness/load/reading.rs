@@ -1,0 +1,221 @@
+//! What sockets have to say, from the event to the pieces of an answer.
+//!
+//! The state of an answer is held by its connection only while it has come in part: what comes whole, as nearly all
+//! does, goes through one that is always at hand.
+
+use std::io;
+
+use firedrill_scenarios::Outcome;
+use firedrill_scenarios::outcome::{TlsFailure, TransportFailure};
+
+use super::connections::Purpose;
+use super::outcomes::Ended;
+use super::pacer::{Event as Happening, Stir, Stirs};
+use super::slab::Key;
+use super::worker::Worker;
+use crate::clock::Nanos;
+use crate::mcp::exchange::{Event, Exchange};
+
+/// Answers that are read before the requests which follow them are sent: a server that waits for something to do is
+/// woken once for all of them, and what becomes due is late by the reading of so many at most.
+const TOGETHER: usize = 16;
+
+/// Exchanges that are kept for answers to come: more than this many do not come in pieces at the same time for long.
+const MOST_SPARE: usize = 256;
+
+impl Worker {
+    /// Sends and reads wherever sockets have something.
+    pub fn attend(&mut self, stirs: &Stirs) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        for together in stirs.by(TOGETHER) {
+            self.fetch(together);
+            for stir in together.iter().filter_map(Stir::of) {
+                self.drive(stir, &mut buffer);
+            }
+            self.go_on();
+        }
+        self.buffer = buffer;
+    }
+
+    /// Touches what the answers are going to need. With a thousand connections none of it is in a cache, and memory
+    /// answers many questions in the time of one, as long as none depends on the answer to another.
+    fn fetch(&self, together: &[Happening]) {
+        let stirs = || together.iter().filter_map(Stir::of);
+        let connections = || stirs().filter_map(|stir| self.connections.get(stir.key));
+        let touched = connections().fold(0, |sum, own| sum ^ own.serial ^ own.limit);
+        std::hint::black_box(touched);
+        let sessions = || connections().filter_map(|own| self.sessions.get(own.session));
+        let touched = sessions().fold(0, |sum, own| sum ^ own.next_id ^ u64::from(own.in_flight));
+        std::hint::black_box(touched);
+        let operations = connections().filter_map(|own| match own.purpose {
+            Purpose::Operation(index) => Some(&self.operations[index]),
+            _ => None,
+        });
+        let touched = operations.fold(0, |sum, own| sum ^ own.due ^ own.dispatched ^ own.id);
+        std::hint::black_box(touched);
+        let slots = sessions().map(|own| &self.slots[own.slot]);
+        let touched = slots.fold(0, |sum, own| sum ^ own.seq ^ own.rounds);
+        std::hint::black_box(touched);
+    }
+
+    /// Runs one connection as far as its socket lets it.
+    fn drive(&mut self, stir: Stir, buffer: &mut [u8]) {
+        let key = stir.key;
+        let mut woken = false;
+        loop {
+            let Some(connection) = self.connections.get_mut(key) else {
+                return;
+            };
+            let Some(link) = &mut connection.link else {
+                return;
+            };
+            if !std::mem::replace(&mut woken, true) {
+                link.wake(stir.ends);
+            }
+            if let Err(error) = link.flush() {
+                return self.broken(key, &error);
+            }
+            match link.receive(buffer) {
+                Ok(0) => return self.ended(key),
+                Ok(count) => self.received(key, &buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) => return self.broken(key, &error),
+            }
+        }
+    }
+
+    /// Bytes have come on a connection.
+    pub fn received(&mut self, key: Key, bytes: &[u8]) {
+        let now = self.now();
+        self.heard = now;
+        self.totals.bytes_received += bytes.len() as u64;
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        if matches!(
+            connection.purpose,
+            Purpose::Idle { .. } | Purpose::Connecting
+        ) {
+            // Nothing was asked: what is said now can only be taken for the answer to the next question.
+            self.exchange_over(key, false, now);
+            return;
+        }
+        let mut exchange = self.exchange_of(key);
+        let ended = self.read_answer(key, &mut exchange, bytes, now);
+        match self.connections.get_mut(key).filter(|_| ended.is_none()) {
+            Some(connection) => connection.exchange = Some(exchange),
+            None => self.spare_exchange(exchange),
+        }
+        self.conclude(key, ended, now);
+    }
+
+    /// The exchange of an answer that goes on, or one for an answer that begins.
+    fn exchange_of(&mut self, key: Key) -> Box<Exchange> {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return Box::default();
+        };
+        if let Some(exchange) = connection.exchange.take() {
+            return exchange;
+        }
+        let mut exchange = self
+            .exchanges
+            .pop()
+            .unwrap_or_else(|| Box::new(Exchange::new(self.job.dialect.identity.clone())));
+        exchange.begin(connection.limit, connection.purpose == Purpose::Initialize);
+        exchange
+    }
+
+    fn spare_exchange(&mut self, mut exchange: Box<Exchange>) {
+        if self.exchanges.len() < MOST_SPARE {
+            exchange.rest();
+            self.exchanges.push(exchange);
+        }
+    }
+
+    /// The server has closed the connection.
+    pub fn ended(&mut self, key: Key) {
+        let now = self.now();
+        let Some(connection) = self.connections.get_mut(key) else {
+            return;
+        };
+        if matches!(
+            connection.purpose,
+            Purpose::Idle { .. } | Purpose::Connecting
+        ) {
+            self.exchange_over(key, false, now);
+            return;
+        }
+        let used = connection.used;
+        let mut exchange = self.exchange_of(key);
+        let ended = loop {
+            match exchange.end_of_stream(used) {
+                Event::Message(text) => {
+                    let length = text.len() as u64;
+                    self.message_seen(key, text, length, now);
+                    self.initialize_answered(key, &exchange);
+                }
+                Event::Broken(outcome) => break Ended::Broken(outcome),
+                Event::Over { .. } | Event::More | Event::Head(_) => {
+                    break Ended::Over { reusable: false };
+                }
+            }
+        };
+        self.spare_exchange(exchange);
+        self.conclude(key, Some(ended), now);
+    }
+
+    /// The connection broke.
+    pub fn broken(&mut self, key: Key, error: &io::Error) {
+        let now = self.now();
+        let Some(connection) = self.connections.get(key) else {
+            return;
+        };
+        if matches!(
+            connection.purpose,
+            Purpose::Idle { .. } | Purpose::Connecting
+        ) {
+            self.exchange_over(key, false, now);
+        } else {
+            self.conclude(key, Some(Ended::Broken(read_failure(error))), now);
+        }
+    }
+
+    /// Reads everything in `bytes`.
+    fn read_answer(
+        &mut self,
+        key: Key,
+        exchange: &mut Exchange,
+        bytes: &[u8],
+        now: Nanos,
+    ) -> Option<Ended> {
+        let (mut input, mut pending) = (bytes, &[][..]);
+        loop {
+            match exchange.next(&mut input, &mut pending) {
+                Event::More => return None,
+                Event::Head(head) => self.head_seen(key, head, now),
+                Event::Message(text) => {
+                    self.message_seen(key, text, text.len() as u64, now);
+                    self.initialize_answered(key, exchange);
+                }
+                Event::Over { reusable } => return Some(Ended::Over { reusable }),
+                Event::Broken(outcome) => return Some(Ended::Broken(outcome)),
+            }
+        }
+    }
+}
+
+/// The class of an error while reading.
+pub fn read_failure(error: &io::Error) -> Outcome {
+    let tls = error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match (tls, error.kind()) {
+        // A client certificate is refused after the handshake, as far as TLS 1.3 lets the client know.
+        (Some(rustls::Error::AlertReceived(_)), _) => Outcome::Tls(TlsFailure::Alert),
+        (Some(_), _) => Outcome::Tls(TlsFailure::Handshake),
+        (None, io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {
+            Outcome::Transport(TransportFailure::Reset)
+        }
+        (None, _) => Outcome::Transport(TransportFailure::Other),
+    }
+}
