@@ -21,7 +21,7 @@ fn plan(drive: &str) -> Plan {
         "scenario: bench\nabout: What is measured.\ntarget: {{ endpoint: \"http://127.0.0.1:9/mcp\" }}\n\
          load:\n\x20 {drive}\n\x20 sessions: {{ count: 64 }}\n\x20 operations:\n\
          \x20 - {{ tool: echo, weight: 1, arguments: {{ message: \"{{{{unique}}}}: a text\" }} }}\n\
-         \x20 - {{ tool: add, weight: 1, arguments: {{ a: \"{{{{int(1,100)}}}}\", of: \"{{{{zipf(1.1,1000)}}}}\" }} }}\n\
+         \x20 - {{ tool: add, weight: 1, arguments: {{ a: \"{{{{int(1,100)}}}}\", of: \"{{{{zipf(1000,1.1)}}}}\" }} }}\n\
          timeline: [ {{ phase: steady, for: 10s }} ]\nobjectives: [ {{ errors: 0.5 % }} ]\n"
     );
     Plan::parse(&text, &Given::named("bench.yaml")).expect("a plan")
@@ -120,19 +120,10 @@ fn requests(criterion: &mut Criterion) {
     });
 }
 
-fn layout() -> Layout {
-    Layout {
-        phases: vec!["warm-up".to_owned(), "steady".to_owned()],
-        series: vec!["echo".to_owned(), "add".to_owned()],
-        limits: vec![100_000_000],
-        lateness_limit: 1_000_000,
-        bucket: SECOND,
-    }
-}
-
 fn counting(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("tally");
-    let mut histograms = Histograms::new(&layout());
+    let layout = Layout::of(&plan("rate: 1/s"));
+    let mut histograms = Histograms::new(&layout);
     let mut time = 50_000;
     let mut next = || {
         // The times of a busy service: all over two orders of magnitude.
@@ -140,15 +131,15 @@ fn counting(criterion: &mut Criterion) {
         time
     };
     group.bench_function("record", |bencher| {
-        bencher.iter(|| histograms.own(Some(1), 0, true, Measure::Response, next()));
+        bencher.iter(|| histograms.own(Some(0), 0, true, Measure::Response, next()));
     });
-    let mut tally = Tally::new(&layout());
+    let mut tally = Tally::new(&layout);
     group.bench_function("settle", |bencher| {
         bencher.iter(|| {
-            tally.buckets.expect(1, 0);
+            tally.buckets.expect(0, 0);
             let service = next();
             tally.settle(&Settled {
-                phase: 1,
+                phase: 0,
                 series: 0,
                 outcome: Outcome::Ok,
                 due: 0,
@@ -159,18 +150,18 @@ fn counting(criterion: &mut Criterion) {
             });
         });
     });
-    let mut all = Histograms::new(&layout());
+    let mut all = Histograms::new(&layout);
     group.bench_function("merge", |bencher| {
         bencher.iter(|| {
             // An empty histogram is passed over: each round has one value in every histogram of an operation.
             let response = next();
             tally
                 .histograms
-                .own(Some(1), 0, true, Measure::Response, response);
+                .own(Some(0), 0, true, Measure::Response, response);
             tally
                 .histograms
-                .own(Some(1), 0, true, Measure::Service, response);
-            tally.histograms.shared(Some(1), Measure::Lateness, 20_000);
+                .own(Some(0), 0, true, Measure::Service, response);
+            tally.histograms.shared(Some(0), Measure::Lateness, 20_000);
             all.absorb(&mut tally.histograms);
         });
     });

@@ -76,13 +76,7 @@ fn job(drive: &str, path: &str, port: u16) -> Job {
         headers: Vec::new(),
     };
     Job {
-        layout: Layout {
-            phases: vec!["steady".to_owned()],
-            series: plan.series().into_iter().map(|own| own.name).collect(),
-            limits: vec![100_000_000],
-            lateness_limit: 1_000_000,
-            bucket: SECOND,
-        },
+        layout: Layout::of(&plan),
         seed: 1,
         thread: 0,
         threads: 1,

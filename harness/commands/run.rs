@@ -14,7 +14,7 @@ use firedrill_scenarios::plan::Target;
 use super::folder::{conclude, say_verdict};
 use super::{exit_of, exit_of_verdict, pins, programme, say, warn_of};
 use crate::cli::RunOptions;
-use crate::clock::{self, Clock, Nanos, Utc};
+use crate::clock::{self, Clock, Utc};
 use crate::conduct::hands::Reading;
 use crate::conduct::{Beside, conduct};
 use crate::exit::Exit;
@@ -217,7 +217,7 @@ pub(super) fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyho
 /// Refuses what a run would refuse, as far as nothing has to be started to see it. The target, when it is there already.
 fn refuse(plan: &Plan, options: &RunOptions, folder: &Path) -> anyhow::Result<Option<Ready>> {
     let threads = threads(options, machine::environment().cores);
-    preflight::check(plan, &layout(plan), threads, Room::of_machine())?;
+    preflight::check(plan, &Layout::of(plan), threads, Room::of_machine())?;
     endpoint::allow_probes(plan, &options.allow_host)?;
     Recorder::refuse(folder)?;
     Ok(match (attached(options), &plan.target) {
@@ -248,7 +248,7 @@ fn drive(
 ) -> anyhow::Result<Option<EarlyEnd>> {
     let environment = machine::environment();
     let threads = threads(options, environment.cores);
-    let layout = layout(plan);
+    let layout = Layout::of(plan);
     preflight::check(plan, &layout, threads, Room::of_machine())?;
     endpoint::allow_probes(plan, &options.allow_host)?;
     let clock = Clock::start();
@@ -392,30 +392,6 @@ fn prepare(plan: &Plan, options: &RunOptions, seed: u64) -> anyhow::Result<Ready
 }
 
 /// What follows from the plan for everyone who counts.
-fn layout(plan: &Plan) -> Layout {
-    let limits: Vec<Nanos> = plan
-        .latency_limits()
-        .iter()
-        .map(|limit| limit.as_nanos() as Nanos)
-        .collect();
-    let tightest = limits.first().map(|limit| Duration::from_nanos(*limit));
-    Layout {
-        phases: plan
-            .timeline
-            .iter()
-            .map(|phase| phase.name.clone())
-            .collect(),
-        series: plan
-            .series()
-            .into_iter()
-            .map(|series| series.name)
-            .collect(),
-        lateness_limit: firedrill_evidence::lateness_limit(tightest).as_nanos() as Nanos,
-        limits,
-        bucket: plan.bucket.as_nanos() as Nanos,
-    }
-}
-
 /// The line that does the same again.
 pub(super) fn reproduce(options: &RunOptions, plan: &Plan, seed: u64) -> String {
     let shipped = firedrill_scenarios::catalog()

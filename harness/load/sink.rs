@@ -247,7 +247,7 @@ mod tests {
     use crate::mcp::exchange::{Event, Exchange};
     use crate::mcp::json::{self, Id, Message};
 
-    const CALL: &[u8] = b"POST /mcp HTTP/1.1\r\nhost: a\r\nContent-Length: 68\r\n\r\n\
+    const CALL: &[u8] = b"POST /mcp HTTP/1.1\r\nhost: a\r\nContent-Length: 70\r\n\r\n\
         {\"jsonrpc\":\"2.0\",\"id\":417,\"method\":\"tools/call\",\"params\":{\"name\":\"x\"}}";
 
     fn told(pieces: &[&[u8]]) -> Vec<u8> {

@@ -4,9 +4,10 @@
 //! histograms over and gets emptied ones back, so that counting never allocates and never waits.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use firedrill_reports::recording::{Group, Measure, Tag, empty_histogram};
-use firedrill_scenarios::Outcome;
+use firedrill_scenarios::{Outcome, Plan};
 use hdrhistogram::Histogram;
 
 use crate::clock::Nanos;
@@ -23,6 +24,23 @@ pub struct Layout {
     pub lateness_limit: Nanos,
     /// Width of a bucket.
     pub bucket: Nanos,
+}
+
+impl Layout {
+    pub fn of(plan: &Plan) -> Layout {
+        let nanos = |time: Duration| Nanos::try_from(time.as_nanos()).unwrap_or(Nanos::MAX);
+        let limits = plan.latency_limits();
+        let tightest = limits.first().copied();
+        let phases = plan.timeline.iter().map(|phase| phase.name.clone());
+        let series = plan.series().into_iter().map(|series| series.name);
+        Layout {
+            phases: phases.collect(),
+            series: series.collect(),
+            limits: limits.into_iter().map(nanos).collect(),
+            lateness_limit: nanos(firedrill_evidence::lateness_limit(tightest)),
+            bucket: nanos(plan.bucket),
+        }
+    }
 }
 
 /// The measures that are kept for each phase over all series.
@@ -100,6 +118,15 @@ impl Histograms {
         self.slots
             .chunks(self.per_phase())
             .filter_map(move |phase| phase.get(kind?)?.as_deref())
+    }
+
+    /// The histograms of a measure, of all phases and series.
+    pub fn own_of(&self, measure: Measure, group: Group) -> impl Iterator<Item = &Histogram<u32>> {
+        let kind = OWN.iter().position(|own| *own == (measure, group));
+        self.slots.chunks(self.per_phase()).flat_map(move |phase| {
+            let series = phase[SHARED.len()..].chunks(OWN.len());
+            series.filter_map(move |series| series.get(kind?)?.as_deref())
+        })
     }
 
     /// Adds another thread's times to these and leaves the other one empty.

@@ -19,7 +19,7 @@ const LOADS: &str = "loads:\n\
     \x20   sessions: { count: 20 }\n\
     \x20   operations:\n\
     \x20     - { tool: echo, weight: 3, arguments: { message: \"{{unique}} {{seq}}\", of: \"{{int(1,1000)}}\" } }\n\
-    \x20     - { tool: add, weight: 2, arguments: { a: \"{{zipf(1.1,100)}}\" } }\n\
+    \x20     - { tool: add, weight: 2, arguments: { a: \"{{zipf(100,1.1)}}\" } }\n\
     \x20 others:\n\
     \x20   rate: 200/s\n\
     \x20   sessions: { count: 7 }\n\
@@ -50,13 +50,7 @@ fn issued(seed: u64, threads: u32, port: u16) -> Vec<Issued> {
         headers: Vec::new(),
     };
     let job = Job {
-        layout: Layout {
-            phases: vec!["steady".to_owned()],
-            series: plan.series().into_iter().map(|own| own.name).collect(),
-            limits: Vec::new(),
-            lateness_limit: 1_000_000,
-            bucket: 1_000_000_000,
-        },
+        layout: Layout::of(&plan),
         seed,
         thread: 0,
         threads,

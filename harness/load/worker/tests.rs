@@ -32,13 +32,7 @@ fn job(drive: &str) -> Job {
         headers: Vec::new(),
     };
     Job {
-        layout: Layout {
-            phases: vec!["steady".to_owned()],
-            series: plan.series().into_iter().map(|own| own.name).collect(),
-            limits: Vec::new(),
-            lateness_limit: 1_000_000,
-            bucket: INTERVAL,
-        },
+        layout: Layout::of(&plan),
         seed: 1,
         thread: 0,
         threads: 1,

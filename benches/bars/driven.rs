@@ -1,0 +1,177 @@
+//! A load driven by the real engine against a sink in a process of its own.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use firedrill::clock::{Clock, Nanos};
+use firedrill::load::engine::{Engine, Progress, Second};
+use firedrill::load::schedule::Segment;
+use firedrill::load::tally::{Histograms, Layout};
+use firedrill::load::worker::Job;
+use firedrill::mcp::destination::Route;
+use firedrill::mcp::session::{Dialect, Surface};
+use firedrill_scenarios::{Given, Plan};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A sink that ends with us.
+pub struct Sink {
+    process: Child,
+    pub port: u16,
+}
+
+impl Sink {
+    pub fn start() -> Sink {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_firedrill"))
+            .arg("sink")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut line = String::new();
+        let output = process.stdout.take().expect("it was piped");
+        BufReader::new(output)
+            .read_line(&mut line)
+            .expect("it says where it listens");
+        let address = line.trim().trim_end_matches("/mcp").rsplit(':').next();
+        let port = address.and_then(|port| port.parse().ok()).expect("a port");
+        Sink { process, port }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.process);
+        kill_process(pid, signal).expect("the sink is there");
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The plan of a load that is given by its lines of a scenario.
+pub fn plan(load: &str, port: u16) -> Plan {
+    let text = format!(
+        "scenario: bars\nabout: What is measured.\ntarget: {{ endpoint: \"http://127.0.0.1:{port}/mcp\" }}\n\
+         load: {{ {load}, operations: [ {{ tool: echo, weight: 1, timeout: 20s, arguments: {{ message: \"{{{{unique}}}}\" }} }} ] }}\n\
+         timeline: [ {{ phase: steady, for: 1d }} ]\nobjectives: [ {{ errors: 0.5 % }} ]\n"
+    );
+    Plan::parse(&text, &Given::named("bars.yaml")).expect("a plan")
+}
+
+pub fn segment(length: Nanos) -> Segment {
+    Segment {
+        phase: 0,
+        start: 0,
+        end: length,
+        zero: 0,
+        length,
+    }
+}
+
+/// What a load has counted.
+pub struct Counted {
+    pub times: Histograms,
+    pub issued: u64,
+    pub ok: u64,
+    pub zero: Nanos,
+}
+
+impl Counted {
+    fn add(&mut self, second: &mut Second) {
+        self.times.absorb(&mut second.histograms);
+        for cell in second.closed.iter().flat_map(|(_, _, cells)| cells) {
+            self.issued += cell.due();
+            self.ok += cell.ok();
+        }
+    }
+}
+
+/// How a load goes on after a second of it.
+pub enum Then {
+    GoOn,
+    Stop,
+}
+
+/// Drives the load with one thread for `length`. `beside` runs at the same time, from the start of the timeline; `look`
+/// is shown the sums after each second.
+pub fn drive(
+    plan: Plan,
+    seed: u64,
+    length: Nanos,
+    beside: impl AsyncFnOnce(Clock, Nanos),
+    mut look: impl FnMut(&Counted) -> Then,
+) -> Counted {
+    let port = match &plan.target {
+        firedrill_scenarios::plan::Target::Endpoint(endpoint) => endpoint.url.port,
+        firedrill_scenarios::plan::Target::Embedded(_) => panic!("the target is a sink"),
+    };
+    let (job, route) = job(plan, seed, port);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let mut engine = Engine::start(&job, &route).expect("a thread");
+    let mut counted = Counted {
+        times: Histograms::new(&job.layout),
+        issued: 0,
+        ok: 0,
+        zero: 0,
+    };
+    runtime.block_on(async {
+        let Progress::Opened(loads) = engine.next().await else {
+            panic!("sessions come first");
+        };
+        for load in &loads {
+            assert_eq!(load.opened, load.asked, "{:?}", load.failures);
+        }
+        let zero = job.clock.now() + 50_000_000;
+        counted.zero = zero;
+        engine.begin(zero, &[segment(length)]);
+        let watch = async {
+            loop {
+                match engine.next().await {
+                    Progress::Second(mut second) => {
+                        counted.add(&mut second);
+                        engine.recycle(second.histograms);
+                        if matches!(look(&counted), Then::Stop) {
+                            engine.stop();
+                        }
+                    }
+                    Progress::Finished(_) => return,
+                    Progress::Opened(_) => panic!("sessions are open"),
+                    Progress::Failed(why) => panic!("{why}"),
+                }
+            }
+        };
+        tokio::join!(beside(job.clock, zero), watch);
+    });
+    engine.join();
+    counted
+}
+
+fn job(plan: Plan, seed: u64, port: u16) -> (Job, Route) {
+    let surface = Surface {
+        authority: format!("127.0.0.1:{port}"),
+        path: "/mcp".to_owned(),
+        headers: Vec::new(),
+    };
+    let job = Job {
+        layout: Layout::of(&plan),
+        seed,
+        thread: 0,
+        threads: 1,
+        clock: Clock::start(),
+        dialect: Arc::new(Dialect::new(&plan, &surface)),
+        desk: None,
+        plan: Arc::new(plan),
+    };
+    let route = Route {
+        host: "127.0.0.1".to_owned(),
+        port,
+        tls: None,
+        resolver: None,
+    };
+    (job, route)
+}
