@@ -23,6 +23,11 @@ use crate::clock::{Clock, Nanos};
 
 /// Sockets that are looked at before time is looked at again.
 const MOST_AT_ONCE: usize = 64;
+/// What is told of a socket: once each time that it happens.
+const WATCHED: EventFlags = EventFlags::IN
+    .union(EventFlags::OUT)
+    .union(EventFlags::RDHUP)
+    .union(EventFlags::ET);
 /// What the timer is called among the sockets: no key is that large.
 const TIMER: u64 = u64::MAX;
 
@@ -88,9 +93,14 @@ impl Pacer {
     /// Has whatever happens at the socket told under this key, once each time that it happens. It ends with the
     /// socket.
     pub fn watch(&self, socket: impl AsFd, key: Key) -> io::Result<()> {
-        let when = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
         let data = EventData::new_u64(key.to_word());
-        Ok(epoll::add(self.epoll.get_ref(), socket, data, when)?)
+        Ok(epoll::add(self.epoll.get_ref(), socket, data, WATCHED)?)
+    }
+
+    /// Has told once more what there is at the socket, which was not all taken.
+    pub fn watch_again(&self, socket: impl AsFd, key: Key) -> io::Result<()> {
+        let data = EventData::new_u64(key.to_word());
+        Ok(epoll::modify(self.epoll.get_ref(), socket, data, WATCHED)?)
     }
 
     /// Waits until the timer fires or something happens at a socket, and takes what happened. More may have happened

@@ -4,6 +4,7 @@
 //! does, goes through one that is always at hand.
 
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 
 use firedrill_scenarios::Outcome;
 use firedrill_scenarios::outcome::{TlsFailure, TransportFailure};
@@ -15,10 +16,14 @@ use super::slab::Key;
 use super::worker::Worker;
 use crate::clock::Nanos;
 use crate::mcp::exchange::{Event, Exchange};
+use crate::mcp::link::Link;
 
 /// Answers that are read before the requests which follow them are sent: a server that waits for something to do is
 /// woken once for all of them, and what becomes due is late by the reading of so many at most.
 const TOGETHER: usize = 16;
+
+/// Reads of a full buffer after which others have their turn.
+const MOST_READS: usize = 16;
 
 /// Exchanges that are kept for answers to come: more than this many do not come in pieces at the same time for long.
 const MOST_SPARE: usize = 256;
@@ -58,20 +63,17 @@ impl Worker {
         std::hint::black_box(touched);
     }
 
-    /// Runs one connection as far as its socket lets it.
+    /// Runs one connection as far as its socket lets it, or for a while: a peer that never stops must not keep the
+    /// thread from its other business.
     fn drive(&mut self, stir: Stir, buffer: &mut [u8]) {
         let key = stir.key;
-        let mut woken = false;
-        loop {
-            let Some(connection) = self.connections.get_mut(key) else {
+        if let Some(link) = self.link(key) {
+            link.wake(stir.ends);
+        }
+        for _ in 0..MOST_READS {
+            let Some(link) = self.link(key) else {
                 return;
             };
-            let Some(link) = &mut connection.link else {
-                return;
-            };
-            if !std::mem::replace(&mut woken, true) {
-                link.wake(stir.ends);
-            }
             if let Err(error) = link.flush() {
                 return self.broken(key, &error);
             }
@@ -82,6 +84,16 @@ impl Worker {
                 Err(error) => return self.broken(key, &error),
             }
         }
+        let pacer = self.pacer.clone();
+        if let Some(socket) = self.link(key).map(|link| link.socket().as_fd())
+            && let Err(error) = pacer.watch_again(socket, key)
+        {
+            self.broken(key, &error);
+        }
+    }
+
+    fn link(&mut self, key: Key) -> Option<&mut Link<OwnedFd>> {
+        self.connections.get_mut(key)?.link.as_mut()
     }
 
     /// Bytes have come on a connection.
