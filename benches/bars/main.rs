@@ -7,6 +7,7 @@ mod driven;
 mod stall;
 
 use std::fs;
+use std::process::Command;
 
 use driven::{Counted, Sink, Then, drive, plan};
 use firedrill_reports::recording::{Measure, empty_histogram};
@@ -14,6 +15,8 @@ use hdrhistogram::Histogram;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const SECOND: u64 = 1_000_000_000;
+/// The word that makes this program hold sessions and say what they cost.
+const HOLD: &str = "hold=";
 
 /// A number, what it may be at most, and what it is called.
 pub fn bar(name: &str, measured: f64, most: f64, unit: &str) -> bool {
@@ -28,6 +31,9 @@ fn main() {
     // With `--test`, which is how `cargo test` keeps benchmarks from rotting, nothing takes its time.
     if asked.iter().any(|word| word == "--test") {
         return;
+    }
+    if let Some(count) = asked.iter().find_map(|word| word.strip_prefix(HOLD)) {
+        return hold(count.parse().expect("a number of sessions"));
     }
     let wanted = |name: &str| {
         let named = asked.iter().filter(|word| !word.starts_with('-')).count();
@@ -93,32 +99,24 @@ fn sessions() -> bool {
     // A few descriptors are for other things than sessions; the sink, which inherits the limit, needs as many.
     let room = limit.maximum.unwrap_or(u64::MAX).min(100_000) - 100;
     let counts = [5_000, 15_000, room / 100 * 100];
-    let sink = Sink::start();
     let mut memory = Vec::new();
     for count in counts.into_iter().filter(|count| *count <= room) {
-        let load = format!(
-            "rate: 1/s, sessions: {{ count: {count}, open_rate: 5000/s, end: drop }}, max_in_flight: 50"
-        );
-        let before = user_memory();
-        let mut held = 0;
-        drive(
-            plan(&load, sink.port),
-            1,
-            3 * SECOND,
-            async |_, _| {},
-            |_| {
-                held = user_memory();
-                Then::GoOn
-            },
-        );
-        println!(
-            "{count} sessions held: {} KB more than before",
-            held.saturating_sub(before) / 1024
-        );
+        // In a process of its own: an allocator does not give everything back.
+        let program = std::env::current_exe().expect("this program");
+        let output = Command::new(program)
+            .arg(format!("{HOLD}{count}"))
+            .output()
+            .expect("the program starts");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let held: u64 = text.trim().parse().expect("a number of bytes");
+        println!("{count} sessions held: {} KB of user memory", held / 1024);
         memory.push((count as f64, held as f64));
     }
     let [(fewer, small), (more, large), ..] = memory[..] else {
-        println!("sessions: NOT SHOWN, the hard limit on open files is {room}");
+        println!(
+            "sessions: NOT SHOWN, the hard limit on open files is {}",
+            room + 100
+        );
         return false;
     };
     println!(
@@ -133,6 +131,21 @@ fn sessions() -> bool {
         4.0,
         "KB",
     )
+}
+
+/// Holds so many idle sessions, each with its socket, and prints how much memory this process has then.
+fn hold(count: u64) {
+    let sink = Sink::start();
+    let load = format!(
+        "rate: 1/s, sessions: {{ count: {count}, open_rate: 5000/s, end: drop }}, max_in_flight: 50"
+    );
+    let mut held = 0;
+    let look = |_: &Counted| {
+        held = user_memory();
+        Then::GoOn
+    };
+    drive(plan(&load, sink.port), 1, 3 * SECOND, async |_, _| {}, look);
+    println!("{held}");
 }
 
 /// Anonymous memory that is in use, without what the allocator holds for later in whole pages.

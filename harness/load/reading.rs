@@ -3,13 +3,15 @@
 //! The state of an answer is held by its connection only while it has come in part: what comes whole, as nearly all
 //! does, goes through one that is always at hand.
 
+use std::hint::black_box;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use firedrill_scenarios::Outcome;
 use firedrill_scenarios::outcome::{TlsFailure, TransportFailure};
 
-use super::connections::Purpose;
+use super::connections::{Connection, Purpose};
+use super::operation::Operation;
 use super::outcomes::Ended;
 use super::pacer::{Event as Happening, Stir, Stirs};
 use super::slab::Key;
@@ -45,22 +47,34 @@ impl Worker {
     /// Touches what the answers are going to need. With a thousand connections none of it is in a cache, and memory
     /// answers many questions in the time of one, as long as none depends on the answer to another.
     fn fetch(&self, together: &[Happening]) {
-        let stirs = || together.iter().filter_map(Stir::of);
-        let connections = || stirs().filter_map(|stir| self.connections.get(stir.key));
-        let touched = connections().fold(0, |sum, own| sum ^ own.serial ^ own.limit);
-        std::hint::black_box(touched);
+        let stirs = together.iter().filter_map(Stir::of);
+        let connections = || {
+            let found = stirs.clone();
+            found.filter_map(|stir| self.connections.get(stir.key))
+        };
         let sessions = || connections().filter_map(|own| self.sessions.get(own.session));
-        let touched = sessions().fold(0, |sum, own| sum ^ own.next_id ^ u64::from(own.in_flight));
-        std::hint::black_box(touched);
-        let operations = connections().filter_map(|own| match own.purpose {
+        let operations = || connections().filter_map(|own| self.operation_on(own));
+        let slots = || sessions().map(|own| &self.slots[own.slot]);
+        black_box(connections().fold(0, |sum, own| sum ^ own.serial ^ own.limit));
+        black_box(sessions().fold(0, |sum, own| sum ^ own.next_id ^ own.slot as u64));
+        black_box(operations().fold(0, |sum, own| sum ^ own.due ^ own.dispatched ^ own.id));
+        black_box(slots().fold(0, |sum, own| sum ^ own.seq ^ own.rounds));
+        black_box(sessions().fold(0, |sum, own| sum ^ own.heads.first()));
+        black_box(operations().fold(0, |sum, own| sum ^ own.params.first().copied().unwrap_or(0)));
+    }
+
+    fn operation_on(&self, connection: &Connection) -> Option<&Operation> {
+        match connection.purpose {
             Purpose::Operation(index) => Some(&self.operations[index]),
-            _ => None,
-        });
-        let touched = operations.fold(0, |sum, own| sum ^ own.due ^ own.dispatched ^ own.id);
-        std::hint::black_box(touched);
-        let slots = sessions().map(|own| &self.slots[own.slot]);
-        let touched = slots.fold(0, |sum, own| sum ^ own.seq ^ own.rounds);
-        std::hint::black_box(touched);
+            Purpose::Connecting
+            | Purpose::Idle { .. }
+            | Purpose::Tail
+            | Purpose::Abandoned { .. }
+            | Purpose::Initialize
+            | Purpose::Initialized
+            | Purpose::Side
+            | Purpose::Delete { .. } => None,
+        }
     }
 
     /// Runs one connection as far as its socket lets it, or for a while: a peer that never stops must not keep the

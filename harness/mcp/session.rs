@@ -302,6 +302,11 @@ impl Heads {
         }
     }
 
+    /// The first byte of the session's own headers, for who wants to have touched them.
+    pub fn first(&self) -> u8 {
+        self.own.first().copied().unwrap_or(0)
+    }
+
     /// True when the server named the session, so that it can be ended by name.
     pub fn has_id(&self) -> bool {
         self.has_id
