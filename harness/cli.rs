@@ -90,6 +90,9 @@ pub struct RunOptions {
     /// Load threads. Default: one a core.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub threads: Option<u32>,
+    /// Do not look first what this machine can do; the report then says nothing of the headroom.
+    #[arg(long)]
+    pub no_calibration: bool,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -150,7 +150,8 @@ pub fn list() -> anyhow::Result<Exit> {
 pub fn sink(address: SocketAddr) -> anyhow::Result<Exit> {
     let sink = Sink::listen(address).with_context(|| format!("cannot listen on {address}"))?;
     say(&format!("listening: http://{}/mcp\n", sink.address()?));
-    match sink.serve()? {}
+    sink.serve_while(|| true)?;
+    Ok(Exit::Pass)
 }
 
 pub fn schema(of: SchemaOf) -> anyhow::Result<Exit> {

@@ -125,8 +125,9 @@ fn a_session_whose_end_is_not_answered_is_not_counted_as_ended() {
         let text = scenario(&target, &call("echo", ""), "{ constant: 50/s }", "1s");
         run(&folder, &text, &[]);
         let last = folder.events().pop().expect("the last event");
-        let deleted = &last["event"]["totals"]["sessions"]["deleted"];
-        assert_eq!(deleted, ended, "{last}");
+        let sessions = &last["event"]["totals"]["sessions"];
+        assert_eq!(sessions["deleted"], ended, "{last}");
+        assert_eq!(sessions["dropped"], 8 - ended, "{last}");
     }
     assert_eq!(server.used("DELETE"), 16);
 }

@@ -4,6 +4,7 @@ mod conditions;
 mod drills;
 mod fault_server;
 mod faults;
+mod honesty;
 mod names;
 mod patterns;
 mod program;

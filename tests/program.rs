@@ -66,7 +66,17 @@ pub struct Done {
     pub stderr: String,
 }
 
+/// A run does not look first what the machine can do: it takes time, and one test has it as its matter.
 pub fn command(arguments: &[&str]) -> Command {
+    let mut command = bare(arguments);
+    if arguments.first() == Some(&"run") {
+        command.arg("--no-calibration");
+    }
+    command
+}
+
+/// With these arguments and no others.
+pub fn bare(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_firedrill"));
     command
         .args(arguments)

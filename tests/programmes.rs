@@ -27,7 +27,7 @@ covers: Daily Operations 2
 target: { sites: { primary: { pods: 1 } } }
 load: { rate: 400/s, sessions: { count: 8 }, operations: [{ method: ping }] }
 timeline: [{ phase: steady, for: 2s }]
-objectives: [{ errors: 1 % }]
+objectives: [{ errors: 1 % }, { latency: p99, below: 500ms }]
 ";
 
 /// The programme's file, with its two scenarios beside it.

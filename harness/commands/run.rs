@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use firedrill_reports::recording::{EarlyEnd, Event, RECORDING_VERSION, Started};
+use firedrill_reports::recording::{Calibration, EarlyEnd, Event, RECORDING_VERSION, Started};
 use firedrill_reports::{ResultDocument, Verdict, render};
 use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::Target;
@@ -25,6 +25,7 @@ use crate::fault::whereabouts::Whereabouts;
 use crate::ledger::Clients;
 use crate::ledger::keeper::Keeper;
 use crate::ledger::pen::Desk;
+use crate::load::calibration::calibrate;
 use crate::load::tally::Layout;
 use crate::load::worker::Job;
 use crate::mcp::session::Dialect;
@@ -251,6 +252,7 @@ fn drive(
     let layout = Layout::of(plan);
     preflight::check(plan, &layout, threads, Room::of_machine())?;
     endpoint::allow_probes(plan, &options.allow_host)?;
+    let calibration = calibration(options);
     let clock = Clock::start();
     let mut recorder = Recorder::create(folder, plan, &layout, identity.started)?;
     let mut ready = match prepare(plan, options, identity.seed) {
@@ -274,7 +276,8 @@ fn drive(
         strict: options.strict,
         threads,
         environment,
-        preflight: Vec::new(),
+        preflight: calibration.as_ref().err().cloned().into_iter().collect(),
+        calibration: calibration.unwrap_or_default(),
     });
     let record = |recorder: &mut Recorder, event| {
         recorder
@@ -316,6 +319,24 @@ fn drive(
     let early = conduct(&job, ready, recorder, beside)?;
     guard.disarmed = true;
     Ok(early)
+}
+
+/// What this machine can do. Not to know it ends no run; why is told.
+fn calibration(options: &RunOptions) -> Result<Option<Calibration>, String> {
+    if options.no_calibration {
+        return Ok(None);
+    }
+    match calibrate(Clock::start()) {
+        Ok(found) => {
+            note(&render::machine(found));
+            Ok(Some(found))
+        }
+        Err(error) => {
+            let why = format!("what this machine can do is not known: {error}");
+            note(&why);
+            Err(why)
+        }
+    }
 }
 
 /// What a run has beside load and target: a journal, a ledger, eyes.

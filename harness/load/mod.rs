@@ -8,10 +8,12 @@
 //! - `operation`, `slab`: things that come and go without allocating
 //! - `tally`: what is counted
 //! - `engine`, `report`: all threads together
+//! - `calibration`: what this machine can do
 //! - `sink`: a server that costs nothing, to see what the load itself costs
 
 pub mod agenda;
 pub mod arrivals;
+pub mod calibration;
 pub mod connections;
 pub mod engine;
 pub mod opening;

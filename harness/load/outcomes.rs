@@ -273,6 +273,9 @@ impl Worker {
                         .histograms
                         .shared(phase, Measure::Delete, now.saturating_sub(since));
                     self.totals.sessions.deleted += 1;
+                } else {
+                    // Not every server lets a client end a session: it is left to itself.
+                    self.totals.sessions.dropped += 1;
                 }
                 self.discard_session(session);
             }

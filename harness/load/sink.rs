@@ -4,7 +4,6 @@
 //! not remembered, a notification is accepted, and whatever else is asked gets the same result under its own id; under
 //! `/stream` as an event stream, in chunks.
 
-use std::convert::Infallible;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -72,13 +71,13 @@ impl Sink {
         self.listener.local_addr()
     }
 
-    /// Answers until the process ends.
+    /// Answers for as long as this is wanted, which is asked whenever something has come.
     ///
     /// # Errors
     /// When no more connections can be had.
-    pub fn serve(mut self) -> io::Result<Infallible> {
+    pub fn serve_while(mut self, wanted: impl Fn() -> bool) -> io::Result<()> {
         let mut events = Vec::with_capacity(1024);
-        loop {
+        while wanted() {
             events.clear();
             match epoll::wait(
                 &self.epoll,
@@ -95,6 +94,7 @@ impl Sink {
                 }
             }
         }
+        Ok(())
     }
 
     fn accept(&mut self) -> io::Result<()> {

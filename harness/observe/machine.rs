@@ -86,6 +86,17 @@ impl Counters {
     }
 }
 
+/// Time on a core of the thread of this name, in nanoseconds.
+pub fn thread_time(name: &str) -> u64 {
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten();
+    let own = tasks.flatten().find(|task| {
+        fs::read_to_string(task.path().join("comm")).is_ok_and(|own| own.trim() == name)
+    });
+    let schedstat = own.and_then(|task| fs::read_to_string(task.path().join("schedstat")).ok());
+    let run = schedstat.and_then(|text| text.split_whitespace().next()?.parse().ok());
+    run.unwrap_or(0)
+}
+
 fn load_threads() -> BTreeMap<u32, [u64; 3]> {
     let mut threads = BTreeMap::new();
     let Ok(tasks) = fs::read_dir("/proc/self/task") else {

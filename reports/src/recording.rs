@@ -31,12 +31,14 @@ mod sample;
 mod tag;
 mod write;
 
-pub use bucket::Bucket;
+pub use bucket::{Bucket, ENDED};
 pub use drill::{
     Answered, DataCounts, FaultStage, JournalEntry, JournalLine, LedgerLine, Mark, ReadBackStage,
     RecoveryPoint, StepStage,
 };
-pub use event::{EarlyEnd, Environment, Event, Mode, SessionTotals, Started, Timed, Totals};
+pub use event::{
+    Calibration, EarlyEnd, Environment, Event, Mode, SessionTotals, Started, Timed, Totals,
+};
 pub use latency::{Interval, LatencyLog};
 pub use ledger::{Data, Ledger, MOST_WRITES, Write, counter_of};
 pub(crate) use manifest::verify;

@@ -22,7 +22,7 @@ mod summary;
 
 pub use html::report;
 pub use junit::junit;
-pub use lines::lines;
+pub use lines::{lines, machine};
 pub(crate) use lines::{measured, target};
 pub use programme::programme_outputs;
 pub use summary::summary;

@@ -10,7 +10,7 @@ pub use programme::{DrillResult, Evidence, ProgrammeResult, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::recording::{Environment, Mode, SessionTotals};
+use crate::recording::{Calibration, Environment, Mode, SessionTotals};
 
 /// Version of this document's shape. A reader ignores keys that it does not know, and refuses a newer major version.
 pub const SCHEMA_VERSION: &str = "1.0";
@@ -242,6 +242,13 @@ pub struct Generator {
     pub connections_max: Option<u64>,
     /// Above this a dispatch counts as late. Nanoseconds.
     pub lateness_limit: u64,
+    /// What this machine can do; null where nobody looked.
+    #[serde(default)]
+    pub calibration: Option<Calibration>,
+    /// The share of it that was left in the busiest second, by the rate and by the time of the busiest thread. Null
+    /// without a calibration.
+    #[serde(default)]
+    pub headroom: Option<f64>,
     /// Why the measurement cannot be trusted; empty when it can.
     pub distrust: Vec<String>,
 }

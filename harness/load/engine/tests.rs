@@ -37,7 +37,7 @@ fn sink() -> u16 {
     let sink = Sink::listen(([127, 0, 0, 1], 0).into()).expect("a port");
     let port = sink.address().expect("an address").port();
     // It serves until the tests end, and nobody waits for it.
-    std::thread::spawn(move || sink.serve());
+    std::thread::spawn(move || sink.serve_while(|| true));
     port
 }
 

@@ -341,8 +341,7 @@ fn duplicates_and_damage_are_counted() {
     assert_eq!(read.anomalies(), expected);
 }
 
-/// Each write is there once, with its own value, or not at all: anything else is money that nobody paid in, or that is
-/// gone.
+/// Each write is there once, with its own value, or not at all: anything else is money that nobody paid in.
 #[test]
 fn the_books_balance_only_when_what_is_there_is_what_was_written() {
     let unbalanced = |change: &dyn Fn(&mut Case)| {
@@ -359,11 +358,8 @@ fn the_books_balance_only_when_what_is_there_is_what_was_written() {
     assert_eq!(unbalanced(&twice), 30_010);
     let forged = |case: &mut Case| case.row(1, 7, 30).value_fits = false;
     assert_eq!(unbalanced(&forged), 70_030);
-    let refused = |case: &mut Case| {
-        let attempt = case.attempt(7, 20);
-        (attempt.acknowledged, attempt.failed) = (None, true);
-    };
-    assert_eq!(unbalanced(&refused), 70_020);
+    let refuse = |one: &mut Attempt| (one.acknowledged, one.failed) = (None, true);
+    assert_eq!(unbalanced(&|case| refuse(case.attempt(7, 20))), 70_020);
     let unknown = |case: &mut Case| case.attempt(7, 20).acknowledged = None;
     assert_eq!(unbalanced(&unknown), 0, "it may be there");
     // Our own mistake: a row was read, and is not among those that are counted.

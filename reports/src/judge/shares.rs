@@ -9,7 +9,7 @@ use firedrill_scenarios::plan::{ErrorClass, Over, Subject};
 
 use super::view::{Buckets, Which};
 use super::{Scope, words};
-use crate::recording::{Bucket, Group, Measure};
+use crate::recording::{Bucket, ENDED, Group, Measure};
 use crate::result::{Amount, Check, Method, Relation, ShareFound, Span, Unit};
 
 /// What is bad for this objective, and how much of it may be.
@@ -30,11 +30,15 @@ impl Kind<'_> {
     fn all(&self, line: &Bucket) -> Share {
         let bad = match self {
             Kind::Slow { index } => {
-                line.due() - line.ok() + line.over.get(*index).copied().unwrap_or(0)
+                line.asked() - line.ok() + line.over.get(*index).copied().unwrap_or(0)
             }
-            Kind::Failed(None) => line.due() - line.ok(),
+            Kind::Failed(None) => line.asked() - line.ok(),
             Kind::Failed(Some(class)) => {
-                let matching = line.outcomes.iter().filter(|(outcome, _)| match class {
+                let asked = line
+                    .outcomes
+                    .iter()
+                    .filter(|(outcome, _)| **outcome != ENDED);
+                let matching = asked.filter(|(outcome, _)| match class {
                     ErrorClass::Class(name) => outcome.class() == name,
                     ErrorClass::One(one) => *outcome == one,
                 });
@@ -43,7 +47,7 @@ impl Kind<'_> {
         };
         Share {
             bad,
-            of: line.due(),
+            of: line.asked(),
         }
     }
 

@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 
 use super::view::{View, Which, nanoseconds};
 use super::{trust, words};
-use crate::recording::{Event, Group, Measure, empty_histogram};
+use crate::recording::{Event, Group, Measure, empty_histogram, series};
 use crate::result::{Drive, Generator, Latency, Load, Phase, Times};
 
 pub fn load(view: &View<'_>) -> Load {
@@ -167,10 +167,33 @@ pub fn generator(view: &View<'_>) -> Generator {
         rss_max_bytes: totals.map(|totals| totals.rss_max_bytes),
         connections_max: totals.map(|totals| totals.connections_max),
         lateness_limit: nanoseconds(view.lateness_limit),
+        calibration: view.recording.started.calibration,
+        headroom: headroom(view),
         distrust: (0..view.phases.len())
             .flat_map(|phase| distrust(view, phase))
             .collect(),
     }
+}
+
+/// What was left of the machine in the busiest bucket, and of the busiest thread in its busiest second: the smaller.
+fn headroom(view: &View<'_>) -> Option<f64> {
+    let started = &view.recording.started;
+    let calibration = started.calibration?;
+    let cores = f64::from(started.threads.min(started.environment.cores).max(1));
+    let most = calibration.operations_per_second as f64 * cores;
+    let mut due: BTreeMap<u64, u64> = BTreeMap::new();
+    for line in &view.recording.buckets {
+        *due.entry(line.bucket).or_default() += line.due() - line.not_sent();
+    }
+    let peak = due.into_values().max().unwrap_or(0) as f64;
+    let rate = peak / view.recording.plan.bucket.as_secs_f64() / most.max(1.0);
+    let names = (0..started.threads).map(|thread| format!("{}{thread}", series::BUSY));
+    let busy = names.map(|name| {
+        let sampled = view.recording.sampled(&name).iter();
+        sampled.map(|(_, busy)| *busy).fold(0.0, f64::max)
+    });
+    let used = busy.fold(rate, f64::max);
+    Some(((1.0 - used).clamp(0.0, 1.0) * 1000.0).round() / 1000.0)
 }
 
 fn distrust(view: &View<'_>, phase: usize) -> Vec<String> {

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use firedrill_scenarios::Outcome;
+use firedrill_scenarios::outcome::NotSent;
+
+/// What the end of the run leaves without an answer.
+pub const ENDED: Outcome = Outcome::NotSent(NotSent::Shutdown);
 
 /// A line of `buckets.csv`: the operations of one series that were *due* in one bucket and in one phase.
 ///
@@ -156,6 +160,12 @@ impl Bucket {
 
     pub fn due(&self) -> u64 {
         self.outcomes.values().sum()
+    }
+
+    /// Those that the target had its time to answer. What was due when the run was ended early says nothing of the target:
+    /// it was not sent, or not answered yet.
+    pub fn asked(&self) -> u64 {
+        self.due() - self.outcomes.get(&ENDED).copied().unwrap_or(0)
     }
 
     pub fn ok(&self) -> u64 {

@@ -152,8 +152,20 @@ pub struct Started {
     pub strict: bool,
     pub threads: u32,
     pub environment: Environment,
-    /// Lines of the generator's calibration and checks before the run, in words.
+    /// What was found before the run and is worth to know, in words.
     pub preflight: Vec<String>,
+    /// What this machine can do; `None` where nobody looked.
+    #[serde(default)]
+    pub calibration: Option<Calibration>,
+}
+
+/// What this machine can do when no target is in the way: a load against a sink in the same process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Calibration {
+    /// Operations a second that one core can issue and check, answers included.
+    pub operations_per_second: u64,
+    /// 99th percentile of an operation's time at 1,000 a second, in nanoseconds: no target can be seen to be faster.
+    pub floor_p99: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

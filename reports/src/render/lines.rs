@@ -1,7 +1,7 @@
 //! One line a check, for the terminal.
 
 use crate::numbers;
-use crate::recording::Mode;
+use crate::recording::{Calibration, Mode};
 use crate::result::{Amount, Check, LimitSource, Method, Relation, ResultDocument, Unit};
 
 /// The lines of all checks, columns aligned:
@@ -35,6 +35,21 @@ pub fn lines(result: &ResultDocument) -> String {
         text.push('\n');
     }
     text
+}
+
+/// `this machine: 150,000 operations/s a core, floor p99 110 us`.
+pub fn machine(calibration: Calibration) -> String {
+    format!(
+        "this machine: {} operations/s a core, floor p99 {}",
+        numbers::count(two_digits(calibration.operations_per_second)),
+        numbers::duration(two_digits(calibration.floor_p99))
+    )
+}
+
+/// More would claim more than a third of a second can know.
+fn two_digits(number: u64) -> u64 {
+    let scale = 10_u64.pow(number.max(1).ilog10().saturating_sub(1));
+    (number + scale / 2) / scale * scale
 }
 
 /// How much evidence there was, and why it was not enough where it was not.

@@ -44,7 +44,7 @@ fn not_sent(why: NotSent) -> &'static str {
         }
         NotSent::Generator => "firedrill was too late to send it: our fault",
         NotSent::NoSession => "its session could not be opened, or had ended",
-        NotSent::Shutdown => "the run ended first",
+        NotSent::Shutdown => "the run was ended before it was sent, or answered: it is not judged",
     }
 }
 

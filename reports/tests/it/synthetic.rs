@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use firedrill_reports::recording::{
-    Bucket, BucketsWriter, EarlyEnd, Environment, Event, EventsWriter, Files, Group,
+    Bucket, BucketsWriter, Calibration, EarlyEnd, Environment, Event, EventsWriter, Files, Group,
     LatencyLogWriter, LedgerLine, LedgerWriter, MANIFEST, Manifest, Measure, Memory, Mode,
     Recording, Sample, SamplesWriter, SessionTotals, Started, Tag, Timed, Totals, empty_histogram,
     file, series,
@@ -58,6 +58,7 @@ pub struct Run {
     pub strict: bool,
     pub mode: Mode,
     pub stand_ins: u64,
+    pub calibration: Option<Calibration>,
     pub warnings: Vec<String>,
     /// Events of a drill, by their instant since the timeline's start.
     pub drill: Vec<(u64, Event)>,
@@ -82,6 +83,7 @@ impl Run {
             early: None,
             strict: false,
             mode: Mode::Rehearsal,
+            calibration: None,
             stand_ins: 0,
             warnings: Vec::new(),
             drill: Vec::new(),
@@ -253,6 +255,7 @@ impl Run {
                 host: "bench-01".into(),
                 open_files_limit: 20_000,
             },
+            calibration: self.calibration,
             preflight: vec!["a timer wakes 0.031 ms late (p99 of 1,000)".into()],
         }
     }

@@ -2,7 +2,8 @@
 
 use firedrill_evidence::Verdict::{Fail, Inconclusive, Invalid, Pass};
 use firedrill_reports::judge;
-use firedrill_reports::recording::{EarlyEnd, Recording, file};
+use firedrill_reports::recording::{Calibration, EarlyEnd, Recording, file};
+use firedrill_reports::result::Amount;
 use firedrill_scenarios::Outcome;
 use firedrill_scenarios::outcome::{ConnectFailure, NotSent};
 
@@ -157,6 +158,27 @@ fn an_interrupted_phase_proves_no_pass() {
     assert!(!result.phases[0].complete);
 }
 
+/// What was under way when the run was ended says nothing of the target.
+#[test]
+fn what_the_end_of_a_run_leaves_unanswered_is_no_failure() {
+    let unanswered = (5 * SECOND + SECOND / 2)..(6 * SECOND);
+    let mut run = Run::good(SHORT, 1000).each(|operation| {
+        if unanswered.contains(&operation.due) {
+            operation.outcome = Outcome::NotSent(NotSent::Shutdown);
+        }
+    });
+    run.operations
+        .retain(|operation| operation.due < 6 * SECOND);
+    run.early = Some((6 * SECOND, EarlyEnd::Interrupted));
+    let result = run.judged();
+    assert_eq!(verdicts(&result), [Inconclusive, Inconclusive]);
+    let errors = check(&result, "errors");
+    assert_eq!(
+        (errors.measured, errors.samples),
+        (Some(Amount::Real(0.0)), 5_500)
+    );
+}
+
 #[test]
 fn a_failure_stands_when_the_run_is_interrupted() {
     let mut run = Run::steady(SHORT, 1000, |_, index| {
@@ -250,4 +272,25 @@ fn files_that_disagree_are_invalid() {
         reason,
         "echo in steady: the buckets count 1,000 ok and 0 not ok, the latency log 999 and 0"
     );
+}
+
+/// The busiest second of a thread is a quarter busy; 1,000 operations a second are more of this machine.
+#[test]
+fn what_was_left_of_the_machine_is_the_smaller_of_two_answers() {
+    let headroom = |operations_per_second| {
+        let mut run = Run::good(SHORT, 1000);
+        run.calibration = Some(Calibration {
+            operations_per_second,
+            floor_p99: 100_000,
+        });
+        run.judged().generator.headroom
+    };
+    assert_eq!(headroom(1_000), Some(0.5), "two threads, half of both");
+    assert_eq!(
+        headroom(100_000),
+        Some(0.75),
+        "the busiest second of a thread"
+    );
+    assert_eq!(headroom(10), Some(0.0));
+    assert_eq!(Run::good(SHORT, 1000).judged().generator.headroom, None);
 }

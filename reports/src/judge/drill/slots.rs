@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use firedrill_evidence::recovery::{Limits, Recovery, Slot, recover};
-use firedrill_scenarios::Outcome;
-use firedrill_scenarios::outcome::NotSent;
 use firedrill_scenarios::plan::Drive;
 
 use super::faults::{Broken, Nature, Verified};
@@ -164,11 +162,8 @@ fn add(slot: &mut Slot, line: &Bucket, limit: Option<usize>, whose: Whose) {
             .copied()
             .unwrap_or(0)
     };
-    // What was due when the run was ended was never asked of the target.
-    let given_up = Outcome::NotSent(NotSent::Shutdown);
-    let given_up = line.outcomes.get(&given_up).copied().unwrap_or(0);
-    slot.due += line.due() - given_up;
-    slot.failed += line.due() - line.ok() - given_up;
+    slot.due += line.asked();
+    slot.failed += line.asked() - line.ok();
     slot.late += over(&line.over);
     match whose {
         Whose::Everybody => {}

@@ -150,6 +150,14 @@ pub fn generator(shown: &[Shown<'_>], views: &[View<'_>]) -> Generator {
         rss_max_bytes: most(|own| own.rss_max_bytes),
         connections_max: most(|own| own.connections_max),
         lateness_limit: limits.min().unwrap_or(0),
+        calibration: all
+            .iter()
+            .filter_map(|(_, result)| result.generator.calibration)
+            .min_by_key(|own| own.operations_per_second),
+        headroom: all
+            .iter()
+            .filter_map(|(_, result)| result.generator.headroom)
+            .min_by(f64::total_cmp),
         distrust: distrust.collect(),
     }
 }

@@ -7,6 +7,7 @@ use super::latency::row;
 use crate::numbers::{bytes, count, duration, significant};
 use crate::recording::{Recording, series};
 use crate::render::figures::{self, Data};
+use crate::render::lines;
 use crate::result::ResultDocument;
 
 pub fn section(data: &Data<'_>, recording: &Recording, result: &ResultDocument) -> Markup {
@@ -31,7 +32,11 @@ pub fn section(data: &Data<'_>, recording: &Recording, result: &ResultDocument) 
                 div { dt { "connections at most" } dd { (generator.connections_max.map_or("-".to_owned(), count)) } }
                 div { dt { "late above" } dd { (duration(generator.lateness_limit)) } }
                 div { dt { "threads" } dd { (recording.started.threads) } }
+                @if let Some(headroom) = generator.headroom {
+                    div { dt { "headroom at least" } dd { (significant(headroom * 100.0, 2)) " %" } }
+                }
             }
+            @if let Some(own) = generator.calibration { p { (lines::machine(own)) } }
             (figure(&figures::lateness(data)))
             (figure(&figures::pressure(data)))
         }

@@ -1,0 +1,183 @@
+//! What this machine can do when no target is in the way: a short load of our own against a sink of our own, before
+//! anything else is started.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use firedrill_reports::recording::{Calibration, Group, Measure, empty_histogram};
+use firedrill_scenarios::{Given, Plan};
+
+use super::engine::{Engine, Progress};
+use super::report::Openings;
+use super::schedule::Segment;
+use super::sink::Sink;
+use super::tally::Layout;
+use super::worker::Job;
+use crate::clock::{Clock, Nanos};
+use crate::mcp::destination::Route;
+use crate::mcp::session::{Dialect, Surface};
+use crate::observe::machine;
+
+/// As fast as it goes, over as many connections as keep a thread busy.
+const FASTEST: &str = "closed: { think: 0s }, sessions: { count: 64, end: drop }";
+/// Without haste: what is left is the way through this machine.
+const LEISURELY: &str = "rate: 1000/s, sessions: { count: 16, end: drop }";
+/// The kernel counts processor time in hundredths of a second, so it cannot be much shorter.
+const LENGTH: Nanos = 300_000_000;
+/// From the word to begin to the beginning.
+const NOTICE: Nanos = 10_000_000;
+/// The name of the sink's thread, by which its own time is known.
+const SINK: &str = "sink";
+
+#[derive(Debug, thiserror::Error)]
+pub enum CalibrationError {
+    #[error("no sink can be set up: {0}")]
+    Sink(#[from] io::Error),
+    #[error("the load against the sink failed: {0}")]
+    Load(String),
+}
+
+/// Takes well under a second.
+///
+/// # Errors
+/// When no sink or no load can be set up.
+pub fn calibrate(clock: Clock) -> Result<Calibration, CalibrationError> {
+    let sink = Sink::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    let address = sink.address()?;
+    let over = Arc::new(AtomicBool::new(false));
+    let serving = {
+        let over = over.clone();
+        let serve = move || sink.serve_while(|| !over.load(Ordering::Relaxed));
+        thread::Builder::new().name(SINK.to_owned()).spawn(serve)?
+    };
+    let found = measure(address, clock);
+    over.store(true, Ordering::Relaxed);
+    // It looks up when somebody comes.
+    drop(TcpStream::connect(address));
+    let _ = serving.join();
+    found
+}
+
+fn measure(address: SocketAddr, clock: Clock) -> Result<Calibration, CalibrationError> {
+    let fastest = drive(FASTEST, address, clock)?;
+    let leisurely = drive(LEISURELY, address, clock)?;
+    let seconds = fastest.processor.max(LENGTH / 10) as f64 / 1e9;
+    Ok(Calibration {
+        operations_per_second: (fastest.answered as f64 / seconds).round() as u64,
+        floor_p99: leisurely.p99,
+    })
+}
+
+struct Driven {
+    answered: u64,
+    /// Processor time of everything in this process but the sink.
+    processor: Nanos,
+    p99: Nanos,
+}
+
+fn drive(load: &str, address: SocketAddr, clock: Clock) -> Result<Driven, CalibrationError> {
+    let (job, route) = job(load, address, clock)?;
+    let mut engine = Engine::start(&job, &route)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let driven = runtime.block_on(follow(&mut engine, clock));
+    engine.join();
+    driven
+}
+
+async fn follow(engine: &mut Engine, clock: Clock) -> Result<Driven, CalibrationError> {
+    let failed = |what: &str| CalibrationError::Load(what.to_owned());
+    let (mut answered, mut times) = (0, empty_histogram::<u32>());
+    let mut before = 0;
+    loop {
+        match engine.next().await {
+            Progress::Opened(loads) => {
+                let all = |own: &Openings| own.opened == own.asked;
+                if !loads.iter().all(all) {
+                    return Err(failed("not every session was opened"));
+                }
+                before = processor_time();
+                engine.begin(clock.now() + NOTICE, &[segment()]);
+            }
+            Progress::Second(second) => {
+                let cells = second.closed.iter().flat_map(|(_, _, cells)| cells);
+                answered += cells.map(super::tally::Cell::ok).sum::<u64>();
+                for own in second.histograms.own_of(Measure::Response, Group::Ok) {
+                    // The bounds are the same, which is the only way that adding can fail.
+                    let _ = times.add(own);
+                }
+                engine.recycle(second.histograms);
+            }
+            Progress::Finished(_) => {
+                return Ok(Driven {
+                    answered,
+                    processor: processor_time().saturating_sub(before),
+                    p99: times.value_at_quantile(0.99),
+                });
+            }
+            Progress::Failed(why) => return Err(failed(&why)),
+        }
+    }
+}
+
+fn processor_time() -> Nanos {
+    machine::cpu_ns().saturating_sub(machine::thread_time(SINK))
+}
+
+fn segment() -> Segment {
+    Segment {
+        phase: 0,
+        start: 0,
+        end: LENGTH,
+        zero: 0,
+        length: LENGTH,
+    }
+}
+
+fn job(load: &str, address: SocketAddr, clock: Clock) -> Result<(Job, Route), CalibrationError> {
+    let text = format!(
+        "scenario: calibration\ntarget: {{ endpoint: \"http://{address}/mcp\" }}\n\
+         load: {{ {load}, operations: [ {{ tool: echo, arguments: {{ message: \"{{{{unique}}}}\" }} }} ] }}\n\
+         timeline: [ {{ phase: steady, for: 1min }} ]\nobjectives: [ {{ errors: 0.5 % }} ]\n"
+    );
+    let plan = Plan::parse(&text, &Given::named("calibration"))
+        .map_err(|problems| CalibrationError::Load(problems.to_string()))?;
+    let surface = Surface {
+        authority: address.to_string(),
+        path: "/mcp".to_owned(),
+        headers: Vec::new(),
+    };
+    let job = Job {
+        layout: Layout::of(&plan),
+        seed: 0,
+        thread: 0,
+        threads: 1,
+        clock,
+        dialect: Arc::new(Dialect::new(&plan, &surface)),
+        desk: None,
+        plan: Arc::new(plan),
+    };
+    let route = Route {
+        host: address.ip().to_string(),
+        port: address.port(),
+        tls: None,
+        resolver: None,
+    };
+    Ok((job, route))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_does_something_and_takes_some_time_for_it() {
+        let found = calibrate(Clock::start()).unwrap();
+        assert!(found.operations_per_second > 100, "{found:?}");
+        assert!(found.floor_p99 > 1_000, "{found:?}");
+    }
+}

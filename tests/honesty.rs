@@ -1,0 +1,126 @@
+//! The generator as a suspect: a run that did not have the processor that it needed never says pass, and every run says
+//! what the machine could have done.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::program::{Folder, Running, bare, done};
+
+/// A load with a limit that being late does not break by itself.
+fn scenario(target: &str, rate: &str, length: &str) -> String {
+    format!(
+        "scenario: honest\nabout: Is it us?\ntarget: {{ {target} }}\n\
+         load: {{ rate: {rate}, sessions: {{ count: 16 }}, operations: [ {{ tool: echo, arguments: {{ message: \"{{{{unique}}}}\" }} }} ] }}\n\
+         timeline: [ {{ phase: steady, for: {length} }} ]\n\
+         objectives: [ {{ latency: p50, below: 100ms }}, {{ errors: 90 % }} ]\n"
+    )
+}
+
+const SITES: &str = "sites: { primary: { pods: 1 } }";
+
+fn words<'a>(folder: &'a (String, String)) -> Vec<&'a str> {
+    vec!["run", &folder.0, "--out", &folder.1, "--no-calibration"]
+}
+
+fn placed(folder: &Folder, text: &str) -> (String, String) {
+    let text_of = |path: std::path::PathBuf| path.to_str().expect("a path").to_owned();
+    (
+        text_of(folder.file("scenario.yaml", text)),
+        text_of(folder.run()),
+    )
+}
+
+/// A child that ends with the test.
+struct Beside(Child);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn pause(length: Duration) {
+    let length = rustix::event::Timespec {
+        tv_sec: 0,
+        tv_nsec: i64::from(length.subsec_nanos()),
+    };
+    let _ = rustix::event::poll(&mut [], Some(&length));
+}
+
+/// As the kernel does it to a container that has used up its quota: 30 ms of every 100.
+#[test]
+fn a_quota_of_the_processor_makes_no_pass() {
+    let folder = Folder::new();
+    let placed = placed(&folder, &scenario(SITES, "300/s", "9s"));
+    let mut running = Running::start(bare(&words(&placed)));
+    running.wait_for("/s ok");
+    for _ in 0..30 {
+        running.signal(Signal::STOP);
+        pause(Duration::from_millis(70));
+        running.signal(Signal::CONT);
+        pause(Duration::from_millis(30));
+    }
+    let done = running.finish();
+    assert_eq!(done.code, 4, "{done:#?}");
+    assert!(done.stdout.contains("dispatched late"), "{done:#?}");
+}
+
+/// Others want the only core that we may use, so that less is left of it than the load needs.
+#[test]
+fn hogs_on_our_core_make_no_pass() {
+    let on = |core: &str, words: &[&str]| {
+        let mut command = Command::new("taskset");
+        command.args(["-c", core]).args(words);
+        command
+    };
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if cores < 2 {
+        println!("SKIPPED: the sink needs a core of its own");
+        return;
+    }
+    let mut sink = on("1", &[env!("CARGO_BIN_EXE_firedrill"), "sink"]);
+    let sink = sink.stdout(Stdio::piped()).spawn().expect("taskset");
+    let mut sink = Beside(sink);
+    let mut line = String::new();
+    let output = sink.0.stdout.take().expect("it is piped");
+    BufReader::new(output).read_line(&mut line).expect("a line");
+    let url = line.trim_start_matches("listening: ").trim();
+    let target = format!("endpoint: \"{url}\"");
+    let hog = ["sh", "-c", "ulimit -t 20; while :; do :; done"];
+    let hogs: Vec<Beside> = (0..16)
+        .map(|_| Beside(on("0", &hog).spawn().expect("taskset")))
+        .collect();
+    let folder = Folder::new();
+    let placed = placed(&folder, &scenario(&target, "15000/s", "4s"));
+    let program = [
+        &[env!("CARGO_BIN_EXE_firedrill")],
+        words(&placed).as_slice(),
+    ]
+    .concat();
+    let done = done(on("0", &program).output().expect("taskset"));
+    drop(hogs);
+    assert_eq!(done.code, 4, "{done:#?}");
+}
+
+#[test]
+fn a_run_says_what_the_machine_can_do_and_what_was_left_of_it() {
+    let folder = Folder::new();
+    let placed = placed(&folder, &scenario(SITES, "50/s", "2s"));
+    let done = done(bare(&words(&placed)[..4]).output().expect("the program"));
+    assert!(done.stderr.contains("this machine: "), "{done:#?}");
+    let generator = folder.result()["generator"].clone();
+    let number = |name: &str| generator["calibration"][name].as_u64();
+    assert!(number("operations_per_second") > Some(500), "{generator}");
+    assert!(number("floor_p99") > Some(1_000), "{generator}");
+    let headroom = generator["headroom"].as_f64();
+    assert!(
+        headroom.is_some_and(|left| (0.0..1.0).contains(&left)),
+        "{generator}"
+    );
+    let report = std::fs::read_to_string(folder.run().join("report.html")).expect("a report");
+    assert!(report.contains("headroom at least") && report.contains("operations/s a core"));
+}
