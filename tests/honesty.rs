@@ -21,7 +21,7 @@ fn scenario(target: &str, rate: &str, length: &str) -> String {
 
 const SITES: &str = "sites: { primary: { pods: 1 } }";
 
-fn words<'a>(folder: &'a (String, String)) -> Vec<&'a str> {
+fn words(folder: &(String, String)) -> Vec<&str> {
     vec!["run", &folder.0, "--out", &folder.1, "--no-calibration"]
 }
 

@@ -20,8 +20,8 @@ use crate::clock::Nanos;
 use crate::mcp::exchange::{Event, Exchange};
 use crate::mcp::link::Link;
 
-/// Answers that are read before the requests which follow them are sent: a server that waits for something to do is
-/// woken once for all of them, and what becomes due is late by the reading of so many at most.
+/// Answers that are read before arrivals that became due meanwhile are sent: these are late by the reading of so many
+/// at most.
 const TOGETHER: usize = 16;
 
 /// Reads of a full buffer after which others have their turn.
@@ -31,7 +31,8 @@ const MOST_READS: usize = 16;
 const MOST_SPARE: usize = 256;
 
 impl Worker {
-    /// Sends and reads wherever sockets have something.
+    /// Reads wherever sockets have something, and sends what could not be sent. The next flows of closed loads come
+    /// last: a server that waits for something to do is then woken once for all of them.
     pub fn attend(&mut self, stirs: &Stirs) {
         let mut buffer = std::mem::take(&mut self.buffer);
         for together in stirs.by(TOGETHER) {
@@ -39,9 +40,10 @@ impl Worker {
             for stir in together.iter().filter_map(Stir::of) {
                 self.drive(stir, &mut buffer);
             }
-            self.go_on();
+            self.keep_up();
         }
         self.buffer = buffer;
+        self.run_ready();
     }
 
     /// Touches what the answers are going to need. With a thousand connections none of it is in a cache, and memory

@@ -219,8 +219,7 @@ impl Worker {
     }
 
     /// Starts what has become due while answers were read.
-    pub fn go_on(&mut self) {
-        self.run_ready();
+    pub fn keep_up(&mut self) {
         if self.stripes.next().is_some_and(|due| due <= self.heard) {
             self.dispatch_due(self.heard);
         }
