@@ -111,21 +111,29 @@ const EACH: [(&str, &str, usize); 5] = [
 #[ignore = "five runs of a quarter of a minute: a lane of .ci/run"]
 fn each_bound_that_is_removed_turns_its_own_pattern_red() {
     for (bound, removed, pattern) in EACH {
-        let folder = Folder::new();
         let bounds = BOUNDS.replace(bound, removed);
         let patterns = &PATTERNS[pattern..=pattern];
-        let done = run(&folder, &scenario(patterns, &bounds), &["--seed", "1"]);
-        let (verdict, reason) = verdicts(&folder, patterns).remove(0);
-        assert_eq!(
-            verdict,
-            "fail",
-            "{removed}: {reason}\n{}",
-            said(&folder, &done)
-        );
+        let (verdict, reason, said) = on_time(|| {
+            let folder = Folder::new();
+            let done = run(&folder, &scenario(patterns, &bounds), &["--seed", "1"]);
+            let (verdict, reason) = verdicts(&folder, patterns).remove(0);
+            (verdict, reason, said(&folder, &done))
+        });
+        assert_eq!(verdict, "fail", "{removed}: {reason}\n{said}");
         assert!(
             reason.contains("was never refused with"),
             "{removed}: {reason}"
         );
+    }
+}
+
+/// The verdict, the reason and all that was said of a run. A machine that had other work to do has measured nothing: it
+/// is asked once more.
+fn on_time(run: impl Fn() -> (String, String, String)) -> (String, String, String) {
+    let first = run();
+    match first.1.contains("cannot be trusted") {
+        true => run(),
+        false => first,
     }
 }
 
@@ -202,13 +210,15 @@ impl Pattern {
         let objectives = format!("  - {{ {} }}\n", self.objective);
         let text = mini_alone("mini", &outage, &objectives).replace(self.bound.0, instead);
         let text = text.replace("load:\n", "limits: { pods: 100 % }\nload:\n");
-        let folder = Folder::new();
-        let done = run(&folder, &text, &["--seed", "1"]);
-        let own = checks(&folder)
-            .into_iter()
-            .find(|(check, ..)| check == self.check);
-        let (_, verdict, reason) = own.unwrap_or_default();
-        (verdict, reason, said(&folder, &done))
+        on_time(|| {
+            let folder = Folder::new();
+            let done = run(&folder, &text, &["--seed", "1"]);
+            let own = checks(&folder)
+                .into_iter()
+                .find(|(check, ..)| check == self.check);
+            let (_, verdict, reason) = own.unwrap_or_default();
+            (verdict, reason, said(&folder, &done))
+        })
     }
 }
 

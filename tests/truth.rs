@@ -24,8 +24,15 @@ fn twenty_seeds_measure_what_was_lost_and_when_it_was_back() {
     (1..=20).for_each(compare);
 }
 
-/// One failover on sites that outlive the run, so that their own marks can be read afterwards.
+/// A machine that had other work to do has measured nothing: it is asked once more.
 fn compare(seed: u64) {
+    let compared = (0..2).any(|_| measured(seed));
+    assert!(compared, "seed {seed}: the generator was late twice");
+}
+
+/// One failover on sites that outlive the run, so that their own marks can be read afterwards. False when the
+/// generator was late.
+fn measured(seed: u64) -> bool {
     let folder = Folder::new();
     let objectives = "  - { rto: 4h, budget: 8s }\n  - { rpo: 15min, budget: 2s }\n";
     let outage = SITE_FAILURE.replace("dr, for: 2s", "dr, for: 1s");
@@ -39,12 +46,16 @@ fn compare(seed: u64) {
         &scenario,
         &["--seed", &seed_word, "--target", target],
     );
-    passes(&folder, &done);
     let told = marks(&state);
     sites.signal(Signal::TERM);
     sites.finish();
+    if done.code == 4 && done.stdout.contains("cannot be trusted") {
+        return false;
+    }
+    passes(&folder, &done);
     let truth = Truth::of(&told);
     println!("seed {seed}: {}", truth.against(&folder));
+    true
 }
 
 fn serve(folder: &Folder, scenario: &str, state: &Path) -> Running {
