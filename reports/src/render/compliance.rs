@@ -106,7 +106,7 @@ impl Compliant {
 }
 
 /// Checks of the run itself: no procedure asks for them.
-const OF_THE_RUN: [&str; 4] = ["recording", "steady", "steps", "leftovers"];
+const OF_THE_RUN: [&str; 5] = ["recording", "steady", "faults", "steps", "leftovers"];
 
 /// None for a run that covers no row of a procedure and breaks nothing.
 pub fn compliance(recording: &Recording, result: &ResultDocument) -> Option<Compliance> {

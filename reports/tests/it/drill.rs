@@ -188,10 +188,52 @@ fn a_fault_that_was_never_begun_proves_nothing() {
     let never = good().without(|event| matches!(event, Event::Fault { .. }));
     assert_check(&never, "rto", Inconclusive, "site-failure was never begun");
     assert_eq!(
-        ids(&never.judged())[0],
-        "rto",
+        ids(&never.judged())[..2],
+        ["faults", "rto"],
         "nothing was broken, so nothing can be left"
     );
+}
+
+/// Errors and latency alone would pass a run in which nothing was broken.
+#[test]
+fn a_fault_that_no_objective_names_is_seen_in_force_all_the_same() {
+    let mut drill = good();
+    drill.objectives = drill.run.recording().plan.objectives;
+    drill.objectives[0].phases = vec![0];
+    assert_eq!(ids(&drill.judged())[0], "leftovers");
+    assert_eq!(drill.judged().verdict, Pass);
+    let unseen = drill.without(|event| {
+        let Event::Fault { stage, .. } = event else {
+            return false;
+        };
+        matches!(stage, FaultStage::EffectSeen { .. })
+    });
+    assert_only(&unseen, "faults", Invalid, "nobody looked");
+    let never = unseen.without(|event| matches!(event, Event::Fault { .. }));
+    assert_only(
+        &never,
+        "faults",
+        Inconclusive,
+        "site-failure was never begun",
+    );
+}
+
+#[test]
+fn every_repetition_and_every_step_has_to_be_begun() {
+    let mut drill = good();
+    drill.actions[0].times = 2;
+    assert_check(
+        &drill,
+        "faults",
+        Inconclusive,
+        "site-failure#2 was never begun",
+    );
+    let mut drill = good();
+    drill.actions.push(fail_back());
+    assert_only(&drill, "steps", Inconclusive, "fail-back was never begun");
+    drill.run.early = Some((75 * SECOND, EarlyEnd::Interrupted));
+    let ids = ids(&drill.judged()).join(" ");
+    assert!(!ids.contains("steps"), "it was cut short: {ids}");
 }
 
 /// Undoing what may be in force is no sign that it ever was.

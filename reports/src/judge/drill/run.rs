@@ -1,8 +1,9 @@
-//! Checks of the run itself: was the target steady, were the steps done, is nothing left behind.
+//! Checks of the run itself: was the target steady, was everything that was planned done, is nothing left behind.
 
 use firedrill_evidence::Verdict;
 use firedrill_scenarios::plan::{Act, RecoveryStep};
 
+use super::faults::{Broken, Effect};
 use super::{Drilled, words};
 use crate::judge::blank;
 use crate::recording::{Event, StepStage};
@@ -11,6 +12,7 @@ use crate::result::{Amount, Check, Relation};
 pub fn checks(drilled: &Drilled<'_>) -> Vec<Check> {
     let all = [
         steady(drilled),
+        broken(drilled),
         steps(drilled),
         backups(drilled),
         leftovers(drilled),
@@ -38,6 +40,51 @@ fn steady(drilled: &Drilled<'_>) -> Option<Check> {
         })
 }
 
+/// There is one only when a fault was not seen in force, or never begun: then what passed may have met no fault at all,
+/// whether an objective names it or not.
+fn broken(drilled: &Drilled<'_>) -> Option<Check> {
+    let faults = || drilled.faults.iter().filter(|fault| fault.is_fault());
+    let unseen: Vec<String> = faults().filter_map(unseen).collect();
+    let is_fault = |act: &Act| matches!(act, Act::Fault(_));
+    let never = never_begun(drilled, is_fault, |id| faults().any(|fault| fault.id == id));
+    let verdict = if unseen.is_empty() {
+        Verdict::Inconclusive
+    } else {
+        Verdict::Invalid
+    };
+    let reasons: Vec<String> = unseen.into_iter().chain(never).collect();
+    (!reasons.is_empty()).then(|| Check {
+        verdict,
+        reason: reasons.join("; "),
+        ..blank("faults".to_owned(), words::ABOUT_FAULTS.to_owned())
+    })
+}
+
+fn unseen(fault: &Broken) -> Option<String> {
+    match &fault.effect {
+        Effect::Seen(_) => None,
+        Effect::NotSeen(why) => Some(words::not_seen(fault, why)),
+        Effect::NotLookedFor => Some(words::not_seen(fault, words::NOT_LOOKED_FOR)),
+    }
+}
+
+/// Actions of this kind that were not taken as often as they were planned. Of a run that was cut short that says
+/// nothing, and it passes nothing anyhow.
+fn never_begun(
+    drilled: &Drilled<'_>,
+    meant: impl Fn(&Act) -> bool,
+    begun: impl Fn(&str) -> bool,
+) -> Vec<String> {
+    if drilled.view.recording.ended_early().is_some() {
+        return Vec::new();
+    }
+    let planned = drilled.actions().iter().filter(|action| meant(&action.act));
+    let names =
+        planned.flat_map(|action| (0..action.times.max(1)).map(|number| action.name(number)));
+    let never = names.filter(|name| !begun(name));
+    never.map(|name| words::never_begun(&name)).collect()
+}
+
 /// There is one only when a step was not done.
 fn steps(drilled: &Drilled<'_>) -> Option<Check> {
     let mut open: Vec<(&str, &str)> = Vec::new();
@@ -60,6 +107,13 @@ fn steps(drilled: &Drilled<'_>) -> Option<Check> {
         Verdict::Fail
     };
     failed.extend(open.iter().map(|(id, on)| words::step_unfinished(id, on)));
+    let is_step = |act: &Act| matches!(act, Act::Step(_));
+    failed.extend(never_begun(drilled, is_step, |id| {
+        let events = drilled.view.recording.events.iter();
+        events
+            .into_iter()
+            .any(|timed| matches!(&timed.event, Event::Step { id: own, .. } if own == id))
+    }));
     (!failed.is_empty()).then(|| Check {
         verdict,
         reason: failed.join("; "),

@@ -22,6 +22,7 @@ pub const NO_READ_BACK: &str = "nothing was read back after the fault";
 pub const NO_ACKNOWLEDGEMENT: &str = "no write was acknowledged before the fault";
 
 pub const ABOUT_STEADY: &str = "the target is steady before the first fault";
+pub const ABOUT_FAULTS: &str = "every fault was injected, and seen in force from outside";
 pub const ABOUT_STEPS: &str = "every recovery step was done";
 pub const ABOUT_BACKUPS: &str = "the newest backups, at the site and off it, are there and sound";
 pub const ABOUT_LEFTOVERS: &str = "faults that were not undone, or not seen to be undone";
