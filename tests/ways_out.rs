@@ -200,6 +200,38 @@ fn heal(running: &Running) -> Done {
     )
 }
 
+/// What the user's own command broke does not end with the sites.
+#[test]
+fn what_a_command_broke_is_healed_though_the_sites_ended_with_their_run() {
+    let folder = Folder::new();
+    let broken = folder.at("broken");
+    let path = text(&broken);
+    let outage = format!(
+        "  - phase: outage
+    for: 40s
+    fault: {{ command: {{ inject: [touch, \"{path}\"], heal: [rm, \"{path}\"], check: [test, -e, \"{path}\"] }} }}
+"
+    );
+    let scenario = small("ways-out", "", 2, &outage, "");
+    let mut running = start(&folder, &scenario);
+    running.wait_for("fault command: in force");
+    running.signal(Signal::KILL);
+    running.finish();
+    assert!(broken.exists(), "nobody is left that could heal it");
+    let heal = || {
+        let run = folder.run();
+        let healed = command(&["heal", text(&run)]).output();
+        done(healed.expect("the program starts"))
+    };
+    let healed = heal();
+    assert!(!broken.exists(), "{healed:#?}");
+    assert!(
+        healed.stdout.contains("healed 1, left behind 0"),
+        "{healed:#?}"
+    );
+    assert_eq!((healed.code, heal().code), (0, 0), "{healed:#?}");
+}
+
 #[test]
 fn of_sites_that_end_with_their_run_nothing_is_left_after_sigkill() {
     let folder = Folder::new();

@@ -1,5 +1,6 @@
 //! `firedrill heal RUN`: undoes what a run left broken, on any later day.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -11,8 +12,9 @@ use firedrill_reports::programme;
 use super::say;
 use crate::exit::Exit;
 use crate::fault::heal::heal as heal_all;
-use crate::fault::journal::{Journal, open_changes};
-use crate::fault::pinned::Undo;
+use crate::fault::inject::Shared;
+use crate::fault::journal::{Journal, Open, open_changes};
+use crate::fault::pinned::{Reversal, Undo};
 use crate::fault::seen::Eyes;
 use crate::fault::whereabouts::{Again, Whereabouts};
 use crate::target::TargetError;
@@ -32,11 +34,19 @@ pub fn heal(folder: &Path) -> anyhow::Result<Exit> {
     };
     names.sort();
     let mut worst = Exit::Pass;
+    let mut failed = None;
     for drill in names {
         say(&format!("{}: ", drill.display()));
-        worst = worst.worst(heal_run(&drill)?);
+        // One that cannot be healed keeps no other from it.
+        match heal_run(&drill) {
+            Ok(exit) => worst = worst.worst(exit),
+            Err(error) => {
+                say(&format!("{error:#}\n"));
+                failed = failed.or(Some(error));
+            }
+        }
     }
-    Ok(worst)
+    failed.map_or(Ok(worst), Err)
 }
 
 fn heal_run(folder: &Path) -> anyhow::Result<Exit> {
@@ -57,6 +67,7 @@ fn heal_run(folder: &Path) -> anyhow::Result<Exit> {
         }),
         opened => opened.context("the run's journal cannot be written")?,
     };
+    let journal = Arc::new(Mutex::new(journal));
     let open = open_changes::<Undo>(folder).context("the run's journal cannot be read")?;
     let world = match found.as_ref().map(Whereabouts::find) {
         None if open.is_empty() => {
@@ -64,29 +75,54 @@ fn heal_run(folder: &Path) -> anyhow::Result<Exit> {
             return Ok(Exit::Pass);
         }
         None => bail!("the run does not say what it broke: its target.json is missing"),
-        Some(Again::Ended { residue }) if residue.is_empty() => {
-            say("the sites ended with their run; nothing of them is left\n");
-            return Ok(Exit::Pass);
-        }
         Some(Again::Ended { residue }) => {
-            residue
-                .iter()
-                .for_each(|what| say(&format!("LEFT     {what}\n")));
-            return Ok(Exit::Invalid);
+            let commands = heal_commands(folder, &journal, &open)?;
+            return Ok(commands.worst(tell_residue(&residue)));
         }
         Some(Again::Gone(why)) => {
+            heal_commands(folder, &journal, &open)?;
             bail!(TargetError::NotAttached(why));
         }
         Some(Again::Here(world)) => world,
     };
     settle(world.as_ref());
-    let eyes = Eyes { world };
+    undo(folder, None, &journal, &Eyes { world })
+}
+
+fn tell_residue(residue: &[String]) -> Exit {
+    if residue.is_empty() {
+        say("the sites ended with their run; nothing of them is left\n");
+        return Exit::Pass;
+    }
+    residue
+        .iter()
+        .for_each(|what| say(&format!("LEFT     {what}\n")));
+    Exit::Invalid
+}
+
+/// What the user's own commands broke is none of the sites', and outlives them.
+fn heal_commands(folder: &Path, journal: &Shared, open: &[Open<Undo>]) -> anyhow::Result<Exit> {
+    let is_command = |change: &&Open<Undo>| matches!(change.undo.change, Reversal::Run(_));
+    let commands = open.iter().filter(is_command);
+    let faults: BTreeSet<String> = commands.map(|change| change.fault.clone()).collect();
+    if faults.is_empty() {
+        return Ok(Exit::Pass);
+    }
+    undo(folder, Some(&faults), journal, &Eyes::default())
+}
+
+/// Undoes these faults, or all, and says so.
+fn undo(
+    folder: &Path,
+    faults: Option<&BTreeSet<String>>,
+    journal: &Shared,
+    eyes: &Eyes,
+) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let journal = Arc::new(Mutex::new(journal));
     let undone = runtime
-        .block_on(heal_all(folder, None, &journal, &eyes, None))
+        .block_on(heal_all(folder, faults, journal, eyes, None))
         .context("the run's journal cannot be written")?;
     for change in &undone {
         say(&format!("{change}\n"));
