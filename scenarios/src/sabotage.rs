@@ -117,7 +117,7 @@ impl Sabotage {
             Sabotage::Relapse => (
                 failover && plan.after_faults() > plan.drill.recovery.window * 2,
                 "it needs a site-failure after which a director fails over, and more than two windows of load behind \
-                 the phase of the fault",
+                 the phase of the fault, before a failback",
             ),
             Sabotage::NoFencing => (
                 failover && plan.drill.ledger.is_some(),
@@ -155,15 +155,21 @@ impl Plan {
         })
     }
 
-    /// How long the load goes on behind the last phase with a fault.
+    /// How long the load goes on behind the last phase with a fault, or until clients are led back.
     fn after_faults(&self) -> Duration {
         let faults = self.drill.actions.iter().filter(|own| match own.act {
             Act::Fault(_) => true,
             Act::Step(_) | Act::ReadBack { .. } => false,
         });
         let last = faults.map(|own| own.phase).max().unwrap_or(0);
-        let behind = self.timeline.iter().skip(last + 1);
-        behind.map(|phase| phase.length).sum()
+        let leads_back = |phase: &usize| {
+            let mut own = self.drill.actions.iter().filter(|own| own.phase == *phase);
+            own.any(|own| matches!(own.act, Act::Step(RecoveryStep::FailBack { .. })))
+        };
+        (last + 1..self.timeline.len())
+            .take_while(|phase| !leads_back(phase))
+            .map(|phase| self.timeline[phase].length)
+            .sum()
     }
 
     fn has_step(&self, is: fn(&RecoveryStep) -> bool) -> bool {

@@ -30,6 +30,9 @@ pub(crate) static BLOCKED: [(&str, Blocked); 4] = [
 /// Records that are corrupted, where the scenario does not say how many.
 const RECORDS: u32 = 20;
 
+/// A run that repeats a fault more often would not come to an end.
+const OFTEN: u32 = 1_000;
+
 pub(super) fn fault<'a>(
     reader: &'a Reader<'a>,
     item: &'a Item,
@@ -38,7 +41,9 @@ pub(super) fn fault<'a>(
 ) -> Option<Draft<'a>> {
     let fields = Fields::open(reader, item, &grammar::FAULT)?;
     let start = begin(&fields, stage, None);
-    let times = fields.count("times", 1).unwrap_or(1);
+    // One that is no number was meant to be several.
+    let unread = if fields.has("times") { OFTEN } else { 1 };
+    let times = fields.count_within("times", 1, OFTEN).unwrap_or(unread);
     let every = every(&fields, times);
     let hold = fields.length("for");
     let kind = kind(&fields, stage)?;

@@ -103,6 +103,10 @@ const MISTAKES: &[(&str, &str)] = &[
         "site-failure: primary, when: { above: { series: a.b, value: 1 } }",
     ),
     ("site-failure: primary", "site-failure: primary, times: 2"),
+    (
+        "site-failure: primary",
+        "site-failure: primary, times: 1001, every: 1ns",
+    ),
     ("site-failure: primary", "site-failure: primary, every: 2s"),
     (
         "site-failure: primary",

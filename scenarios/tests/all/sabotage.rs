@@ -19,6 +19,16 @@ fn each_fits_the_drills_that_it_names_and_no_benchmark() {
     }
 }
 
+/// On the way back it would strike after what it is to spoil has ended.
+#[test]
+fn a_relapse_fits_no_drill_that_leads_clients_back() {
+    let (_, text) = catalog()
+        .iter()
+        .find(|(name, _)| *name == "site-failback")
+        .unwrap();
+    assert!(Sabotage::Relapse.fits(&common::parse(text)).is_err());
+}
+
 #[test]
 fn on_another_drill_it_says_where_it_belongs() {
     let (_, text) = catalog()
