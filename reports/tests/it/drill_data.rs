@@ -49,6 +49,29 @@ fn damaged_data_is_back_when_it_was_read_back() {
     assert_eq!(marked.judged().faults[0].rto, Some(30 * SECOND - T0));
 }
 
+/// The damage may be served still when another site is read, unless clients were led there.
+#[test]
+fn damaged_data_is_not_back_when_a_site_was_read_that_serves_nobody() {
+    let elsewhere = good()
+        .kind(CORRUPTION)
+        .without(|event| *event == mark(Mark::RouteSwitched));
+    for id in ["rto", "rpo", "corrupt"] {
+        assert_check(
+            &elsewhere,
+            id,
+            Inconclusive,
+            "nothing was read back after site-failure",
+        );
+    }
+    let name = elsewhere.recording().plan.site_name(0).to_owned();
+    let own = elsewhere.change(|event| {
+        if let Event::ReadBack { site, .. } = event {
+            site.clone_from(&name);
+        }
+    });
+    assert_eq!(own.judged().faults[0].rto, Some(61 * SECOND - T0));
+}
+
 #[test]
 fn lost_work_beyond_the_limit_fails() {
     let far = good().point(|point| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use firedrill_evidence::Verdict;
 use firedrill_scenarios::plan::{Act, DataCounter, Objective, Source};
 
-use super::faults::{Effect, base};
+use super::faults::{Broken, Effect, base};
 use super::{Drilled, duration_check, words};
 use crate::judge::blank;
 use crate::judge::view::nanoseconds;
@@ -142,10 +142,12 @@ fn proven(
     if verdict == Verdict::Fail {
         return (verdict, reason);
     }
-    let unseen = drilled.faults.iter().find(|broken| {
-        let meant = fault.is_none_or(|fault| fault == broken.id);
-        meant && broken.is_fault() && !matches!(broken.effect, Effect::Seen(_))
-    });
+    let meant = |broken: &&Broken| fault.is_none_or(|fault| fault == broken.id);
+    let unseen = drilled
+        .faults
+        .iter()
+        .filter(meant)
+        .find(|broken| broken.is_fault() && !matches!(broken.effect, Effect::Seen(_)));
     if let Some(broken) = unseen {
         let why = match &broken.effect {
             Effect::NotSeen(why) => why,
@@ -156,7 +158,9 @@ fn proven(
             format!("{}; {reason}", words::not_seen(broken, why)),
         );
     }
-    match not_read(drilled) {
+    let mut faults = drilled.faults.iter().filter(meant);
+    let damaged = faults.find(|broken| !broken.can_be_back());
+    match not_read(drilled).or_else(|| damaged.map(words::not_read_back)) {
         Some(missing) => (Verdict::Inconclusive, format!("{missing}; {reason}")),
         None => (verdict, reason),
     }

@@ -194,11 +194,14 @@ fn entry<'a>(all: &'a mut Vec<Broken>, id: &str, new: impl FnOnce() -> Broken) -
     &mut all[index]
 }
 
-/// The first sound read-back after the fault.
+/// The first sound read-back after the fault: of the site that it hit, or of whichever one after clients were led
+/// elsewhere. Of a site that nobody is sent to, it says nothing of what clients get.
 fn verified(view: &View<'_>, fault: &Broken) -> Verified {
     let Some(t0) = fault.t0 else {
         return Verified::Missing;
     };
+    let hit = hit(view, fault);
+    let mut moved = false;
     let mut found = Verified::Missing;
     for timed in view.recording.events.iter().filter(|timed| timed.at > t0) {
         match &timed.event {
@@ -209,18 +212,55 @@ fn verified(view: &View<'_>, fault: &Broken) -> Verified {
             } if about.as_ref().is_none_or(|about| *about == fault.id) => {
                 return Verified::At(timed.at);
             }
-            Event::ReadBack {
-                stage: ReadBackStage::Done { sound: true, .. },
+            Event::Mark {
+                mark: Mark::RouteSwitched,
                 ..
-            } => return Verified::At(timed.at),
-            Event::ReadBack {
-                stage: ReadBackStage::Done { sound: false, .. },
+            } => moved = true,
+            Event::Step {
+                id,
+                stage: StepStage::Done { .. },
                 ..
-            } => found = Verified::Unsound,
+            } => moved |= leads_elsewhere(view, id),
+            Event::ReadBack {
+                site,
+                stage: ReadBackStage::Done { sound, .. },
+                ..
+            } if moved || hit.is_none_or(|hit| hit == site) => match sound {
+                true => return Verified::At(timed.at),
+                false => found = Verified::Unsound,
+            },
             _ => {}
         }
     }
     found
+}
+
+/// The site whose data the fault hit, where it has a name.
+fn hit<'a>(view: &View<'a>, fault: &Broken) -> Option<&'a str> {
+    let plan = &view.recording.plan;
+    match &plan.drill.actions.get(fault.action?)?.act {
+        Act::Fault(own) => own.kind.site().map(|site| plan.site_name(site)),
+        Act::Step(_) | Act::ReadBack { .. } => None,
+    }
+}
+
+/// Whether clients may be served by another site after this step: what a command does, nobody knows.
+fn leads_elsewhere(view: &View<'_>, id: &str) -> bool {
+    let mut actions = view.recording.plan.drill.actions.iter();
+    let own = actions.find(|action| action.id == base(id));
+    own.is_some_and(|own| match &own.act {
+        Act::Step(step) => match step {
+            RecoveryStep::Reroute { .. }
+            | RecoveryStep::FailBack { .. }
+            | RecoveryStep::Command(_) => true,
+            RecoveryStep::Fence { .. }
+            | RecoveryStep::Promote { .. }
+            | RecoveryStep::Rebuild { .. }
+            | RecoveryStep::VerifyBackups { .. }
+            | RecoveryStep::Restore { .. } => false,
+        },
+        Act::Fault(_) | Act::ReadBack { .. } => false,
+    })
 }
 
 /// A mark belongs to the fault that it names, or else to the last one before it.
