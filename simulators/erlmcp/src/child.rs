@@ -30,6 +30,10 @@ pub(crate) struct Program {
 /// finds those that nobody has written down.
 pub const MARK: &str = "FIREDRILL_WORLD";
 
+/// Pieces of memory above this size go back to the system as soon as they are let go of. Left alone, the allocator
+/// keeps those of a size that it has seen before, and a pod that was filled once would stay full.
+const GIVE_BACK: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=1048576");
+
 impl Program {
     pub(crate) fn new(path: &Path, prefix: &[&str]) -> Program {
         Program {
@@ -69,6 +73,7 @@ impl Spawned {
         let mut child = Command::new(&program.path)
             .args(&program.arguments)
             .envs(mark)
+            .env(GIVE_BACK.0, GIVE_BACK.1)
             .arg(role.as_str())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

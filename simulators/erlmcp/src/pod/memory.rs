@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-/// Larger pieces are given back to the system at once, not kept for later.
+/// Far above what the allocator keeps for later (`child.rs`): all but the last piece are given back at once.
 const PIECE: u64 = 16 << 20;
 
 pub(super) struct Memory {

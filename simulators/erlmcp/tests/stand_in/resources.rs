@@ -68,6 +68,31 @@ fn a_pod_whose_memory_is_full_takes_no_session_and_keeps_those_it_has() {
     assert_eq!(ground.site("a").process("a-0").unwrap().pid, before);
 }
 
+/// What the kernel says that the process has.
+fn resident(pid: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap();
+    let pages: u64 = text.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * rustix::param::page_size() as u64
+}
+
+/// Else the second time that it is filled leaves it full.
+#[test]
+fn memory_goes_back_to_the_system_however_often_it_was_filled() {
+    let ground = one_pod(|behaviour| behaviour.bounds.memory = Some(120 << 20));
+    let pid = ground.site("a").process("a-0").unwrap().pid.unwrap();
+    let before = resident(pid);
+    for _ in 0..3 {
+        press(&ground, Press::Memory(1 << 40));
+        assert!(resident(pid) > before + (100 << 20));
+        press(&ground, Press::Memory(0));
+        let after = resident(pid);
+        assert!(
+            after < before + (20 << 20),
+            "{before} before, {after} after"
+        );
+    }
+}
+
 #[test]
 fn a_pod_that_minds_no_bound_of_its_own_ends_at_the_systems() {
     let ground = one_pod(|behaviour| behaviour.bounds.memory = None);
