@@ -81,8 +81,9 @@ impl Sabotage {
         match self {
             Sabotage::LoseAcknowledgedWrite
             | Sabotage::ReorderWrites
+            | Sabotage::NoFencing
             | Sabotage::SlowRecovery
-            | Sabotage::PartialGoodput => &["site-failure", "site-failback"],
+            | Sabotage::PartialGoodput => &["site-failure", "site-failback", "replication-lag"],
             Sabotage::Relapse => &["site-failure"],
             Sabotage::SkipRestore | Sabotage::RestoreStaleBackup => &[
                 "data-corruption",
@@ -91,7 +92,6 @@ impl Sabotage {
                 "backup-verification",
             ],
             Sabotage::AckBeforeFsync => &["store-crash"],
-            Sabotage::NoFencing => &["site-failure", "site-failback"],
             Sabotage::LeaveFault => &["node-drain", "node-maintenance"],
         }
     }
