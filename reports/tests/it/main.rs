@@ -2,6 +2,7 @@
 
 mod document;
 mod drill;
+mod drill_begun;
 mod drill_data;
 mod drill_pages;
 mod drilled;
