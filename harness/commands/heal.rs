@@ -145,3 +145,45 @@ fn settle(world: Option<&World>) {
         let _ = world.ask(&Request::Marks { since: u64::MAX });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use firedrill_reports::recording::file;
+
+    use super::*;
+    use crate::fault::pinned::{Sight, Words};
+
+    /// A run that has made a file by a command, at a target that has no sites of ours.
+    fn broken(run: &Path) {
+        let made = run.join("made");
+        fs::write(run.join(file::PLAN), "").unwrap();
+        Whereabouts::Endpoint.write(run).unwrap();
+        let undo = Undo {
+            change: Reversal::Run(Words {
+                words: vec!["rm".to_owned(), made.display().to_string()],
+                timeout: Duration::from_secs(5),
+            }),
+            ends: vec![Sight::Missing(made.clone())],
+        };
+        let mut journal = Journal::open(run, |_| {}).unwrap();
+        journal.intend(1, "f", 0, "makes a file", &undo).unwrap();
+        fs::write(&made, "").unwrap();
+    }
+
+    #[test]
+    fn a_drill_that_cannot_be_healed_keeps_no_other_from_it() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(programme::file::PROGRAMME), "").unwrap();
+        let drills = folder.path().join(programme::file::DRILLS);
+        // Broken off before it had a plan.
+        fs::create_dir_all(drills.join("a")).unwrap();
+        fs::create_dir_all(drills.join("b")).unwrap();
+        broken(&drills.join("b"));
+        let error = heal(folder.path()).unwrap_err();
+        assert!(error.to_string().contains("no run's folder"), "{error}");
+        assert!(!drills.join("b").join("made").exists());
+    }
+}
