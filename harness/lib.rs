@@ -6,6 +6,7 @@ pub mod commands;
 pub mod conduct;
 pub mod exit;
 pub mod fault;
+pub mod hold;
 pub mod ledger;
 pub mod load;
 pub mod mcp;

@@ -128,7 +128,7 @@ fn a_panic_an_abort_and_an_incident_heal() {
 }
 
 #[test]
-fn nobody_heals_a_run_that_goes_on_and_what_it_left_is_named_and_healed_later() {
+fn a_run_that_goes_on_is_left_alone_and_what_it_left_is_named_and_healed_later() {
     let plain = scenario("", "");
     let mut sites = Some(Sites::start(&plain));
     let now = sites.as_ref().expect("sites");
@@ -138,6 +138,11 @@ fn nobody_heals_a_run_that_goes_on_and_what_it_left_is_named_and_healed_later() 
         assert_eq!(early.code, 5, "{early:#?}");
         let who = format!("process {} works on this run", running.pid());
         assert!(early.stderr.contains(&who), "{early:#?}");
+        // Nor does a second run break what the first one measures.
+        let second = now.drill(&plain, &[]).run();
+        assert_eq!(second.code, 5, "{second:#?}");
+        let who = format!("process {} drives the sites", running.pid());
+        assert!(second.stderr.contains(&who), "{second:#?}");
         assert_eq!(
             now.view().site("primary").map(|site| site.wanted_pods),
             Some(3)

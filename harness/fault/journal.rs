@@ -4,14 +4,15 @@
 //! Whoever has the journal open holds its lock, which the kernel takes back at the end of the process, whatever the
 //! end is: nobody heals a run that still goes on, and no two heal at once.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use firedrill_reports::recording::{JournalEntry, JournalLine, file};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::hold::hold;
 
 /// Where a crash can be asked for: tests stop the program at every position of the journal.
 pub type Checkpoint = fn(position: u64);
@@ -39,7 +40,7 @@ impl Journal {
     pub fn open(run: &Path, checkpoint: Checkpoint) -> io::Result<Journal> {
         let path = run.join(file::JOURNAL);
         let file = File::options().create(true).append(true).open(&path)?;
-        take(&file)?;
+        hold(&file)?;
         end_last_line(&path, &file)?;
         Ok(Journal {
             file,
@@ -90,32 +91,6 @@ impl Journal {
             entry: JournalEntry::Intent { what, undo },
         })
     }
-}
-
-fn take(file: &File) -> io::Result<()> {
-    match file.try_lock() {
-        Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => {
-            let who = match holder(file) {
-                Some(pid) => format!("process {pid}"),
-                None => "another process".to_owned(),
-            };
-            Err(io::Error::new(io::ErrorKind::WouldBlock, who))
-        }
-        Err(TryLockError::Error(error)) => Err(error),
-    }
-}
-
-/// Who holds the lock of a file, as far as the kernel tells.
-fn holder(file: &File) -> Option<u32> {
-    let inode = format!(":{}", file.metadata().ok()?.ino());
-    let locks = fs::read_to_string("/proc/locks").ok()?;
-    // `1: FLOCK  ADVISORY  WRITE 4711 00:2f:1234 0 EOF`
-    locks.lines().find_map(|line| {
-        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        let own = fields.get(1) == Some(&"FLOCK") && fields.get(5)?.ends_with(&inode);
-        own.then(|| fields[4].parse().ok())?
-    })
 }
 
 /// A line that a crash cut off must not swallow the next one.

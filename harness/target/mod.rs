@@ -86,6 +86,8 @@ pub enum TargetError {
         "{keeper} works on this run: it still goes on, or is healed already; wait for its end, or end it, and heal then"
     )]
     StillKept { keeper: String },
+    #[error("{who} drives the sites of `{}` just now: wait for its end, or end it", state.display())]
+    InUse { state: PathBuf, who: String },
     #[error("the sites of `{}` are not the scenario's: {why}; serve this scenario with `firedrill serve --state`", state.display())]
     NotThese { state: PathBuf, why: String },
     #[error("the sites do not say how they stand: {0}")]
