@@ -119,7 +119,9 @@ pub fn take(plan: &Plan, state: &Path) -> Result<Ready, TargetError> {
 /// Two runs at once would take each other's faults for the target's own.
 fn alone(state: &Path) -> Result<File, TargetError> {
     let path = state.join(IN_USE);
-    let file = File::create(&path).map_err(|source| TargetError::Folder { path, source })?;
+    let file = File::create(&path).map_err(|error| {
+        TargetError::NotAttached(format!("`{}` cannot be written: {error}", path.display()))
+    })?;
     match hold(&file) {
         Ok(()) => Ok(file),
         Err(who) => Err(TargetError::InUse {
