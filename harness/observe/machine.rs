@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use firedrill_reports::recording::{Environment, Sample, series};
 
@@ -88,42 +89,37 @@ impl Counters {
 
 /// Time on a core of the thread of this name, in nanoseconds.
 pub fn thread_time(name: &str) -> u64 {
-    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten();
-    let own = tasks.flatten().find(|task| {
-        fs::read_to_string(task.path().join("comm")).is_ok_and(|own| own.trim() == name)
-    });
-    let schedstat = own.and_then(|task| fs::read_to_string(task.path().join("schedstat")).ok());
-    let run = schedstat.and_then(|text| text.split_whitespace().next()?.parse().ok());
-    run.unwrap_or(0)
+    let own = threads().find(|(own, _)| own == name);
+    own.map_or(0, |(_, folder)| schedstat(&folder)[0])
 }
 
 fn load_threads() -> BTreeMap<u32, [u64; 3]> {
-    let mut threads = BTreeMap::new();
-    let Ok(tasks) = fs::read_dir("/proc/self/task") else {
-        return threads;
-    };
-    for task in tasks.flatten() {
-        let path = task.path();
-        let Ok(name) = fs::read_to_string(path.join("comm")) else {
-            continue;
-        };
-        let Some(number) = name
-            .trim()
-            .strip_prefix("load-")
-            .and_then(|rest| rest.parse().ok())
-        else {
-            continue;
-        };
-        let schedstat = fs::read_to_string(path.join("schedstat")).unwrap_or_default();
-        let mut fields = schedstat
-            .split_whitespace()
-            .filter_map(|field| field.parse().ok());
-        let (run, wait) = (fields.next().unwrap_or(0), fields.next().unwrap_or(0));
-        let status = fs::read_to_string(path.join("status")).unwrap_or_default();
+    let own = threads().filter_map(|(name, folder)| {
+        let number = name.strip_prefix("load-")?.parse().ok()?;
+        let [run, wait] = schedstat(&folder);
+        let status = fs::read_to_string(folder.join("status")).unwrap_or_default();
         let switches = field(&status, "nonvoluntary_ctxt_switches:").unwrap_or(0);
-        threads.insert(number, [run, wait, switches]);
-    }
-    threads
+        Some((number, [run, wait, switches]))
+    });
+    own.collect()
+}
+
+/// The threads of this process, by name, with the folder that tells of each.
+fn threads() -> impl Iterator<Item = (String, PathBuf)> {
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten();
+    tasks.flatten().filter_map(|task| {
+        let name = fs::read_to_string(task.path().join("comm")).ok()?;
+        Some((name.trim().to_owned(), task.path()))
+    })
+}
+
+/// Time of a thread on a core, and waiting for one.
+fn schedstat(folder: &Path) -> [u64; 2] {
+    let text = fs::read_to_string(folder.join("schedstat")).unwrap_or_default();
+    let mut fields = text
+        .split_whitespace()
+        .map_while(|field| field.parse().ok());
+    [fields.next().unwrap_or(0), fields.next().unwrap_or(0)]
 }
 
 /// The number after a name at the start of a line.
