@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::program::{Folder, Running, bare, done};
+use crate::program::{Folder, Running, bare, done, pause};
 
 /// A load with a limit that being late does not break by itself.
 fn scenario(target: &str, rate: &str, length: &str) -> String {
@@ -41,14 +41,6 @@ impl Drop for Beside {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-fn pause(length: Duration) {
-    let length = rustix::event::Timespec {
-        tv_sec: 0,
-        tv_nsec: i64::from(length.subsec_nanos()),
-    };
-    let _ = rustix::event::poll(&mut [], Some(&length));
 }
 
 /// As the kernel does it to a container that has used up its quota: 30 ms of every 100.

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -56,6 +57,15 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// Time in which something is to be in force; what it did is for others to show.
+pub fn pause(length: Duration) {
+    let length = rustix::event::Timespec {
+        tv_sec: length.as_secs().cast_signed(),
+        tv_nsec: length.subsec_nanos().into(),
+    };
+    let _ = rustix::event::poll(&mut [], Some(&length));
 }
 
 /// What a finished program left behind.

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::program::{Folder, firedrill, is_alive, run, send, site_pids, start};
+use crate::program::{Folder, firedrill, is_alive, pause, run, send, site_pids, start};
 
 /// A small site, a short load; `steady` is what is judged.
 fn scenario(rate: &str, steady: &str) -> String {
@@ -222,11 +223,7 @@ fn a_stalled_target_is_judged_and_a_stalled_generator_is_not() {
         let stopped = if stop_target { front } else { running.pid() };
         send(stopped, Signal::STOP);
         // The stall is the stimulus, not a proof: the verdict proves.
-        let pause = rustix::event::Timespec {
-            tv_sec: 1,
-            tv_nsec: 0,
-        };
-        let _ = rustix::event::poll(&mut [], Some(&pause));
+        pause(Duration::from_secs(1));
         send(stopped, Signal::CONT);
         let done = running.finish();
         assert!(
