@@ -52,13 +52,7 @@ fn schedule(criterion: &mut Criterion) {
         let Drive::Open(arrivals) = &plan.loads[0].drive else {
             panic!("{drive} is open");
         };
-        let segment = Segment {
-            phase: 0,
-            start: 0,
-            end: 10 * SECOND,
-            zero: 0,
-            length: 10 * SECOND,
-        };
+        let segment = Segment::whole(10 * SECOND);
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let due = StripeSchedule::new(key(), segment.clone(), arrivals);

@@ -1,16 +1,16 @@
 //! A load driven by the real engine against a sink in a process of its own.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::Ipv4Addr;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 
 use firedrill::clock::{Clock, Nanos};
 use firedrill::load::engine::{Engine, Progress, Second};
 use firedrill::load::schedule::Segment;
-use firedrill::load::tally::{Histograms, Layout};
+use firedrill::load::tally::Histograms;
 use firedrill::load::worker::Job;
 use firedrill::mcp::destination::Route;
-use firedrill::mcp::session::{Dialect, Surface};
+use firedrill::mcp::session::Surface;
 use firedrill_scenarios::{Given, Plan};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -60,16 +60,6 @@ pub fn plan(load: &str, port: u16) -> Plan {
     Plan::parse(&text, &Given::named("bars.yaml")).expect("a plan")
 }
 
-pub fn segment(length: Nanos) -> Segment {
-    Segment {
-        phase: 0,
-        start: 0,
-        end: length,
-        zero: 0,
-        length,
-    }
-}
-
 /// What a load has counted.
 pub struct Counted {
     pub times: Histograms,
@@ -107,12 +97,14 @@ pub fn drive(
         firedrill_scenarios::plan::Target::Endpoint(endpoint) => endpoint.url.port,
         firedrill_scenarios::plan::Target::Embedded(_) => panic!("the target is a sink"),
     };
-    let (job, route) = job(plan, seed, port);
+    let address = (Ipv4Addr::LOCALHOST, port).into();
+    let surface = Surface::plain(address, "/mcp");
+    let job = Job::alone(plan, &surface, seed, Clock::start());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
-    let mut engine = Engine::start(&job, &route).expect("a thread");
+    let mut engine = Engine::start(&job, &Route::plain(address)).expect("a thread");
     let mut counted = Counted {
         times: Histograms::new(&job.layout),
         issued: 0,
@@ -128,7 +120,7 @@ pub fn drive(
         }
         let zero = job.clock.now() + 50_000_000;
         counted.zero = zero;
-        engine.begin(zero, &[segment(length)]);
+        engine.begin(zero, &[Segment::whole(length)]);
         let watch = async {
             loop {
                 match engine.next().await {
@@ -149,29 +141,4 @@ pub fn drive(
     });
     engine.join();
     counted
-}
-
-fn job(plan: Plan, seed: u64, port: u16) -> (Job, Route) {
-    let surface = Surface {
-        authority: format!("127.0.0.1:{port}"),
-        path: "/mcp".to_owned(),
-        headers: Vec::new(),
-    };
-    let job = Job {
-        layout: Layout::of(&plan),
-        seed,
-        thread: 0,
-        threads: 1,
-        clock: Clock::start(),
-        dialect: Arc::new(Dialect::new(&plan, &surface)),
-        desk: None,
-        plan: Arc::new(plan),
-    };
-    let route = Route {
-        host: "127.0.0.1".to_owned(),
-        port,
-        tls: None,
-        resolver: None,
-    };
-    (job, route)
 }

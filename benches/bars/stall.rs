@@ -6,12 +6,12 @@
 use std::process::Command;
 
 use firedrill::clock::{Clock, Nanos};
-use firedrill::load::schedule::{STRIPES, StripeKey, StripeSchedule};
+use firedrill::load::schedule::{STRIPES, Segment, StripeKey, StripeSchedule};
 use firedrill_reports::recording::{Group, Measure};
 use firedrill_scenarios::plan::{Drive, Plan};
 use rustix::process::Signal;
 
-use crate::driven::{Sink, Then, drive, plan, segment};
+use crate::driven::{Sink, Then, drive, plan};
 use crate::{SECOND, bar, sum};
 
 const LENGTH: Nanos = 10 * SECOND;
@@ -95,7 +95,7 @@ fn schedule(plan: &Plan) -> Vec<Nanos> {
             stripe,
             sessions: SESSIONS,
         };
-        StripeSchedule::new(key, segment(LENGTH), arrivals)
+        StripeSchedule::new(key, Segment::whole(LENGTH), arrivals)
     };
     (0..STRIPES).flat_map(stripe).collect()
 }

@@ -2,10 +2,7 @@
 //! anything else is started.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::net::SocketAddr;
 
 use firedrill_reports::recording::{Calibration, Group, Measure, empty_histogram};
 use firedrill_scenarios::{Given, Plan};
@@ -13,12 +10,11 @@ use firedrill_scenarios::{Given, Plan};
 use super::engine::{Engine, Progress};
 use super::report::Openings;
 use super::schedule::Segment;
-use super::sink::Sink;
-use super::tally::Layout;
+use super::sink::Beside;
 use super::worker::Job;
 use crate::clock::{Clock, Nanos};
 use crate::mcp::destination::Route;
-use crate::mcp::session::{Dialect, Surface};
+use crate::mcp::session::Surface;
 use crate::observe::machine;
 
 /// As fast as it goes, over as many connections as keep a thread busy.
@@ -29,8 +25,6 @@ const LEISURELY: &str = "rate: 1000/s, sessions: { count: 16, end: drop }";
 const LENGTH: Nanos = 300_000_000;
 /// From the word to begin to the beginning.
 const NOTICE: Nanos = 10_000_000;
-/// The name of the sink's thread, by which its own time is known.
-const SINK: &str = "sink";
 
 #[derive(Debug, thiserror::Error)]
 pub enum CalibrationError {
@@ -45,25 +39,9 @@ pub enum CalibrationError {
 /// # Errors
 /// When no sink or no load can be set up.
 pub fn calibrate(clock: Clock) -> Result<Calibration, CalibrationError> {
-    let sink = Sink::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
-    let address = sink.address()?;
-    let over = Arc::new(AtomicBool::new(false));
-    let serving = {
-        let over = over.clone();
-        let serve = move || sink.serve_while(|| !over.load(Ordering::Relaxed));
-        thread::Builder::new().name(SINK.to_owned()).spawn(serve)?
-    };
-    let found = measure(address, clock);
-    over.store(true, Ordering::Relaxed);
-    // It looks up when somebody comes.
-    drop(TcpStream::connect(address));
-    let _ = serving.join();
-    found
-}
-
-fn measure(address: SocketAddr, clock: Clock) -> Result<Calibration, CalibrationError> {
-    let fastest = drive(FASTEST, address, clock)?;
-    let leisurely = drive(LEISURELY, address, clock)?;
+    let sink = Beside::start()?;
+    let fastest = drive(FASTEST, sink.address, clock)?;
+    let leisurely = drive(LEISURELY, sink.address, clock)?;
     let seconds = fastest.processor.max(LENGTH / 10) as f64 / 1e9;
     Ok(Calibration {
         operations_per_second: (fastest.answered as f64 / seconds).round() as u64,
@@ -79,8 +57,8 @@ struct Driven {
 }
 
 fn drive(load: &str, address: SocketAddr, clock: Clock) -> Result<Driven, CalibrationError> {
-    let (job, route) = job(load, address, clock)?;
-    let mut engine = Engine::start(&job, &route)?;
+    let job = job(load, address, clock)?;
+    let mut engine = Engine::start(&job, &Route::plain(address))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -101,7 +79,7 @@ async fn follow(engine: &mut Engine, clock: Clock) -> Result<Driven, Calibration
                     return Err(failed("not every session was opened"));
                 }
                 before = processor_time();
-                engine.begin(clock.now() + NOTICE, &[segment()]);
+                engine.begin(clock.now() + NOTICE, &[Segment::whole(LENGTH)]);
             }
             Progress::Second(second) => {
                 let cells = second.closed.iter().flat_map(|(_, _, cells)| cells);
@@ -125,20 +103,10 @@ async fn follow(engine: &mut Engine, clock: Clock) -> Result<Driven, Calibration
 }
 
 fn processor_time() -> Nanos {
-    machine::cpu_ns().saturating_sub(machine::thread_time(SINK))
+    machine::cpu_ns().saturating_sub(machine::thread_time(Beside::THREAD))
 }
 
-fn segment() -> Segment {
-    Segment {
-        phase: 0,
-        start: 0,
-        end: LENGTH,
-        zero: 0,
-        length: LENGTH,
-    }
-}
-
-fn job(load: &str, address: SocketAddr, clock: Clock) -> Result<(Job, Route), CalibrationError> {
+fn job(load: &str, address: SocketAddr, clock: Clock) -> Result<Job, CalibrationError> {
     let text = format!(
         "scenario: calibration\ntarget: {{ endpoint: \"http://{address}/mcp\" }}\n\
          load: {{ {load}, operations: [ {{ tool: echo, arguments: {{ message: \"{{{{unique}}}}\" }} }} ] }}\n\
@@ -146,28 +114,7 @@ fn job(load: &str, address: SocketAddr, clock: Clock) -> Result<(Job, Route), Ca
     );
     let plan = Plan::parse(&text, &Given::named("calibration"))
         .map_err(|problems| CalibrationError::Load(problems.to_string()))?;
-    let surface = Surface {
-        authority: address.to_string(),
-        path: "/mcp".to_owned(),
-        headers: Vec::new(),
-    };
-    let job = Job {
-        layout: Layout::of(&plan),
-        seed: 0,
-        thread: 0,
-        threads: 1,
-        clock,
-        dialect: Arc::new(Dialect::new(&plan, &surface)),
-        desk: None,
-        plan: Arc::new(plan),
-    };
-    let route = Route {
-        host: address.ip().to_string(),
-        port: address.port(),
-        tls: None,
-        resolver: None,
-    };
-    Ok((job, route))
+    Ok(Job::alone(plan, &Surface::plain(address, "/mcp"), 0, clock))
 }
 
 #[cfg(test)]

@@ -75,6 +75,13 @@ pub struct Connection {
     spare_watched: bool,
 }
 
+impl Connection {
+    /// What is said on it now can only be taken for the answer to the next question.
+    pub fn was_asked_nothing(&self) -> bool {
+        matches!(self.purpose, Purpose::Idle { .. } | Purpose::Connecting)
+    }
+}
+
 impl Worker {
     /// Closes connections that only listen, the oldest first, until there is room for another one: a target
     /// that stalls takes no more of them than were planned for.

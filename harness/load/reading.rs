@@ -120,11 +120,7 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
-        if matches!(
-            connection.purpose,
-            Purpose::Idle { .. } | Purpose::Connecting
-        ) {
-            // Nothing was asked: what is said now can only be taken for the answer to the next question.
+        if connection.was_asked_nothing() {
             self.exchange_over(key, false, now);
             return;
         }
@@ -166,10 +162,7 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
-        if matches!(
-            connection.purpose,
-            Purpose::Idle { .. } | Purpose::Connecting
-        ) {
+        if connection.was_asked_nothing() {
             self.exchange_over(key, false, now);
             return;
         }
@@ -198,10 +191,7 @@ impl Worker {
         let Some(connection) = self.connections.get(key) else {
             return;
         };
-        if matches!(
-            connection.purpose,
-            Purpose::Idle { .. } | Purpose::Connecting
-        ) {
+        if connection.was_asked_nothing() {
             self.exchange_over(key, false, now);
         } else {
             self.conclude(key, Some(Ended::Broken(read_failure(error))), now);

@@ -32,6 +32,19 @@ pub struct Segment {
     pub length: Nanos,
 }
 
+impl Segment {
+    /// The only phase of a timeline, from its beginning to its end.
+    pub fn whole(length: Nanos) -> Segment {
+        Segment {
+            phase: 0,
+            start: 0,
+            end: length,
+            zero: 0,
+            length,
+        }
+    }
+}
+
 /// What makes the random streams of a stripe its own.
 #[derive(Clone, Copy, Debug)]
 pub struct StripeKey {
@@ -263,13 +276,7 @@ mod tests {
     const SECOND: Nanos = 1_000_000_000;
 
     fn all(seed: u64, sessions: u32, length: Nanos, arrivals: &Arrivals) -> Vec<Nanos> {
-        let segment = Segment {
-            phase: 0,
-            start: 0,
-            end: length,
-            zero: 0,
-            length,
-        };
+        let segment = Segment::whole(length);
         let mut due: Vec<Nanos> = (0..STRIPES)
             .flat_map(|stripe| {
                 let key = StripeKey {
@@ -331,7 +338,7 @@ mod tests {
             let arrivals = shaped(shape, spacing);
             for stripe in [0, 1, 17, 255] {
                 let key = StripeKey { seed, load: 0, stripe, sessions };
-                let segment = Segment { phase: 0, start: 0, end: length, zero: 0, length };
+                let segment = Segment::whole(length);
                 let own: Vec<Nanos> = StripeSchedule::new(key, segment, &arrivals).collect();
                 prop_assert!(own.is_sorted());
                 prop_assert!(own.is_empty() || stripe < sessions);

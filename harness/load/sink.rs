@@ -5,8 +5,11 @@
 //! `/stream` as an event stream, in chunks.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 
 use rustix::event::epoll;
 use socket2::{Domain, Socket, Type};
@@ -32,6 +35,49 @@ pub struct Sink {
     output: Vec<u8>,
 }
 
+/// A sink on a thread of this process, for as long as this value is there.
+pub struct Beside {
+    pub address: SocketAddr,
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Beside {
+    /// The name of its thread, by which its time is known.
+    pub const THREAD: &str = "sink";
+
+    /// Listens on a free port of loopback.
+    ///
+    /// # Errors
+    /// When there is none, or no thread.
+    pub fn start() -> io::Result<Beside> {
+        let sink = Sink::listen((Ipv4Addr::LOCALHOST, 0).into())?;
+        let address = sink.address()?;
+        let over = Arc::new(AtomicBool::new(false));
+        let ended = over.clone();
+        let serve = move || sink.serve_while(|| !ended.load(Ordering::Relaxed));
+        let thread = thread::Builder::new()
+            .name(Beside::THREAD.to_owned())
+            .spawn(serve)?;
+        Ok(Beside {
+            address,
+            over,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        // It looks up when somebody comes; where nobody can, it is not waited for.
+        let woken = TcpStream::connect(self.address).is_ok();
+        if let Some(thread) = self.thread.take().filter(|_| woken) {
+            let _ = thread.join();
+        }
+    }
+}
+
 struct Connection {
     stream: TcpStream,
     /// The beginning of a request that has not come whole.
@@ -39,7 +85,7 @@ struct Connection {
 }
 
 impl Sink {
-    /// Listens; nothing is accepted before [`Sink::serve`].
+    /// Listens; nothing is accepted before [`Sink::serve_while`].
     ///
     /// # Errors
     /// When the address cannot be had.

@@ -30,7 +30,7 @@ use crate::clock::{Clock, Nanos};
 use crate::ledger::pen::{Desk, Pen};
 use crate::mcp::destination::Destination;
 use crate::mcp::exchange::Exchange;
-use crate::mcp::session::Dialect;
+use crate::mcp::session::{Dialect, Surface};
 
 /// How often a thread hands over what it counted.
 pub const INTERVAL: Nanos = 1_000_000_000;
@@ -51,6 +51,22 @@ pub struct Job {
     pub dialect: Arc<Dialect>,
     /// Where threads get the pens with which they write the ledger; none when the load writes nothing.
     pub desk: Option<Desk>,
+}
+
+impl Job {
+    /// Of a load that has one thread and no ledger.
+    pub fn alone(plan: Plan, surface: &Surface, seed: u64, clock: Clock) -> Job {
+        Job {
+            layout: Layout::of(&plan),
+            seed,
+            thread: 0,
+            threads: 1,
+            clock,
+            dialect: Arc::new(Dialect::new(&plan, surface)),
+            desk: None,
+            plan: Arc::new(plan),
+        }
+    }
 }
 
 /// Where the timeline stands, as far as this thread knows.

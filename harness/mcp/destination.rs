@@ -31,6 +31,18 @@ pub struct Route {
     pub resolver: Option<SocketAddr>,
 }
 
+impl Route {
+    /// Straight to an address, without TLS.
+    pub fn plain(address: SocketAddr) -> Route {
+        Route {
+            host: address.ip().to_string(),
+            port: address.port(),
+            tls: None,
+            resolver: None,
+        }
+    }
+}
+
 #[derive(Clone)]
 pub struct Destination {
     pub host: Host,

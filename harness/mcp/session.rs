@@ -4,6 +4,7 @@
 //! version agreed on. Sending an operation copies both and the body, and patches the length of the body into its
 //! place; nothing is formatted anew but two numbers.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use firedrill_scenarios::Plan;
@@ -79,6 +80,17 @@ pub struct Surface {
     pub path: String,
     /// Further headers, secrets resolved. Names and values have been checked to be one line of text.
     pub headers: Vec<(String, String)>,
+}
+
+impl Surface {
+    /// Of a server at an address, which wants no headers of its own.
+    pub fn plain(address: SocketAddr, path: &str) -> Surface {
+        Surface {
+            authority: address.to_string(),
+            path: path.to_owned(),
+            headers: Vec::new(),
+        }
+    }
 }
 
 /// The headers that name the site, where the profile knows them and the plan has sites.

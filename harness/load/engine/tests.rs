@@ -1,14 +1,14 @@
 //! Whole engines against a sink in this process: what becomes due does not depend on how many threads make it.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
 
 use firedrill_scenarios::{Given, Plan};
 
 use super::*;
 use crate::clock::Clock;
 use crate::load::report::Issued;
-use crate::load::sink::Sink;
-use crate::mcp::session::{Dialect, Surface};
+use crate::load::sink::Beside;
+use crate::mcp::session::Surface;
 
 const LENGTH: Nanos = 500_000_000;
 
@@ -25,61 +25,29 @@ const LOADS: &str = "loads:\n\
     \x20   sessions: { count: 7 }\n\
     \x20   operations: [ { tool: other, weight: 1, arguments: { by: \"{{session}} {{unique}}\" } } ]\n";
 
-fn plan(port: u16) -> Plan {
+fn plan(address: SocketAddr) -> Plan {
     let text = format!(
-        "scenario: engine\nabout: Two loads.\ntarget: {{ endpoint: \"http://127.0.0.1:{port}/mcp\" }}\n{LOADS}\
+        "scenario: engine\nabout: Two loads.\ntarget: {{ endpoint: \"http://{address}/mcp\" }}\n{LOADS}\
          timeline: [ {{ phase: steady, for: 10s }} ]\nobjectives: [ {{ errors: 0.5 % }} ]\n"
     );
     Plan::parse(&text, &Given::named("engine.yaml")).expect("a plan")
 }
 
-fn sink() -> u16 {
-    let sink = Sink::listen(([127, 0, 0, 1], 0).into()).expect("a port");
-    let port = sink.address().expect("an address").port();
-    // It serves until the tests end, and nobody waits for it.
-    std::thread::spawn(move || sink.serve_while(|| true));
-    port
-}
-
 /// Everything that a run of so many threads made due, in order.
-fn issued(seed: u64, threads: u32, port: u16) -> Vec<Issued> {
-    let plan = plan(port);
-    let surface = Surface {
-        authority: format!("127.0.0.1:{port}"),
-        path: "/mcp".to_owned(),
-        headers: Vec::new(),
-    };
+fn issued(seed: u64, threads: u32, address: SocketAddr) -> Vec<Issued> {
+    let surface = Surface::plain(address, "/mcp");
     let job = Job {
-        layout: Layout::of(&plan),
-        seed,
-        thread: 0,
         threads,
-        clock: Clock::start(),
-        dialect: Arc::new(Dialect::new(&plan, &surface)),
-        desk: None,
-        plan: Arc::new(plan),
-    };
-    let route = Route {
-        host: "127.0.0.1".to_owned(),
-        port,
-        tls: None,
-        resolver: None,
+        ..Job::alone(plan(address), &surface, seed, Clock::start())
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime");
-    let mut engine = Engine::start(&job, &route).expect("threads");
+    let mut engine = Engine::start(&job, &Route::plain(address)).expect("threads");
     let mut issued = loop {
         match runtime.block_on(engine.next()) {
             Progress::Opened(_) => {
-                let segment = Segment {
-                    phase: 0,
-                    start: 0,
-                    end: LENGTH,
-                    zero: 0,
-                    length: LENGTH,
-                };
-                engine.begin(job.clock.now(), &[segment]);
+                engine.begin(job.clock.now(), &[Segment::whole(LENGTH)]);
             }
             Progress::Second(second) => engine.recycle(second.histograms),
             Progress::Failed(why) => panic!("{why}"),
@@ -93,13 +61,14 @@ fn issued(seed: u64, threads: u32, port: u16) -> Vec<Issued> {
 
 #[test]
 fn the_number_of_threads_changes_nothing_of_what_becomes_due() {
-    let port = sink();
+    let sink = Beside::start().expect("a sink");
+    let address = sink.address;
     for seed in [1, 77] {
-        let one = issued(seed, 1, port);
+        let one = issued(seed, 1, address);
         // 400 are expected; a Poisson count is that much off once in a million runs.
         assert!(one.len().abs_diff(400) < 100, "{} operations", one.len());
         for threads in [2, 3, 16] {
-            let several = issued(seed, threads, port);
+            let several = issued(seed, threads, address);
             assert_eq!(one.len(), several.len(), "seed {seed}, {threads} threads");
             for (one, other) in one.iter().zip(&several) {
                 assert_eq!(one, other, "seed {seed}, {threads} threads");
@@ -107,8 +76,8 @@ fn the_number_of_threads_changes_nothing_of_what_becomes_due() {
         }
     }
     assert_ne!(
-        issued(1, 2, port),
-        issued(2, 2, port),
+        issued(1, 2, address),
+        issued(2, 2, address),
         "a seed changes everything"
     );
 }

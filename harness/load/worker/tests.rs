@@ -12,6 +12,9 @@ use crate::mcp::session::Surface;
 
 type Inbox = mpsc::UnboundedReceiver<FromWorker>;
 
+/// Where nobody listens.
+const NOBODY: ([u8; 4], u16) = ([127, 0, 0, 1], 9);
+
 const PLAN: &str = "scenario: unit\n\
     about: A closed load.\n\
     target: { endpoint: \"http://127.0.0.1:9/mcp\" }\n\
@@ -26,21 +29,8 @@ const PLAN: &str = "scenario: unit\n\
 fn job(drive: &str) -> Job {
     let text = PLAN.replace("closed: { think: 0s }", drive);
     let plan = Plan::parse(&text, &Given::named("unit.yaml")).expect("a plan");
-    let surface = Surface {
-        authority: "127.0.0.1:9".to_owned(),
-        path: "/mcp".to_owned(),
-        headers: Vec::new(),
-    };
-    Job {
-        layout: Layout::of(&plan),
-        seed: 1,
-        thread: 0,
-        threads: 1,
-        clock: Clock::start(),
-        dialect: Arc::new(Dialect::new(&plan, &surface)),
-        desk: None,
-        plan: Arc::new(plan),
-    }
+    let surface = Surface::plain(NOBODY.into(), "/mcp");
+    Job::alone(plan, &surface, 1, Clock::start())
 }
 
 /// Has the thread's timeline begin now. No task of a connection ever runs: nothing waits.
@@ -59,22 +49,10 @@ fn alive(drive: &str, test: impl AsyncFnOnce(Rc<RefCell<Worker>>, Inbox)) {
         .build()
         .expect("a runtime");
     tokio::task::LocalSet::new().block_on(&runtime, async {
-        let route = Route {
-            host: "127.0.0.1".to_owned(),
-            port: 9,
-            tls: None,
-            resolver: None,
-        };
-        let destination = Destination::along(&route).expect("an address");
+        let destination = Destination::along(&Route::plain(NOBODY.into())).expect("an address");
         let (to_engine, inbox) = mpsc::unbounded_channel();
         let worker = Worker::new(job(drive), destination, to_engine).expect("a timer");
-        let segment = Segment {
-            phase: 0,
-            start: 0,
-            end: 10 * INTERVAL,
-            zero: 0,
-            length: 10 * INTERVAL,
-        };
+        let segment = Segment::whole(10 * INTERVAL);
         let zero = worker.borrow().now();
         worker.borrow_mut().obey(Control::Start {
             zero,
