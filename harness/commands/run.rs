@@ -252,8 +252,6 @@ fn drive(
     let layout = Layout::of(plan);
     preflight::check(plan, &layout, threads, Room::of_machine())?;
     endpoint::allow_probes(plan, &options.allow_host)?;
-    let calibration = calibration(options);
-    let clock = Clock::start();
     let mut recorder = Recorder::create(folder, plan, &layout, identity.started)?;
     let mut ready = match prepare(plan, options, identity.seed) {
         Ok(ready) => ready,
@@ -263,6 +261,9 @@ fn drive(
             return Err(error);
         }
     };
+    // Not before all that could refuse the run has been asked.
+    let calibration = calibration(options);
+    let clock = Clock::start();
     let started = Event::Started(Started {
         recording_version: RECORDING_VERSION,
         firedrill_version: env!("CARGO_PKG_VERSION").to_owned(),
