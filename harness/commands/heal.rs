@@ -11,7 +11,7 @@ use firedrill_reports::programme;
 
 use super::say;
 use crate::exit::Exit;
-use crate::fault::heal::heal as heal_all;
+use crate::fault::heal::{Which, heal as heal_all};
 use crate::fault::inject::Shared;
 use crate::fault::journal::{Journal, Open, open_changes};
 use crate::fault::pinned::{Reversal, Undo};
@@ -86,7 +86,7 @@ fn heal_run(folder: &Path) -> anyhow::Result<Exit> {
         Some(Again::Here(world)) => world,
     };
     settle(world.as_ref());
-    undo(folder, None, &journal, &Eyes { world })
+    undo(folder, Which::All, &journal, &Eyes::on(world))
 }
 
 fn tell_residue(residue: &[String]) -> Exit {
@@ -108,21 +108,20 @@ fn heal_commands(folder: &Path, journal: &Shared, open: &[Open<Undo>]) -> anyhow
     if faults.is_empty() {
         return Ok(Exit::Pass);
     }
-    undo(folder, Some(&faults), journal, &Eyes::default())
+    let which = Which::These {
+        faults: &faults,
+        held: &|| false,
+    };
+    undo(folder, which, journal, &Eyes::on(None))
 }
 
 /// Undoes these faults, or all, and says so.
-fn undo(
-    folder: &Path,
-    faults: Option<&BTreeSet<String>>,
-    journal: &Shared,
-    eyes: &Eyes,
-) -> anyhow::Result<Exit> {
+fn undo(folder: &Path, which: Which<'_>, journal: &Shared, eyes: &Eyes) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let undone = runtime
-        .block_on(heal_all(folder, faults, journal, eyes, None))
+        .block_on(heal_all(folder, which, journal, eyes, None))
         .context("the run's journal cannot be written")?;
     for change in &undone {
         say(&format!("{change}\n"));

@@ -118,6 +118,7 @@ pub fn refuse(aims: Option<&[Aim]>) -> Result<(), TargetError> {
             Ok(_)
             | Err(
                 ResolveError::TooFew { .. }
+                | ResolveError::AsManyAlready { .. }
                 | ResolveError::Ended { .. }
                 | ResolveError::NoStore { .. }
                 | ResolveError::NoBackup { .. }

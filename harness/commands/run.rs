@@ -373,9 +373,7 @@ fn beside(
     let beside = Beside {
         run_folder: folder.to_owned(),
         journal: Arc::new(Mutex::new(journal)),
-        eyes: Eyes {
-            world: ground.map(|ground| ground.world().clone()),
-        },
+        eyes: Eyes::on(ground.map(|ground| ground.world().clone())),
         reading,
         keeper,
         sabotage: options.sabotage,

@@ -1,9 +1,10 @@
 //! Actions taken and faults undone, on threads of their own, since they wait for processes and disks. What they
 //! have to tell goes to the conductor as it happens.
 
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use firedrill_erlmcp::world::Mark;
 use firedrill_evidence::ledger::Pass;
@@ -15,7 +16,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::bounded::Bystanders;
 use super::script::Take;
 use crate::clock::{Clock, Nanos};
-use crate::fault::heal::heal;
+use crate::fault::heal::{Which, heal};
 use crate::fault::hostile::{self, Attack};
 use crate::fault::inject::{Shared, inject, see_effect};
 use crate::fault::journal::open_changes;
@@ -89,6 +90,8 @@ pub struct Hands {
     pub run: PathBuf,
     pub journal: Arc<Shared>,
     pub eyes: Eyes,
+    /// The faults that were begun and nobody undoes yet.
+    pub in_force: Arc<Mutex<BTreeSet<String>>>,
     pub told: UnboundedSender<Told>,
     pub reading: Option<Reading>,
     pub desk: Option<Desk>,
@@ -128,6 +131,9 @@ impl Hands {
         let Some(first) = takes.first().copied() else {
             return;
         };
+        for take in &takes {
+            self.in_force().remove(&self.id(*take));
+        }
         let hands = self.clone();
         self.apart(first, move || {
             let undone = hands.block_on(async {
@@ -144,6 +150,11 @@ impl Hands {
             };
             takes.iter().copied().map(told).collect()
         });
+    }
+
+    fn in_force(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        // A set of names is whole at any time.
+        self.in_force.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Works on a thread of its own. One that panics has told nothing, and must not be waited for.
@@ -224,6 +235,7 @@ impl Hands {
             }
         };
         let tell = |stage| self.fault_event(&pinned.id, pinned.fault, &pinned.on, stage);
+        self.in_force().insert(pinned.id.clone());
         self.sabotage_before(kind).await;
         self.watch_bystanders(&pinned);
         tell(FaultStage::Injecting);
@@ -267,7 +279,11 @@ impl Hands {
         }
         let at = Some(self.clock.now());
         let ids = faults.iter().map(|(_, id, _)| id.clone()).collect();
-        let healed = heal(&self.run, Some(&ids), &self.journal, &self.eyes, at).await;
+        let which = Which::These {
+            faults: &ids,
+            held: &|| !self.in_force().is_empty(),
+        };
+        let healed = heal(&self.run, which, &self.journal, &self.eyes, at).await;
         let left = |id: &str| -> Vec<String> {
             match &healed {
                 Ok(undone) => undone

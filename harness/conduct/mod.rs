@@ -163,6 +163,7 @@ fn drill(job: &Job, beside: &Beside, told: mpsc::UnboundedSender<Told>) -> Optio
         run: beside.run_folder.clone(),
         journal: beside.journal.clone(),
         eyes: beside.eyes.clone(),
+        in_force: Arc::default(),
         told,
         reading: beside.reading.clone(),
         desk: job.desk.clone(),

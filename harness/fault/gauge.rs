@@ -244,7 +244,7 @@ mod tests {
         fn has_more_than(&self, share: f64) -> bool {
             let process = identify("child", self.0.id()).unwrap();
             let gauge = Gauge::Busy { process, share };
-            gauge.sees(&Eyes::default()).unwrap()
+            gauge.sees(&Eyes::on(None)).unwrap()
         }
     }
 
@@ -257,7 +257,7 @@ mod tests {
         let process = identify("child", idle.0.id()).unwrap();
         let share = 0.1;
         let gauge = Gauge::Idle { process, share };
-        assert!(gauge.sees(&Eyes::default()).unwrap());
+        assert!(gauge.sees(&Eyes::on(None)).unwrap());
         // On a machine that has other work it may have to wait.
         assert!((0..50).any(|_| busy.has_more_than(0.1)));
     }

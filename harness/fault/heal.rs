@@ -9,14 +9,42 @@ use std::time::Duration;
 
 use firedrill_reports::recording::{JournalEntry, JournalLine};
 
-use super::change;
+use super::change::{self, ChangeError};
 use super::inject::{Shared, lock};
 use super::journal::{self, Open};
 use super::pinned::{Sight, Undo};
 use super::seen::Eyes;
 
-/// How long an end may take to be seen: processes start, pods become ready.
-pub const END: Duration = Duration::from_secs(20);
+/// Between two tries to undo what another fault still keeps from being undone.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// What is to be healed.
+#[derive(Clone, Copy)]
+pub enum Which<'a> {
+    /// Everything that is open.
+    All,
+    These {
+        faults: &'a BTreeSet<String>,
+        /// Other faults are in force: they may keep these from being undone, or their end from being seen.
+        held: &'a dyn Fn() -> bool,
+    },
+}
+
+impl Which<'_> {
+    fn has(&self, fault: &str) -> bool {
+        match self {
+            Which::All => true,
+            Which::These { faults, .. } => faults.contains(fault),
+        }
+    }
+
+    fn held(&self) -> bool {
+        match self {
+            Which::All => false,
+            Which::These { held, .. } => held(),
+        }
+    }
+}
 
 /// How one change was undone.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,33 +56,30 @@ pub struct Undone {
 }
 
 /// Undoes every open change of these faults, or of all, and has the journal say so. All are undone before an end is
-/// looked for: with an older fault still in force, that of a newer one might not be seen.
+/// looked for: with an older fault still in force, that of a newer one might not be seen. What faults that are not to
+/// be healed yet hide or prevent is no leftover: it is looked for until they are undone too.
 ///
 /// # Errors
 /// When the journal cannot be read or written.
 pub async fn heal(
     run: &Path,
-    faults: Option<&BTreeSet<String>>,
+    which: Which<'_>,
     journal: &Shared,
     eyes: &Eyes,
     at: Option<u64>,
 ) -> std::io::Result<Vec<Undone>> {
     let open = journal::open_changes::<Undo>(run)?;
-    let own = |change: &Open<Undo>| faults.is_none_or(|faults| faults.contains(&change.fault));
     let reversed: Vec<_> = open
         .into_iter()
-        .filter(own)
+        .filter(|change| which.has(&change.fault))
         .map(|change| {
-            let outcome = change::reverse(&change.undo.change, eyes.world.as_ref());
-            (change, outcome.map_err(|error| error.to_string()))
+            let outcome = reverse(&change, eyes);
+            (change, outcome)
         })
         .collect();
     let mut done = Vec::new();
     for (change, outcome) in reversed {
-        let leftover = match outcome {
-            Ok(()) => see_end(&change, eyes).await.err(),
-            Err(reason) => Some(reason),
-        };
+        let leftover = see_through(&change, outcome, which, eyes).await.err();
         let entry = match &leftover {
             None => JournalEntry::Healed {
                 by: seen_by(&change.undo),
@@ -78,13 +103,41 @@ pub async fn heal(
     Ok(done)
 }
 
+fn reverse(change: &Open<Undo>, eyes: &Eyes) -> Result<(), ChangeError> {
+    change::reverse(&change.undo.change, eyes.world.as_ref())
+}
+
+/// Sees the end of a change whose first reversal came out like this, for as long as others keep it from that.
+async fn see_through(
+    change: &Open<Undo>,
+    mut reversed: Result<(), ChangeError>,
+    which: Which<'_>,
+    eyes: &Eyes,
+) -> Result<(), String> {
+    loop {
+        // Asked before: the time for an end to be seen begins when nothing else is in force.
+        let held = which.held();
+        let ended = match &reversed {
+            Ok(()) => see_end(change, eyes).await,
+            Err(reason) => Err(reason.to_string()),
+        };
+        if ended.is_ok() || !held {
+            return ended;
+        }
+        if reversed.is_err() {
+            tokio::time::sleep(AGAIN).await;
+            reversed = reverse(change, eyes);
+        }
+    }
+}
+
 async fn see_end(change: &Open<Undo>, eyes: &Eyes) -> Result<(), String> {
     let mut ends = change.undo.ends.clone();
     if !change.applied {
         // The crash came between the two: what was never hit is not replaced.
         ends = ends.into_iter().map(Sight::or_never_hit).collect();
     }
-    eyes.wait_for(&ends, END).await
+    eyes.wait_for(&ends, eyes.end).await
 }
 
 fn seen_by(undo: &Undo) -> String {
@@ -114,7 +167,7 @@ impl Drop for Guard {
             .enable_all()
             .build();
         let Ok(runtime) = runtime else { return };
-        let healing = heal(&self.run, None, &self.journal, &self.eyes, None);
+        let healing = heal(&self.run, Which::All, &self.journal, &self.eyes, None);
         match runtime.block_on(healing) {
             Ok(undone) => undone.iter().for_each(|undone| eprintln!("{undone}")),
             Err(error) => eprintln!("error: what was broken could not be healed: {error}"),
@@ -164,7 +217,7 @@ mod tests {
                 disarmed,
                 run: folder.path().to_owned(),
                 journal,
-                eyes: Eyes::default(),
+                eyes: Eyes::on(None),
             };
             let broke = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
                 let _guard = guard;
@@ -182,13 +235,75 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (journal, made) = broken(folder.path());
         std::fs::remove_file(&made).unwrap();
-        let eyes = Eyes::default();
-        let undone = heal(folder.path(), None, &journal, &eyes, None).await;
+        let eyes = Eyes::on(None);
+        let undone = heal(folder.path(), Which::All, &journal, &eyes, None).await;
         let undone = undone.unwrap();
         assert_eq!(undone.len(), 1);
         let left = undone[0].leftover.as_deref().unwrap();
         assert!(left.contains("ended with 1"), "{left}");
         let open = journal::open_changes::<Undo>(folder.path()).unwrap();
         assert_eq!(open.len(), 1);
+    }
+    #[tokio::test]
+    async fn what_another_fault_hides_is_looked_for_until_that_one_is_undone() {
+        for undone_later in [true, false] {
+            let folder = tempfile::tempdir().unwrap();
+            let (journal, made) = broken(folder.path());
+            let hides = folder.path().join("hides");
+            std::fs::write(&hides, "").unwrap();
+            let undo = Undo {
+                change: Reversal::ByItself,
+                ends: vec![Sight::Missing(hides.clone())],
+            };
+            lock(&journal)
+                .intend(2, "own", 0, "is hidden", &undo)
+                .unwrap();
+            let looks = std::cell::Cell::new(0);
+            let held = || {
+                looks.set(looks.get() + 1);
+                if looks.get() == 3 && undone_later {
+                    std::fs::remove_file(&hides).unwrap();
+                }
+                looks.get() < 3
+            };
+            let faults = BTreeSet::from(["own".to_owned()]);
+            let which = Which::These {
+                faults: &faults,
+                held: &held,
+            };
+            let eyes = Eyes {
+                end: Duration::from_millis(50),
+                ..Eyes::on(None)
+            };
+            let undone = heal(folder.path(), which, &journal, &eyes, None).await;
+            let left = undone.unwrap()[0].leftover.is_some();
+            assert_eq!((left, looks.get()), (!undone_later, 3));
+            // The other fault was not touched.
+            assert!(made.exists());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_another_fault_prevents_is_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (journal, made) = broken(folder.path());
+        // `rm` fails while it is not there.
+        std::fs::remove_file(&made).unwrap();
+        let looks = std::cell::Cell::new(0);
+        let held = || {
+            looks.set(looks.get() + 1);
+            if looks.get() == 2 {
+                std::fs::write(&made, "").unwrap();
+            }
+            looks.get() < 4
+        };
+        let faults = BTreeSet::from(["f".to_owned()]);
+        let which = Which::These {
+            faults: &faults,
+            held: &held,
+        };
+        let undone = heal(folder.path(), which, &journal, &Eyes::on(None), None).await;
+        assert_eq!(undone.unwrap()[0].leftover, None);
+        assert!(!made.exists());
     }
 }

@@ -52,6 +52,10 @@ pub enum ResolveError {
         all: usize,
         allowed: u32,
     },
+    #[error(
+        "site `{site}` has {pods} pods already, and nothing would change: scale it to another number"
+    )]
+    AsManyAlready { site: String, pods: u32 },
     #[error("`{name}` has ended before anything was done to it")]
     Ended { name: String },
     #[error("site `{site}` has no store that runs")]
@@ -134,6 +138,12 @@ pub fn resolve(
         }
         FaultKind::Scale { site, pods } => {
             let site = scene.site(*site)?;
+            if site.wanted_pods == *pods {
+                return Err(ResolveError::AsManyAlready {
+                    site: site.name.clone(),
+                    pods: *pods,
+                });
+            }
             (site.name.clone(), made::scale(site, *pods))
         }
         FaultKind::SiteFailure { site } => {

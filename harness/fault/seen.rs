@@ -18,13 +18,22 @@ mod traffic;
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// How long an end may take to be seen: processes start, pods become ready.
+const END: Duration = Duration::from_secs(20);
+
 /// Looks at a target. Without a world there is nothing to see but processes, addresses and files.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Eyes {
     pub world: Option<World>,
+    /// How long an end is looked for.
+    pub end: Duration,
 }
 
 impl Eyes {
+    pub fn on(world: Option<World>) -> Eyes {
+        Eyes { world, end: END }
+    }
+
     /// Waits until all of it is seen, at most for `limit`; the error says what was not.
     ///
     /// # Errors

@@ -8,7 +8,6 @@
 pub(crate) mod compile;
 pub(crate) mod hole;
 
-use std::io::Write;
 use std::ops::Range;
 
 use rand::{Rng, RngExt};
@@ -175,18 +174,12 @@ impl Source {
         out: &mut Vec<u8>,
     ) {
         match self {
-            Source::Unique => write_text(
-                out,
-                format_args!(
-                    "{:x}-{:x}-{:x}-{:x}",
-                    values.seed, values.stripe, values.load, values.count
-                ),
-            ),
-            Source::Seq => write_text(out, format_args!("{}", values.seq)),
-            Source::Session => write_text(out, format_args!("{}", values.session)),
+            Source::Unique => write_unique(values, out),
+            Source::Seq => write_number(values.seq, out),
+            Source::Session => write_number(values.session, out),
             Source::Int { low, high } => {
                 let number = random.random_range(*low..=(*high).max(*low));
-                write_text(out, format_args!("{number}"));
+                write_number(number, out);
             }
             Source::Pick(words) => {
                 if !words.is_empty() {
@@ -195,7 +188,7 @@ impl Source {
             }
             Source::Zipf { cumulative, .. } => {
                 let rank = zipf_rank(cumulative, random.random::<f64>());
-                write_text(out, format_args!("{rank}"));
+                write_number(rank, out);
             }
             Source::Pad(bytes) => out.resize(out.len() + bytes, b'x'),
             Source::Csv { column } => escape(values.cell(*column), out),
@@ -210,10 +203,10 @@ impl Source {
                 }
             }
             Source::LedgerClient => escape(values.write.client, out),
-            Source::LedgerSequence => write_text(out, format_args!("{}", values.write.sequence)),
+            Source::LedgerSequence => write_number(values.write.sequence, out),
             Source::LedgerValue => {
                 let value = ledger_value(values.write.client, values.write.sequence);
-                write_text(out, format_args!("{value:016x}"));
+                write_hex(value, 16, out);
             }
             Source::Cursor => escape(values.cursor, out),
         }
@@ -270,9 +263,30 @@ fn zipf_rank(cumulative: &[f64], at: f64) -> usize {
     (below + 1).min(cumulative.len().max(1))
 }
 
-fn write_text(out: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
-    // Writing to a vector cannot fail.
-    let _ = out.write_fmt(text);
+// Formatting takes several times as long as these, and they are done for every operation.
+
+fn write_number(number: impl itoa::Integer, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+fn write_unique(values: &Values<'_>, out: &mut Vec<u8>) {
+    write_hex(values.seed, 1, out);
+    for part in [
+        u64::from(values.stripe),
+        u64::from(values.load),
+        values.count,
+    ] {
+        out.push(b'-');
+        write_hex(part, 1, out);
+    }
+}
+
+/// With this many digits at least.
+fn write_hex(number: u64, least: u32, out: &mut Vec<u8>) {
+    let digits = (u64::BITS - number.leading_zeros()).div_ceil(4).max(least);
+    for digit in (0..digits).rev() {
+        out.push(b"0123456789abcdef"[(number >> (4 * digit) & 0xf) as usize]);
+    }
 }
 
 /// Appends `text` as the inside of a JSON string (RFC 8259, section 7).
@@ -288,7 +302,10 @@ fn escape_bytes(text: &[u8], out: &mut Vec<u8>) {
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
-            0..0x20 => write_text(out, format_args!("\\u{byte:04x}")),
+            0..0x20 => {
+                out.extend_from_slice(b"\\u");
+                write_hex(u64::from(*byte), 4, out);
+            }
             _ => out.push(*byte),
         }
     }

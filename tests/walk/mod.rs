@@ -24,8 +24,8 @@ const DELAY: Duration = Duration::from_millis(100);
 /// For what was healed to be ready again, and for what is in force to be seen.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Changes nothing: for the sites alone, and for the records that a run leaves.
-const NOTHING: &str = "      - { scale: { site: third, pods: 2 }, id: none }";
+/// Next to nothing: for the sites alone, and for the records that a run leaves.
+const A_POD_MORE: &str = "      - { scale: { site: third, pods: 3 }, id: more }";
 /// Has the sites served with links that can be disturbed.
 const LINKS: &str = "      - { network: { link: replication, delay: 100ms }, id: link }";
 
@@ -336,7 +336,7 @@ fn files(folder: &Path) -> usize {
 
 /// The first backup, and records that can be damaged.
 fn wait_for_a_backup(sites: &Sites) {
-    sites.drill(&scenario(NOTHING), &[]).run();
+    sites.drill(&scenario(A_POD_MORE), &[]).run();
     let none = until_nothing(Duration::from_secs(20), || {
         let view = sites.view();
         view.site("primary")
@@ -350,7 +350,7 @@ fn a_run_that_is_killed_is_healed_and_without_healing_it_shows() {
     fn one_site(_: &Sites) -> String {
         scenario("      - { site-failure: dr, id: site }")
     }
-    let sites = Sites::start(&scenario(NOTHING));
+    let sites = Sites::start(&scenario(A_POD_MORE));
     let mut walk = Walk {
         sites: &sites,
         scenario: one_site,

@@ -205,8 +205,7 @@ fn pick(reader: &Reader<'_>, item: &Item) -> Option<Pick> {
             if names.is_empty() {
                 reader.problem(item.place, "no pod is named", "name at least one pod");
             }
-            let names: Option<Vec<String>> = names.iter().map(|name| reader.name(name)).collect();
-            names.map(Pick::Named)
+            named_once(reader, names).map(Pick::Named)
         }
         Node::Scalar(scalar) if scalar.text == "all" => Some(Pick::All),
         Node::Scalar(scalar) if !scalar.text.starts_with(|c: char| c.is_ascii_digit()) => {
@@ -219,6 +218,24 @@ fn pick(reader: &Reader<'_>, item: &Item) -> Option<Pick> {
         }
         Node::Scalar(_) | Node::Map(_) => reader.count(item, 1).map(Pick::Random),
     }
+}
+
+/// A pod that is named twice would count twice against the limits, and be hit once.
+fn named_once(reader: &Reader<'_>, items: &[Item]) -> Option<Vec<String>> {
+    let mut names = Vec::with_capacity(items.len());
+    for item in items {
+        let name = reader.name(item)?;
+        if names.contains(&name) {
+            reader.problem(
+                item.place,
+                format!("`{name}` is named twice"),
+                "name each pod once",
+            );
+            return None;
+        }
+        names.push(name);
+    }
+    Some(names)
 }
 
 fn node(reader: &Reader<'_>, item: &Item, stage: Stage<'_>) -> Option<(usize, NodeChoice)> {

@@ -24,6 +24,7 @@ pub(crate) fn faults(reader: &Reader<'_>, plan: &Plan, places: &[Place]) {
                 needs_of_fault(reader, embedded, kind, *place);
                 names(reader, embedded, kind, *place);
                 pods(reader, plan, embedded, kind, *place);
+                scale(reader, plan, embedded, kind, *place);
             }
             Act::Step(step) => needs_of_step(reader, embedded, step, *place),
             Act::ReadBack { .. } => {}
@@ -342,5 +343,24 @@ fn sites(reader: &Reader<'_>, plan: &Plan, places: &[Place]) {
                 );
             }
         }
+    }
+}
+
+/// A site that nothing else scales has the pods that it begins with.
+fn scale(reader: &Reader<'_>, plan: &Plan, embedded: &Embedded, kind: &FaultKind, place: Place) {
+    let FaultKind::Scale { site, pods } = kind else {
+        return;
+    };
+    let scales = |action: &&Action| matches!(&action.act, Act::Fault(Fault { kind: FaultKind::Scale { site: own, .. }, .. }) if own == site);
+    let own = &embedded.sites[*site];
+    if own.pods == *pods && plan.drill.actions.iter().filter(scales).count() == 1 {
+        reader.problem(
+            place,
+            format!(
+                "`{}` has {pods} pods already, and nothing would change",
+                own.name
+            ),
+            "scale it to another number",
+        );
     }
 }

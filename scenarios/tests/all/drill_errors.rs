@@ -173,6 +173,11 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "site-failure: primary",
+        "pod-kill: { site: primary, pods: [primary-1, primary-1] }",
+    ),
+    ("site-failure: primary", "scale: { site: primary, pods: 4 }"),
+    (
+        "site-failure: primary",
         "pod-kill: { site: primary, node: primary-node-0, pods: 1 }",
     ),
     (

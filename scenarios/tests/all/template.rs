@@ -182,3 +182,18 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn an_own_text_is_the_same_numbers_as_formatting_writes(
+        seed: u64, stripe: u16, load: u16, count: u64, seq: u64, client in "[a-z]{1,8}"
+    ) {
+        let template = simple("{ u: '{{unique}}', s: '{{seq}}', inside: '<{{seq}}>' }");
+        let given = values(&[], 0, &[]);
+        let given = Values { seed, stripe, load, count, seq, ..given };
+        let shown = arguments(&template, &given, 1);
+        prop_assert_eq!(&shown["u"], &json!(format!("{seed:x}-{stripe:x}-{load:x}-{count:x}")));
+        prop_assert_eq!(&shown["s"], &json!(seq));
+        prop_assert_eq!(&shown["inside"], &json!(format!("<{seq}>")));
+    }
+}
