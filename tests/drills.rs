@@ -128,6 +128,25 @@ fn a_lost_site_is_replaced_and_what_was_lost_is_about_the_lag() {
 }
 
 #[test]
+fn nobody_asks_for_the_fence_of_a_site_that_served_nobody() {
+    let outage = "  - { phase: outage, fault: { site-failure: dr, for: 1s }, for: 4s }
+  - { read-back: primary }";
+    let text = mini("mini", outage, "");
+    let written = "    - { ledger: write, weight: 2, timeout: 2s }\n";
+    // With a ledger the fence could be proven, and must not be; without one there is nothing to write to.
+    let without = text
+        .replace(written, "")
+        .replace("\n  - { read-back: primary }", "");
+    for text in [without, text] {
+        let folder = Folder::new();
+        let done = run(&folder, &text, &["--seed", "1"]);
+        passes(&folder, &done);
+        let mut events = folder.events().into_iter();
+        assert!(!events.any(|event| event["event"]["step"] == "prove-fence"));
+    }
+}
+
+#[test]
 fn a_damaged_store_is_restored_from_a_backup_that_is_older_than_the_damage() {
     let folder = Folder::new();
     let objectives = "  - { rto: 2h, budget: 10s }\n  - { rpo: 1h, budget: 5s }\n";

@@ -6,11 +6,11 @@ use firedrill_scenarios::plan::{Act, FaultKind};
 use firedrill_scenarios::template::ledger_value;
 use serde_json::json;
 
-use super::hands::Hands;
+use super::hands::{Hands, Reading};
 use super::script::Take;
 use crate::ledger::Clients;
 use crate::ledger::entry::{Attempt, Fate, NOBODY};
-use crate::ledger::pen::Pen;
+use crate::ledger::pen::{Desk, Pen};
 use crate::mcp::caller::Caller;
 use crate::mcp::destination::Destination;
 
@@ -26,15 +26,19 @@ struct Tried {
 }
 
 impl Hands {
-    /// After a site has come back: tries to write to it, when another site has been promoted meanwhile.
-    pub(super) async fn prove_fence(&self, take: Take) {
+    /// After a site has come back: tries to write to it, when clients were sent to it `before` and are sent to another
+    /// one now. Without a ledger nothing is written, and nothing said of writes.
+    pub(super) async fn prove_fence(&self, take: Take, before: &str) {
         let Act::Fault(fault) = &self.plan.drill.actions[take.action].act else {
             return;
         };
         let FaultKind::SiteFailure { site } = fault.kind else {
             return;
         };
-        let Some((name, epoch)) = self.replaced(site) else {
+        let replaced = self.replaced(site).filter(|(name, _)| name == before);
+        let (Some((name, epoch)), Some(reading), Some(desk)) =
+            (replaced, &self.reading, &self.desk)
+        else {
             return;
         };
         let id = format!("{}-fence", self.id(take));
@@ -48,7 +52,7 @@ impl Hands {
             self.event(self.clock.now(), event);
         };
         tell(StepStage::Started);
-        match self.write_to(site, epoch).await {
+        match self.write_to(site, epoch, reading, desk).await {
             Ok(tried) if tried.acknowledged == 0 && tried.refused > 0 => {
                 tell(StepStage::Done {
                     detail: format!(
@@ -75,10 +79,13 @@ impl Hands {
         (director.route != name).then(|| (name.to_owned(), director.epoch.saturating_sub(1)))
     }
 
-    async fn write_to(&self, site: usize, epoch: u64) -> Result<Tried, String> {
-        let (Some(reading), Some(desk)) = (&self.reading, &self.desk) else {
-            return Err("the scenario has no ledger to write to".to_owned());
-        };
+    async fn write_to(
+        &self,
+        site: usize,
+        epoch: u64,
+        reading: &Reading,
+        desk: &Desk,
+    ) -> Result<Tried, String> {
         let route = self.route_to(reading, Some(site))?;
         let destination = Destination::along(&route).map_err(|error| error.to_string())?;
         let mut caller = Caller::new(&destination, &reading.dialect);

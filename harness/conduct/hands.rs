@@ -1,7 +1,7 @@
 //! Actions taken and faults undone, on threads of their own, since they wait for processes and disks. What they
 //! have to tell goes to the conductor as it happens.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -90,8 +90,8 @@ pub struct Hands {
     pub run: PathBuf,
     pub journal: Arc<Shared>,
     pub eyes: Eyes,
-    /// The faults that were begun and nobody undoes yet.
-    pub in_force: Arc<Mutex<BTreeSet<String>>>,
+    /// The faults that were begun and nobody undoes yet, and where clients were sent before.
+    pub in_force: Arc<Mutex<BTreeMap<String, Option<String>>>>,
     pub told: UnboundedSender<Told>,
     pub reading: Option<Reading>,
     pub desk: Option<Desk>,
@@ -131,15 +131,17 @@ impl Hands {
         let Some(first) = takes.first().copied() else {
             return;
         };
-        for take in &takes {
-            self.in_force().remove(&self.id(*take));
-        }
+        let begun = takes.iter().filter_map(|take| {
+            let route = self.in_force().remove(&self.id(*take)).flatten();
+            Some((*take, route?))
+        });
+        let served: Vec<(Take, String)> = begun.collect();
         let hands = self.clone();
         self.apart(first, move || {
             let undone = hands.block_on(async {
                 let undone = hands.heal(&takes).await;
-                for take in &takes {
-                    hands.prove_fence(*take).await;
+                for (take, before) in &served {
+                    hands.prove_fence(*take, before).await;
                 }
                 undone
             });
@@ -152,8 +154,8 @@ impl Hands {
         });
     }
 
-    fn in_force(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        // A set of names is whole at any time.
+    fn in_force(&self) -> MutexGuard<'_, BTreeMap<String, Option<String>>> {
+        // A map is whole at any time.
         self.in_force.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -235,7 +237,8 @@ impl Hands {
             }
         };
         let tell = |stage| self.fault_event(&pinned.id, pinned.fault, &pinned.on, stage);
-        self.in_force().insert(pinned.id.clone());
+        let before = self.routed_to();
+        self.in_force().insert(pinned.id.clone(), before);
         self.sabotage_before(kind).await;
         self.watch_bystanders(&pinned);
         tell(FaultStage::Injecting);
@@ -464,8 +467,13 @@ impl Hands {
         if let Some(name) = site.map(|site| self.plan.site_name(site)) {
             return name.to_owned();
         }
-        let view = self.eyes.view().ok();
-        let route = view.and_then(|view| view.director.map(|director| director.route));
+        let route = self.routed_to();
         route.unwrap_or_else(|| self.plan.site_name(0).to_owned())
+    }
+
+    /// The site that clients are sent to, where somebody sends them.
+    fn routed_to(&self) -> Option<String> {
+        let view = self.eyes.view().ok()?;
+        Some(view.director?.route)
     }
 }

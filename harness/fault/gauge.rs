@@ -57,18 +57,18 @@ pub enum Gauge {
 
 impl Gauge {
     /// Who sees it, in words.
-    pub fn seen_by(&self) -> &'static str {
+    pub fn witnesses(&self) -> &'static [&'static str] {
         match self {
-            Gauge::Limited(_) | Gauge::LimitedOrGone(_) => "the kernel's limits of the process",
-            Gauge::FileAtMost { .. } => "the file system",
+            Gauge::Limited(_) | Gauge::LimitedOrGone(_) => &["the kernel's limits of the process"],
+            Gauge::FileAtMost { .. } => &["the file system"],
             Gauge::Filled { .. }
             | Gauge::ResidentBelow { .. }
             | Gauge::Busy { .. }
-            | Gauge::Idle { .. } => "the kernel's accounts of the process",
-            Gauge::Slow { .. } | Gauge::Swift { .. } => "the times of a client of our own",
-            Gauge::Closed(_) | Gauge::Open(_) => "a client of our own",
-            Gauge::Certificate { .. } => "a handshake of our own",
-            Gauge::Ahead { .. } => "the director's answer beside our clock",
+            | Gauge::Idle { .. } => &["the kernel's accounts of the process"],
+            Gauge::Slow { .. } | Gauge::Swift { .. } => &["the times of a client of our own"],
+            Gauge::Closed(_) | Gauge::Open(_) => &["a client of our own"],
+            Gauge::Certificate { .. } => &["a handshake of our own"],
+            Gauge::Ahead { .. } => &["the director's answer beside our clock"],
         }
     }
 

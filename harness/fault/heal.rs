@@ -12,7 +12,7 @@ use firedrill_reports::recording::{JournalEntry, JournalLine};
 use super::change::{self, ChangeError};
 use super::inject::{Shared, lock};
 use super::journal::{self, Open};
-use super::pinned::{Sight, Undo};
+use super::pinned::{Sight, Undo, seen_by};
 use super::seen::Eyes;
 
 /// Between two tries to undo what another fault still keeps from being undone.
@@ -82,7 +82,7 @@ pub async fn heal(
         let leftover = see_through(&change, outcome, which, eyes).await.err();
         let entry = match &leftover {
             None => JournalEntry::Healed {
-                by: seen_by(&change.undo),
+                by: seen_by(&change.undo.ends),
             },
             Some(reason) => JournalEntry::Leftover {
                 reason: reason.clone(),
@@ -138,11 +138,6 @@ async fn see_end(change: &Open<Undo>, eyes: &Eyes) -> Result<(), String> {
         ends = ends.into_iter().map(Sight::or_never_hit).collect();
     }
     eyes.wait_for(&ends, eyes.end).await
-}
-
-fn seen_by(undo: &Undo) -> String {
-    let who: BTreeSet<_> = undo.ends.iter().map(Sight::seen_by).collect();
-    who.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// Heals what is still open when it is dropped: on a way out that nobody thought of, a panic among them.

@@ -8,7 +8,7 @@ use firedrill_reports::recording::{JournalEntry, JournalLine};
 
 use super::change::{self, ChangeError};
 use super::journal::Journal;
-use super::pinned::Pinned;
+use super::pinned::{Pinned, seen_by};
 use super::seen::Eyes;
 use crate::clock::Clock;
 
@@ -68,12 +68,5 @@ pub async fn see_effect(fault: &Pinned, eyes: &Eyes) -> Result<String, InjectErr
     eyes.wait_for(&fault.effects, EFFECT)
         .await
         .map_err(InjectError::NoEffect)?;
-    Ok(fault
-        .effects
-        .iter()
-        .map(super::pinned::Sight::seen_by)
-        .collect::<std::collections::BTreeSet<_>>()
-        .into_iter()
-        .collect::<Vec<_>>()
-        .join(", "))
+    Ok(seen_by(&fault.effects))
 }

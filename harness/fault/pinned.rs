@@ -1,6 +1,7 @@
 //! A fault whose victims have been chosen and pinned. Everything here can be written down and read by another
 //! process: an undo stands alone.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -260,6 +261,15 @@ fn asked(request: &Request) -> String {
     }
 }
 
+const VIEW: &str = "the target's own view";
+const PROCESSES: &str = "the kernel's list of processes";
+
+/// Who sees all of this, in words.
+pub fn seen_by(sights: &[Sight]) -> String {
+    let who: BTreeSet<&str> = sights.iter().flat_map(Sight::witnesses).copied().collect();
+    who.into_iter().collect::<Vec<_>>().join(", ")
+}
+
 impl Sight {
     /// The same, of something that may never have been hit.
     pub fn or_never_hit(self) -> Sight {
@@ -271,42 +281,40 @@ impl Sight {
     }
 
     /// Who sees it, in words.
-    pub fn seen_by(&self) -> &'static str {
+    fn witnesses(&self) -> &'static [&'static str] {
         match self {
             Sight::Gone(_) | Sight::Stopped(_) | Sight::Running(_) | Sight::Going(_) => {
-                "the kernel's list of processes"
+                &[PROCESSES]
             }
             Sight::Refused(_)
             | Sight::Accepts(_)
             | Sight::Silent(_)
             | Sight::Disturbed { .. }
-            | Sight::Clear(_) => "a connection of our own",
+            | Sight::Clear(_) => &["a connection of our own"],
             Sight::Missing(_) | Sight::Exists(_) | Sight::Damaged(_) | Sight::Undamaged(_) => {
-                "the file system"
+                &["the file system"]
             }
-            Sight::Checksum { .. } => "the backup's checksum, over the file on disk",
-            Sight::Served { .. } => "a read of our own",
-            Sight::Shipping { .. } => "the logs of both stores on disk",
-            Sight::SiteReady(_) => {
-                "the target's own view, the kernel's list of processes and a request of our own"
-            }
+            Sight::Checksum { .. } => &["the backup's checksum, over the file on disk"],
+            Sight::Served { .. } => &["a read of our own"],
+            Sight::Shipping { .. } => &["the logs of both stores on disk"],
+            Sight::SiteReady(_) => &[VIEW, PROCESSES, "a request of our own"],
             Sight::Present { .. }
             | Sight::Replaced { .. }
             | Sight::NodeEmpty { .. }
-            | Sight::Pods { .. } => "the target's own view and the kernel's list of processes",
+            | Sight::Pods { .. } => &[VIEW, PROCESSES],
             Sight::SitePower { .. }
             | Sight::NodePower { .. }
             | Sight::Cordoned { .. }
             | Sight::Backup { .. }
             | Sight::NoBackup { .. }
             | Sight::NoBackups(_)
-            | Sight::LinkShape { .. } => "the target's own view",
-            Sight::Says { .. } => "the user's check",
-            Sight::Gauge(gauge) => gauge.seen_by(),
+            | Sight::LinkShape { .. } => &[VIEW],
+            Sight::Says { .. } => &["the user's check"],
+            Sight::Gauge(gauge) => gauge.witnesses(),
             Sight::Sockets { .. } | Sight::NoSockets { .. } | Sight::Unread { .. } => {
-                "the kernel's table of sockets"
+                &["the kernel's table of sockets"]
             }
-            Sight::Client { .. } => "the front door's own counts",
+            Sight::Client { .. } => &["the front door's own counts"],
         }
     }
 }
