@@ -37,9 +37,12 @@ impl Sink {
         Sink { process, port }
     }
 
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.process)
+    }
+
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.process);
-        kill_process(pid, signal).expect("the sink is there");
+        kill_process(self.pid(), signal).expect("the sink is there");
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! The exit code is 1 when one was missed. Another program on the machine can make any of them miss.
 
+mod core;
 mod driven;
 mod stall;
 
@@ -64,11 +65,13 @@ pub fn sum<'a>(times: impl Iterator<Item = &'a Histogram<u32>>) -> Histogram<u32
     sum
 }
 
-/// How late operations are dispatched, by our fault.
+/// How late operations are dispatched, by our fault: on a core that nothing else uses, as far as that is in our hands.
 fn lateness() -> bool {
     let sink = Sink::start();
+    let core = core::away_from(&sink);
     let mut reached = true;
     for rate in [1_000, 10_000] {
+        let others = core::Others::of(core);
         let load = format!("rate: {rate}/s, sessions: {{ count: 64 }}");
         let counted = drive(
             plan(&load, sink.port),
@@ -84,6 +87,10 @@ fn lateness() -> bool {
             let name = format!("lateness at {rate}/s, p{}", quantile * 100.0);
             reached &= bar(&name, measured, most, "us");
         }
+        println!(
+            "others kept the core busy for {:.0} % of that time",
+            100.0 * others.share()
+        );
     }
     reached
 }

@@ -43,6 +43,18 @@ pub enum ShownBy {
     CleanUp,
 }
 
+/// The monthly test as the operating procedure calls it, and its steps: who says that it is covered has all of them.
+pub const MONTHLY_TEST: &str = "Monthly Operations 1, Disaster Recovery Test";
+pub const MONTHLY_STEPS: [(&str, ShownBy); 7] = [
+    ("setup_test_environment", ShownBy::SetUp),
+    ("execute_failover_procedures", ShownBy::Failover),
+    ("test_data_recovery", ShownBy::DataRecovery),
+    ("verify_service_restoration", ShownBy::Restoration),
+    ("performance_validation", ShownBy::Performance),
+    ("document_dr_test_results", ShownBy::Documents),
+    ("cleanup_test_environment", ShownBy::CleanUp),
+];
+
 impl ShownBy {
     pub const ALL: [ShownBy; 7] = [
         ShownBy::SetUp,

@@ -4,7 +4,7 @@ use super::fields::Fields;
 use super::reader::{Names, Reader};
 use super::{fill_in, scenario_name};
 use crate::grammar::programme::{PROCEDURE_STEP, PROGRAMME};
-use crate::programme::{ProcedureStep, Programme, ShownBy};
+use crate::programme::{MONTHLY_STEPS, MONTHLY_TEST, ProcedureStep, Programme, ShownBy};
 use crate::sources::Sources;
 use crate::text::Texts;
 use crate::text::diagnostic::Diagnostics;
@@ -40,13 +40,36 @@ pub(crate) fn programme(reader: &Reader<'_>, tree: &Item) -> Option<Programme> {
         .get("programme")
         .and_then(|item| scenario_name(reader, item));
     let drills = drills(&fields);
+    let steps = steps(&fields, &drills);
+    let covers = fields.text("covers");
+    if covers.as_deref() == Some(MONTHLY_TEST) {
+        whole(&fields, &steps);
+    }
     Some(Programme {
         name: name.unwrap_or_default(),
         about: fields.text("about").unwrap_or_default(),
-        covers: fields.text("covers"),
-        steps: steps(&fields, &drills),
+        covers,
+        steps,
         drills: drills.known,
     })
+}
+
+/// A part of the monthly test must not be shown to anybody as the test.
+fn whole(fields: &Fields<'_>, steps: &[ProcedureStep]) {
+    for (name, shown_by) in MONTHLY_STEPS {
+        let there = |own: &ProcedureStep| own.name == name && own.shown_by == shown_by;
+        if steps.iter().any(there) {
+            continue;
+        }
+        let word = shown_by.as_str();
+        fields.reader.problem(
+            fields.key_place("covers"),
+            format!(
+                "this covers the monthly test, whose step `{name}` is not shown by `{word}` here"
+            ),
+            format!("add {{ step: {name}, shown_by: {word} }}, or take `covers` out"),
+        );
+    }
 }
 
 fn drills(fields: &Fields<'_>) -> Names {

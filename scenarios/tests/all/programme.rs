@@ -98,3 +98,29 @@ fn what_is_wrong_is_named_with_its_remedy() {
         assert!(problems.contains(said), "{problems}");
     }
 }
+
+#[test]
+fn a_part_of_the_monthly_test_does_not_cover_it() {
+    let shipped = programmes().iter().find(|(name, _)| *name == "dr-night");
+    let (_, night) = shipped.expect("it is shipped");
+    for (right, wrong, said) in [
+        (
+            "  - { step: test_data_recovery,          shown_by: data-recovery }\n",
+            "",
+            "add { step: test_data_recovery, shown_by: data-recovery }",
+        ),
+        (
+            "shown_by: data-recovery",
+            "shown_by: set-up",
+            "`test_data_recovery` is not shown by `data-recovery`",
+        ),
+    ] {
+        assert!(night.contains(right));
+        let text = night.replacen(right, wrong, 1);
+        let problems = parse(&text).expect_err(said);
+        assert!(problems.contains(said), "{problems}");
+        // It may be run as something else.
+        let own = text.replace("covers:", "# covers:");
+        parse(&own).expect("a programme of its own");
+    }
+}
