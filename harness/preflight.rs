@@ -5,7 +5,7 @@ use std::fs;
 use firedrill_scenarios::Plan;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::load::tally::Layout;
+use crate::load::tally::{Histograms, Layout};
 use crate::observe::machine::available_bytes;
 
 /// Files that a run opens beside connections: outputs, timers, pipes to stand-in processes, probes.
@@ -109,7 +109,7 @@ pub fn check(plan: &Plan, layout: &Layout, threads: u32, room: Room) -> Result<(
             available: room.ports,
         });
     }
-    let histograms = ((layout.phases.len() + 1) * (layout.series.len() * 4 + 6)) as u64;
+    let histograms = Histograms::most(layout) as u64;
     // Two sets a thread, and two that are being merged and written.
     let memory =
         histograms * HISTOGRAM_BYTES * (u64::from(threads) * 2 + 2) + connections * SESSION_BYTES;

@@ -11,7 +11,7 @@ use firedrill_reports::{ResultDocument, Verdict, render};
 use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::Target;
 
-use super::folder::{conclude, say_verdict};
+use super::folder::{conclude, say_verdict, tell};
 use super::{exit_of, exit_of_verdict, pins, programme, say, warn_of};
 use crate::cli::RunOptions;
 use crate::clock::{self, Clock, Utc};
@@ -201,6 +201,7 @@ pub(super) fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyho
     }
     let early = drive(plan, options, &identity, &folder)?;
     let result = conclude(&folder, options.strict)?;
+    tell(&result);
     note(&format!("report: {}", folder.join("report.html").display()));
     let exit = match early {
         Some(EarlyEnd::Interrupted) => Exit::Interrupted,
@@ -277,6 +278,7 @@ fn drive(
         strict: options.strict,
         threads,
         environment,
+        tls: ready.route.tls.is_some(),
         preflight: calibration.as_ref().err().cloned().into_iter().collect(),
         calibration: calibration.unwrap_or_default(),
     });

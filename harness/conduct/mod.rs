@@ -80,6 +80,7 @@ pub struct Conductor {
     machine: Machine,
     progress: progress::Progress,
     connections_max: u64,
+    sessions_opened: u64,
     cpu_before: u64,
     early: Option<EarlyEnd>,
     watch: Watch,
@@ -128,9 +129,10 @@ pub fn conduct(
             keeper: beside.keeper,
             run_folder: beside.run_folder,
             load_over: None,
-            machine: Machine::default(),
+            machine: Machine::watching(target_pids(&ready.events)),
             progress: progress::Progress::default(),
             connections_max: 0,
+            sessions_opened: 0,
             cpu_before,
             early: None,
             watch: Watch::new(&job.plan),
@@ -348,6 +350,7 @@ impl Conductor {
     fn second(&mut self, second: Second) -> Result<(), RunError> {
         let now = second.at;
         self.connections_max = self.connections_max.max(u64::from(second.connections));
+        self.sessions_opened += second.opened;
         self.recorder.second(&second).map_err(RunError::Recording)?;
         let mut samples = self.machine.sample(self.clock.now());
         let mut add = |name: &str, value: f64| {
@@ -359,6 +362,7 @@ impl Conductor {
         };
         add(series::IN_FLIGHT, f64::from(second.in_flight));
         add(series::CONNECTIONS, f64::from(second.connections));
+        add(series::SESSIONS, self.sessions_opened as f64);
         if let Some(p99) = lateness_p99(&second) {
             add(series::LATENESS_P99, p99);
         }
@@ -428,16 +432,7 @@ impl Conductor {
             cpu_ns,
             rss_max_bytes: self.machine.rss_max,
             connections_max: self.connections_max,
-            connections_opened: totals.connections_opened,
-            bytes_sent: totals.bytes_sent,
-            bytes_received: totals.bytes_received,
-            late_answers: totals.late_answers,
-            unknown_ids: totals.unknown_ids,
-            notifications: totals.notifications,
-            server_requests: totals.server_requests,
-            cancelled: totals.cancelled,
-            sessions: totals.sessions,
-            stand_ins: totals.stand_ins,
+            ..totals.recorded(&self.layout)
         };
         let now = self.clock.now();
         self.recorder
@@ -445,6 +440,15 @@ impl Conductor {
             .map_err(RunError::Recording)?;
         Ok(self.early)
     }
+}
+
+/// The target's processes, where they are on this machine.
+fn target_pids(events: &[Event]) -> Vec<u32> {
+    let pid = |event: &Event| match event {
+        Event::ProcessStarted { pid, .. } => Some(*pid),
+        _ => None,
+    };
+    events.iter().filter_map(pid).collect()
 }
 
 /// The p99 of lateness of what was dispatched in this interval, nanoseconds.

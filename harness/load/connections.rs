@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use firedrill_reports::recording::Measure;
 use firedrill_scenarios::Outcome;
+use firedrill_scenarios::outcome::ConnectFailure;
 use firedrill_scenarios::plan::ProtocolVersion;
 use tokio::net::TcpStream;
 
@@ -68,17 +69,43 @@ pub struct Connection {
     /// The most that the body of the answer may have.
     pub limit: u64,
     pub found: Found,
-    /// It has carried a whole exchange before.
-    pub used: bool,
+    /// Exchanges that it has carried, and when the last one ended.
+    pub carried: u64,
+    pub rested: Nanos,
+    /// How long it had rested when the exchange under way began.
+    pub rest: Nanos,
     /// Counts changes of purpose, so that an old task of the agenda does not hit a new one.
     pub serial: u64,
     spare_watched: bool,
 }
 
 impl Connection {
+    /// One that is still to be made.
+    pub fn of(session: Key) -> Connection {
+        Connection {
+            session,
+            link: None,
+            purpose: Purpose::Connecting,
+            exchange: None,
+            limit: 0,
+            found: Found::default(),
+            carried: 0,
+            rested: 0,
+            rest: 0,
+            serial: 0,
+            spare_watched: false,
+        }
+    }
+
     /// What is said on it now can only be taken for the answer to the next question.
     pub fn was_asked_nothing(&self) -> bool {
         matches!(self.purpose, Purpose::Idle { .. } | Purpose::Connecting)
+    }
+
+    /// An exchange has come to its end on it.
+    pub fn carry(&mut self, now: Nanos) {
+        self.carried += 1;
+        self.rested = now;
     }
 }
 
@@ -113,17 +140,7 @@ impl Worker {
             return;
         };
         owner.connecting += 1;
-        let key = self.connections.insert(Connection {
-            session,
-            link: None,
-            purpose: Purpose::Connecting,
-            exchange: None,
-            limit: 0,
-            found: Found::default(),
-            used: false,
-            serial: 0,
-            spare_watched: false,
-        });
+        let key = self.connections.insert(Connection::of(session));
         owner.connections.push(key);
         self.totals.connections_opened += 1;
         let destination = self.destination.clone();
@@ -160,6 +177,7 @@ impl Worker {
         match made {
             Ok(link) => {
                 connection.link = Some(link);
+                connection.rested = now;
                 let phase = self.phase_now(now);
                 self.tally
                     .histograms
@@ -174,6 +192,8 @@ impl Worker {
             }
             Err(outcome) => {
                 self.close(key);
+                let no_port = outcome == Outcome::Connect(ConnectFailure::LocalPorts);
+                self.totals.no_ports += u64::from(no_port);
                 match standing {
                     Standing::Opening => self.opening_failed(session, outcome, now),
                     Standing::Leaving => self.discard_session(session),
@@ -282,8 +302,9 @@ impl Worker {
         let Some(connection) = self.connections.get_mut(key) else {
             return;
         };
-        connection.used = true;
+        connection.carry(now);
         if reusable {
+            self.totals.closes.kept(connection.carried, connection.rest);
             self.make_idle(key, now);
         } else {
             let session = connection.session;

@@ -41,6 +41,8 @@ pub struct Second {
     pub closed: Vec<(u64, usize, Vec<Cell>)>,
     pub in_flight: u32,
     pub connections: u32,
+    /// Sessions that were opened.
+    pub opened: u64,
     /// By load: sessions lost, opened again, not opened again.
     pub lost: BTreeMap<usize, [u64; 3]>,
     /// When another site began to answer a thread, and which; in order.
@@ -199,6 +201,7 @@ impl Engine {
             closed: Vec::new(),
             in_flight: 0,
             connections: 0,
+            opened: 0,
             lost: BTreeMap::new(),
             answered: Vec::new(),
             sticky: BTreeMap::new(),
@@ -208,6 +211,7 @@ impl Engine {
             second.histograms.absorb(&mut flush.histograms);
             second.in_flight += flush.in_flight;
             second.connections += flush.connections;
+            second.opened += flush.opened;
             for (load, counts) in flush.lost {
                 let sum = second.lost.entry(load).or_default();
                 for (own, theirs) in sum.iter_mut().zip(counts) {

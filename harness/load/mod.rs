@@ -6,7 +6,7 @@
 //!   `sessions` opens and ends them, `connections` makes what they talk over, `requests` sends, `reading` reads,
 //!   `outcomes` says what an answer means
 //! - `operation`, `slab`: things that come and go without allocating
-//! - `tally`: what is counted
+//! - `tally`: what is counted; `closes`: connections that the target closed
 //! - `engine`, `report`: all threads together
 //! - `calibration`: what this machine can do
 //! - `sink`: a server that costs nothing, to see what the load itself costs
@@ -14,6 +14,7 @@
 pub mod agenda;
 pub mod arrivals;
 pub mod calibration;
+pub mod closes;
 pub mod connections;
 pub mod engine;
 pub mod opening;

@@ -232,6 +232,9 @@ impl Worker {
         };
         let (purpose, session) = (connection.purpose, connection.session);
         let found = connection.found;
+        if let Some(ended) = ended {
+            self.target_closed_with(key, ended, now);
+        }
         match purpose {
             Purpose::Operation(index) => {
                 let outcome = found
@@ -304,11 +307,13 @@ impl Worker {
             return;
         }
         let reusable = ended == Ended::Over { reusable: true };
-        if let Some(connection) = self.connections.get_mut(key) {
-            connection.used = true;
-        }
         match (purpose, reusable) {
-            (Purpose::Initialize, true) => self.send_initialized(key, session, now),
+            (Purpose::Initialize, true) => {
+                if let Some(connection) = self.connections.get_mut(key) {
+                    connection.carry(now);
+                }
+                self.send_initialized(key, session, now);
+            }
             (Purpose::Initialize, false) => {
                 self.close(key);
                 self.connect(session);

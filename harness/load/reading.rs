@@ -163,10 +163,11 @@ impl Worker {
             return;
         };
         if connection.was_asked_nothing() {
+            self.target_closed(key, now);
             self.exchange_over(key, false, now);
             return;
         }
-        let used = connection.used;
+        let used = connection.carried > 0;
         let mut exchange = self.exchange_of(key);
         let ended = loop {
             match exchange.end_of_stream(used) {
@@ -192,6 +193,7 @@ impl Worker {
             return;
         };
         if connection.was_asked_nothing() {
+            self.target_closed(key, now);
             self.exchange_over(key, false, now);
         } else {
             self.conclude(key, Some(Ended::Broken(read_failure(error))), now);
@@ -237,3 +239,6 @@ pub fn read_failure(error: &io::Error) -> Outcome {
         (None, _) => Outcome::Transport(TransportFailure::Other),
     }
 }
+
+#[cfg(test)]
+mod tests;

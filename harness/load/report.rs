@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-use firedrill_reports::recording::SessionTotals;
+use firedrill_reports::recording::{SessionTotals, Totals};
 use firedrill_scenarios::Outcome;
 
+use super::closes::Closes;
 use super::schedule::Segment;
-use super::tally::{Histograms, OpenBucket};
+use super::tally::{Histograms, Layout, OpenBucket};
 use crate::clock::Nanos;
 
 /// Why a thread could not go on that panicked.
@@ -63,6 +64,8 @@ pub struct Flush {
     pub oldest_open: u64,
     pub in_flight: u32,
     pub connections: u32,
+    /// Sessions that were opened.
+    pub opened: u64,
     /// By load: sessions lost, opened again, and not opened again.
     pub lost: BTreeMap<usize, [u64; 3]>,
     /// When another site began to answer, and which.
@@ -92,10 +95,42 @@ pub struct ThreadTotals {
     pub sessions: SessionTotals,
     /// Sessions that a stand-in opened.
     pub stand_ins: u64,
+    /// Connections that the target closed.
+    pub closes: Closes,
+    /// Connections for which no port was free.
+    pub no_ports: u64,
+    /// Operations of which no byte was sent, by phase and outcome.
+    pub unsent: BTreeMap<(usize, Outcome), u64>,
+    pub opened_since_flush: u64,
     pub lost_since_flush: BTreeMap<usize, [u64; 3]>,
 }
 
 impl ThreadTotals {
+    /// As they are recorded, but for what the threads do not know.
+    pub fn recorded(self, layout: &Layout) -> Totals {
+        let mut unsent: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+        for ((phase, outcome), count) in self.unsent {
+            let phase = unsent.entry(layout.phases[phase].clone()).or_default();
+            phase.insert(outcome.to_string(), count);
+        }
+        Totals {
+            connections_opened: self.connections_opened,
+            bytes_sent: self.bytes_sent,
+            bytes_received: self.bytes_received,
+            late_answers: self.late_answers,
+            unknown_ids: self.unknown_ids,
+            notifications: self.notifications,
+            server_requests: self.server_requests,
+            cancelled: self.cancelled,
+            sessions: self.sessions,
+            stand_ins: self.stand_ins,
+            closes: self.closes.recorded(),
+            no_ports: self.no_ports,
+            unsent: Some(unsent),
+            ..Totals::default()
+        }
+    }
+
     /// Adds another thread's sums to these.
     pub fn absorb(&mut self, other: ThreadTotals) {
         #[cfg(test)]
@@ -107,6 +142,11 @@ impl ThreadTotals {
         self.unknown_ids += other.unknown_ids;
         self.cancelled += other.cancelled;
         self.stand_ins += other.stand_ins;
+        self.no_ports += other.no_ports;
+        self.closes.absorb(other.closes);
+        for (kind, count) in other.unsent {
+            *self.unsent.entry(kind).or_default() += count;
+        }
         for (method, count) in other.notifications {
             *self.notifications.entry(method).or_default() += count;
         }

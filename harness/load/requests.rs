@@ -54,12 +54,16 @@ impl Worker {
         self.out.clear();
         definition.write(&owner.heads, id, &operation.params, &mut self.out);
         let limit = definition.max_answer;
+        if let Some(connection) = self.connections.get_mut(key) {
+            connection.rest = now.saturating_sub(connection.rested);
+        }
         if !self.transmit(key, Purpose::Operation(index), limit) {
             let used = self
                 .connections
                 .get(key)
-                .is_some_and(|connection| connection.used);
+                .is_some_and(|connection| connection.carried > 0);
             let failure = if used {
+                self.target_closed(key, now);
                 TransportFailure::StaleReuse
             } else {
                 TransportFailure::Reset

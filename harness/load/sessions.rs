@@ -160,6 +160,7 @@ impl Worker {
             .histograms
             .shared(phase, Measure::Initialize, now.saturating_sub(began));
         self.totals.sessions.opened += 1;
+        self.totals.opened_since_flush += 1;
         if std::mem::take(&mut self.slots[slot].bereaved) {
             self.totals.sessions.reopened += 1;
             self.totals

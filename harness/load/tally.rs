@@ -3,7 +3,7 @@
 //! Everything has a fixed size that depends on the plan alone. Once a second the thread hands its
 //! histograms over and gets emptied ones back, so that counting never allocates and never waits.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use firedrill_reports::recording::{Group, Measure, Tag, empty_histogram};
@@ -44,21 +44,22 @@ impl Layout {
 }
 
 /// The measures that are kept for each phase over all series.
-const SHARED: [(Measure, Group); 6] = [
+const SHARED: [(Measure, Group); 5] = [
     (Measure::Lateness, Group::All),
     (Measure::Waiting, Group::All),
-    (Measure::Head, Group::All),
     (Measure::Connect, Group::Ok),
     (Measure::Initialize, Group::Ok),
     (Measure::Delete, Group::Ok),
 ];
 
 /// The measures that are kept for each series.
-const OWN: [(Measure, Group); 4] = [
+const OWN: [(Measure, Group); 6] = [
     (Measure::Response, Group::Ok),
     (Measure::Service, Group::Ok),
+    (Measure::Head, Group::Ok),
     (Measure::Response, Group::Failed),
     (Measure::Service, Group::Failed),
+    (Measure::Head, Group::Failed),
 ];
 
 /// Histograms by (phase, series, group, measure), made when they are first needed.
@@ -69,15 +70,18 @@ pub struct Histograms {
 
 impl Histograms {
     pub fn new(layout: &Layout) -> Histograms {
-        let per_phase = layout.series.len() * OWN.len() + SHARED.len();
-        // One more phase: what happens before the timeline starts.
-        let slots = (0..(layout.phases.len() + 1) * per_phase)
-            .map(|_| None)
-            .collect();
+        let slots = (0..Histograms::most(layout)).map(|_| None).collect();
         Histograms {
             series: layout.series.len(),
             slots,
         }
+    }
+
+    /// How many there can be.
+    pub fn most(layout: &Layout) -> usize {
+        let per_phase = layout.series.len() * OWN.len() + SHARED.len();
+        // One more phase: what happens before the timeline starts.
+        (layout.phases.len() + 1) * per_phase
     }
 
     fn per_phase(&self) -> usize {
@@ -396,6 +400,8 @@ impl Buckets {
 pub struct Tally {
     pub buckets: Buckets,
     pub histograms: Histograms,
+    /// Operations of which no byte was sent, by phase and outcome: few kinds, whatever their number.
+    pub unsent: BTreeMap<(usize, Outcome), u64>,
 }
 
 impl Tally {
@@ -403,6 +409,7 @@ impl Tally {
         Tally {
             buckets: Buckets::new(layout),
             histograms: Histograms::new(layout),
+            unsent: BTreeMap::new(),
         }
     }
 
@@ -434,8 +441,12 @@ impl Tally {
                 settled.end.saturating_sub(sent),
             );
             if let Some(head) = settled.head {
-                times.shared(phase, Measure::Head, head.saturating_sub(sent));
+                let head = head.saturating_sub(sent);
+                times.own(phase, series, ok, Measure::Head, head);
             }
+        } else {
+            let unsent = (settled.phase, settled.outcome);
+            *self.unsent.entry(unsent).or_default() += 1;
         }
     }
 }

@@ -304,6 +304,7 @@ impl Worker {
         self.course = Course::Over;
         self.flush(now);
         self.close_everything();
+        self.totals.unsent = std::mem::take(&mut self.tally.unsent);
         let totals = std::mem::take(&mut self.totals);
         let thread = self.job.thread;
         self.tell(FromWorker::Finished { thread, totals });
@@ -350,6 +351,7 @@ impl Worker {
             oldest_open: self.tally.buckets.oldest_open(since_zero),
             in_flight: self.in_flight.iter().sum(),
             connections: self.connections.len() as u32,
+            opened: std::mem::take(&mut self.totals.opened_since_flush),
             lost: std::mem::take(&mut self.totals.lost_since_flush),
             answered: std::mem::take(&mut self.answered),
             sticky: self.sticky_connections(),

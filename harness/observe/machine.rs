@@ -1,4 +1,5 @@
-//! The generator as a suspect: its time on the cores, its waiting for them, its memory, from `/proc`.
+//! The generator as a suspect: its time on the cores, its waiting for them, its memory, from `/proc`; and the memory of
+//! the target, where its processes run beside it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,9 +25,19 @@ struct Counters {
 pub struct Machine {
     last: Option<Counters>,
     pub rss_max: u64,
+    /// The target's processes; none where they run elsewhere.
+    target: Vec<u32>,
 }
 
 impl Machine {
+    /// A machine on which the target's processes run as well.
+    pub fn watching(target: Vec<u32>) -> Machine {
+        Machine {
+            target,
+            ..Machine::default()
+        }
+    }
+
     /// What happened since the last call.
     pub fn sample(&mut self, now: Nanos) -> Vec<Sample> {
         let counters = Counters::read(now);
@@ -41,6 +52,11 @@ impl Machine {
         if let Some(rss) = resident_bytes() {
             self.rss_max = self.rss_max.max(rss);
             add(series::RSS.to_owned(), rss as f64);
+        }
+        // A process that has gone would look like memory that was given back.
+        let target: Option<u64> = self.target.iter().map(|pid| resident_of(*pid)).sum();
+        if let Some(bytes) = target.filter(|bytes| *bytes > 0) {
+            add(series::TARGET_RSS.to_owned(), bytes as f64);
         }
         if let Some(last) = &self.last {
             let elapsed = now.saturating_sub(last.at).max(1) as f64;
@@ -149,7 +165,15 @@ fn retransmits(text: &str) -> Option<u64> {
 
 /// Resident memory of this process.
 pub fn resident_bytes() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
+    resident_in("/proc/self/status")
+}
+
+fn resident_of(pid: u32) -> Option<u64> {
+    resident_in(&format!("/proc/{pid}/status"))
+}
+
+fn resident_in(path: &str) -> Option<u64> {
+    let status = fs::read_to_string(path).ok()?;
     field(&status, "VmRSS:").map(|kib| kib * 1024)
 }
 

@@ -37,7 +37,8 @@ pub use drill::{
     RecoveryPoint, StepStage,
 };
 pub use event::{
-    Calibration, EarlyEnd, Environment, Event, Mode, SessionTotals, Started, Timed, Totals,
+    Calibration, Closes, EarlyEnd, Environment, Event, Mode, SessionTotals, Spread, Started, Timed,
+    Totals,
 };
 pub use latency::{Interval, LatencyLog};
 pub use ledger::{Data, Ledger, MOST_WRITES, Write, counter_of};

@@ -152,6 +152,9 @@ pub struct Started {
     pub strict: bool,
     pub threads: u32,
     pub environment: Environment,
+    /// The load goes over TLS.
+    #[serde(default)]
+    pub tls: bool,
     /// What was found before the run and is worth to know, in words.
     pub preflight: Vec<String>,
     /// What this machine can do; `None` where nobody looked.
@@ -227,6 +230,41 @@ pub struct Totals {
     /// Sessions that a stand-in opened, by what it says itself.
     #[serde(default)]
     pub stand_ins: u64,
+    /// Connections that the target closed, and was not asked to.
+    #[serde(default)]
+    pub closes: Closes,
+    /// Connections that could not be made since no port of this machine was free.
+    #[serde(default)]
+    pub no_ports: u64,
+    /// Operations of which no byte was sent, by phase and outcome; `None` where nobody counted them.
+    #[serde(default)]
+    pub unsent: Option<BTreeMap<String, BTreeMap<String, u64>>>,
+}
+
+/// Connections that the target closed: how much each had carried, or how long it had rested.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closes {
+    /// Exchanges, of those that were closed with an answer or right behind it.
+    pub answered: Spread,
+    /// Nanoseconds without an exchange, of the others.
+    pub idle: Spread,
+    /// The most exchanges after which a connection could carry another one.
+    pub exchanges_max: u64,
+    /// The longest rest, in nanoseconds, after which a connection carried another exchange.
+    pub rested_max: u64,
+}
+
+/// How values lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spread {
+    pub count: u64,
+    pub p10: u64,
+    pub p50: u64,
+    pub p90: u64,
+    /// How many are the same as the median.
+    pub at_p50: u64,
+    /// Different seconds in which they came, on the thread that saw most.
+    pub seconds: u64,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -57,6 +57,10 @@ pub mod series {
     pub const CONNECTIONS: &str = "generator.connections";
     /// Operations under way.
     pub const IN_FLIGHT: &str = "generator.in_flight";
+    /// Sessions opened so far.
+    pub const SESSIONS: &str = "generator.sessions_opened";
+    /// Resident memory of all processes of the target, bytes; where they run on this machine.
+    pub const TARGET_RSS: &str = "target.rss_bytes";
     /// Probe values: `probe.PROBE.SERIES`. A second without a sample is a silent probe.
     pub const PROBE: &str = "probe.";
 }

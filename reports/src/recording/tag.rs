@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Tag of a histogram in `latency.hlog`: `phase:series:ok:response` and so on; `phase` is that of the due time.
+/// A series has `response`, `service` and `head`.
 /// Generator times (`Measure::Lateness`, `Measure::Waiting`) are over all series of a phase: `phase:*:all:lateness`.
 /// Session opening and ending are `phase:*:ok:initialize` and so on.
 /// In names, `%`, `:`, `,` and white space are written as `%XX`, since they mean something in a tag or in the log.
