@@ -9,10 +9,12 @@ use firedrill_reports::{ResultDocument, programme, recording, render};
 use super::{exit_of_verdict, say};
 use crate::cli::RecordingOptions;
 use crate::exit::Exit;
+use crate::observe::progress::note;
 
 /// Judges the recording and writes every output.
 pub fn judge(options: &RecordingOptions) -> anyhow::Result<Exit> {
     let result = conclude(&options.run, options.strict)?;
+    tell(&result);
     say_verdict(&result);
     Ok(exit_of_verdict(result.verdict))
 }
@@ -51,6 +53,11 @@ fn conclude_programme(folder: &Path, strict: bool) -> anyhow::Result<ResultDocum
 
 fn write(path: &Path, bytes: Vec<u8>) -> anyhow::Result<()> {
     fs::write(path, bytes).with_context(|| format!("`{}` cannot be written", path.display()))
+}
+
+/// What became of the load, and what was found: beside the verdict, for people.
+pub fn tell(result: &ResultDocument) {
+    render::notes(result).iter().for_each(|line| note(line));
 }
 
 /// One line a check, and the verdict as the last word.

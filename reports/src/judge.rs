@@ -5,11 +5,12 @@
 //! - `throughput`, `metric`: the other objectives
 //! - `drill`: what was broken, and what came of it
 //! - `trust`: when a phase measured the generator instead of the target
-//! - `sums`: the numbers of `result.json` beside the checks
+//! - `sums`: the numbers of `result.json` beside the checks; `flow`: asked, sent and completed among them
 //! - `words`: why a verdict is what it is
 //! - `programme`: several drills, and the steps of a procedure that they show
 
 mod drill;
+mod flow;
 mod integrity;
 mod metric;
 mod programme;
@@ -17,12 +18,13 @@ mod shares;
 mod sums;
 mod throughput;
 mod trust;
-mod view;
+pub(crate) mod view;
 mod words;
 
 use firedrill_evidence::Verdict;
 use firedrill_scenarios::plan::{Objective, Subject};
 
+use crate::findings::findings;
 use crate::recording::Recording;
 use crate::result::{Check, Method, Relation, ResultDocument, Run, SCHEMA_VERSION, Unit};
 use drill::Drilled;
@@ -52,6 +54,7 @@ pub fn judge(recording: &Recording, strict: Option<bool>) -> ResultDocument {
         latency: sums::latency(&view),
         generator: sums::generator(&view),
         phases: sums::phases(&view),
+        findings: findings(&view),
         faults: drilled.results(),
         data: drilled.data(),
         sessions: recording.totals().map(|totals| totals.sessions.clone()),
@@ -79,6 +82,7 @@ fn run(view: &View<'_>) -> Run {
         started: started.started.clone(),
         mode: view.recording.mode(),
         target: started.target.clone(),
+        tls: started.tls,
         firedrill_version: started.firedrill_version.clone(),
         command: started.command.clone(),
         strict: view.strict,

@@ -3,10 +3,12 @@
 //!
 //! - `recording`: the files of a run's folder
 //! - `judge`: a recording to checks and a verdict
+//! - `findings`: causes that are known by how they look
 //! - `result`: what `result.json` holds
 //! - `render`: the outputs
 //! - `programme`: the folder of several drills
 //! - `numbers`: numbers as people read them
+pub mod findings;
 pub mod judge;
 pub mod numbers;
 pub mod programme;

@@ -5,6 +5,7 @@
 //! - `junit`: one test case a check
 //! - `html`: the report, one page that needs nothing else
 //! - `compliance`: what the run shows of the operating procedure
+//! - `flow`: asked, sent and completed in words
 //! - `figures`: the charts of the page, from `steps`, the run second by second; `chart` draws them
 //! - `meaning`: what each outcome means
 //! - `programme`: the outputs of several drills, and those over all of them
@@ -12,6 +13,7 @@
 mod chart;
 mod compliance;
 mod figures;
+mod flow;
 mod html;
 mod junit;
 mod lines;
@@ -22,7 +24,7 @@ mod summary;
 
 pub use html::report;
 pub use junit::junit;
-pub use lines::{lines, machine};
+pub use lines::{lines, machine, notes};
 pub(crate) use lines::{measured, target};
 pub use programme::programme_outputs;
 pub use summary::summary;

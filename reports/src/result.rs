@@ -1,15 +1,18 @@
 //! `result.json`: what others rely on. Durations are whole nanoseconds, times nanoseconds since the run's start;
 //! there is no NaN. Keys may be added; none is renamed or taken away within a major version.
 
+mod flow;
 mod programme;
 
 use std::collections::BTreeMap;
 
 pub use firedrill_evidence::{Quantiles, Verdict};
+pub use flow::{Flow, NotCompleted, NotSent};
 pub use programme::{DrillResult, Evidence, ProgrammeResult, StepResult};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::findings::Finding;
 use crate::recording::{Calibration, Environment, Mode, SessionTotals};
 
 /// Version of this document's shape. A reader ignores keys that it does not know, and refuses a newer major version.
@@ -27,6 +30,9 @@ pub struct ResultDocument {
     pub latency: BTreeMap<String, Latency>,
     pub generator: Generator,
     pub phases: Vec<Phase>,
+    /// Causes that are known by how they look, and were seen. They change no verdict.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
     /// What was broken on purpose, in the order of the timeline.
     pub faults: Vec<Fault>,
     /// What became of the writes of the run; null when it wrote none.
@@ -51,6 +57,9 @@ pub struct Run {
     /// What every number of this document is of: a stand-in (`rehearsal`), a deployment (`live`), or neither (`simulated`).
     pub mode: Mode,
     pub target: String,
+    /// The load went over TLS.
+    #[serde(default)]
+    pub tls: bool,
     pub firedrill_version: String,
     /// What to type to run the same again.
     pub command: String,
@@ -187,7 +196,8 @@ pub struct Span {
 pub struct Load {
     /// Operations that were due: the sum of all outcomes.
     pub intended: u64,
-    /// Those of them that left us.
+    /// Those of them of which at least a byte was sent; where nobody counted that, all but those whose outcome is
+    /// `not_sent`.
     pub sent: u64,
     /// Those of them that ended ok.
     pub completed: u64,
@@ -199,6 +209,10 @@ pub struct Load {
     pub completed_per_second: Option<f64>,
     /// `open`, `closed` or `mixed`: in a closed load the target sets the pace, and slow answers mean fewer questions.
     pub drive: Drive,
+    /// The measured phases: asked, sent and completed, and why the next is smaller. Null when none ran, or when the
+    /// recording does not say what was not sent.
+    #[serde(default)]
+    pub flow: Option<Flow>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -227,6 +241,9 @@ pub struct Times {
     pub response: Quantiles,
     /// Result - first byte sent.
     pub service: Quantiles,
+    /// Head of the answer - first byte sent. Null in recordings of firedrill before it was kept by operation.
+    #[serde(default)]
+    pub head: Option<Quantiles>,
 }
 
 /// How firedrill itself did.
@@ -267,6 +284,9 @@ pub struct Phase {
     pub completed: u64,
     pub failed: u64,
     pub not_sent: u64,
+    /// Null when it never ran, or when the recording does not say what was not sent.
+    #[serde(default)]
+    pub flow: Option<Flow>,
 }
 
 /// Something that was done to the target. All durations in nanoseconds.

@@ -65,6 +65,7 @@ pub fn judge_programme(recorded: &Recorded, strict: Option<bool>) -> Judged {
         latency: merged::latency(&shown, &views),
         generator: merged::generator(&shown, &views),
         phases: merged::phases(&shown),
+        findings: merged::findings(&shown),
         faults: merged::faults(&shown),
         data: merged::data(&shown),
         sessions: merged::sessions(&shown),
@@ -160,6 +161,9 @@ fn run(recorded: &Recorded, shown: &[Shown<'_>], strict: bool) -> Run {
         seed: begun.seed,
         started: begun.started.clone(),
         mode: mode(shown),
+        tls: shown
+            .iter()
+            .any(|shown| shown.result.is_some_and(|result| result.run.tls)),
         target: "each drill has a target of its own".to_owned(),
         firedrill_version: begun.firedrill_version.clone(),
         command: begun.command.clone(),

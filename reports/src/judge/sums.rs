@@ -1,6 +1,6 @@
 //! The numbers of `result.json` beside the checks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use firedrill_evidence::Quantiles;
 use firedrill_scenarios::Outcome;
@@ -8,7 +8,7 @@ use firedrill_scenarios::plan;
 use hdrhistogram::Histogram;
 
 use super::view::{View, Which, nanoseconds};
-use super::{trust, words};
+use super::{flow, trust, words};
 use crate::recording::{Event, Group, Measure, empty_histogram, series};
 use crate::result::{Drive, Generator, Latency, Load, Phase, Times};
 
@@ -29,9 +29,14 @@ pub fn load(view: &View<'_>) -> Load {
     let intended: u64 = outcomes.values().sum();
     let not_sent = sum(|outcome| outcome.is_not_sent());
     let [asked, sent, completed] = measured_rates(view);
+    let unsent = view
+        .recording
+        .totals()
+        .and_then(|totals| totals.unsent.as_ref());
+    let unsent = unsent.map(|phases| phases.values().flat_map(BTreeMap::values).sum());
     Load {
         intended,
-        sent: intended - not_sent,
+        sent: intended.saturating_sub(unsent.unwrap_or(not_sent)),
         completed: sum(|outcome| outcome.is_ok()),
         not_sent,
         outcomes: outcomes
@@ -42,6 +47,7 @@ pub fn load(view: &View<'_>) -> Load {
         sent_per_second: sent,
         completed_per_second: completed,
         drive: drive(view),
+        flow: flow::measured(view),
     }
 }
 
@@ -51,10 +57,11 @@ fn measured_rates(view: &View<'_>) -> [Option<f64>; 3] {
     let names = view.names(Which::Every);
     for phase in measured(view) {
         nanoseconds += view.phases[phase].length();
-        for line in view.lines(phase, &names) {
-            due += line.due();
-            sent += line.due() - line.not_sent();
-        }
+        due += view
+            .lines(phase, &names)
+            .map(|line| line.due())
+            .sum::<u64>();
+        sent += sent_in(view, phase, &names);
         if let Some(ran) = view.phases[phase].ran.clone() {
             completed += view.completed(ran, &names);
         }
@@ -68,6 +75,15 @@ fn measured_rates(view: &View<'_>) -> [Option<f64>; 3] {
         per_second(sent as f64),
         per_second(completed),
     ]
+}
+
+/// Operations of a phase that were sent, as far as the recording knows.
+fn sent_in(view: &View<'_>, phase: usize, names: &BTreeSet<&str>) -> u64 {
+    let by_outcome = || {
+        view.lines(phase, names)
+            .map(|line| line.due() - line.not_sent())
+    };
+    flow::of_phase(view, phase).map_or_else(|| by_outcome().sum(), |flow| flow.sent)
 }
 
 /// The measured phases, by index.
@@ -142,6 +158,7 @@ fn own_times(view: &View<'_>, series: &str, group: Group) -> Times {
     Times {
         response: of(Measure::Response),
         service: of(Measure::Service),
+        head: Some(of(Measure::Head)).filter(|head| head.count > 0),
     }
 }
 
@@ -219,6 +236,7 @@ pub fn phases(view: &View<'_>) -> Vec<Phase> {
             completed: lines.iter().map(|line| line.ok()).sum(),
             failed: lines.iter().map(|line| line.failed()).sum(),
             not_sent: lines.iter().map(|line| line.not_sent()).sum(),
+            flow: flow::of_phase(view, index),
         }
     };
     view.phases.iter().enumerate().map(phase).collect()

@@ -4,6 +4,7 @@
 //! - `verdict`: the banner, what was tested, the checks
 //! - `load`: operations, outcomes, phases
 //! - `compliance`: what the run shows of a procedure, and what it does not
+//! - `findings`: causes that are known by how they look
 //! - `drill`: what was broken, how service and data came back
 //! - `figure`: a chart with its legend, note and data
 //! - `latency`: times by operation
@@ -15,6 +16,7 @@
 mod compliance;
 mod drill;
 mod figure;
+mod findings;
 mod generator;
 mod latency;
 mod load;
@@ -43,6 +45,7 @@ pub fn report(recording: &Recording, result: &ResultDocument) -> Vec<u8> {
         (verdict::banner(&plan.about, plan.covers.as_deref(), result))
         main {
             (verdict::checks(result))
+            (findings::section(result))
             (drill::sections(&data, recording, result))
             @if let Some(compliance) = &compliance { (compliance::section(compliance)) }
             (load::summary(result))

@@ -37,6 +37,16 @@ pub fn lines(result: &ResultDocument) -> String {
     text
 }
 
+/// What a reader should see beside the checks, a line each: what became of the load, and what was found.
+pub fn notes(result: &ResultDocument) -> Vec<String> {
+    let flow = result.load.flow.as_ref();
+    let flow = flow.map(|flow| format!("load: {}", super::flow::words(flow)));
+    let findings = result.findings.iter();
+    let findings =
+        findings.map(|own| format!("finding: {}: {}; {}", own.title(), own.evidence, own.remedy));
+    flow.into_iter().chain(findings).collect()
+}
+
 /// `this machine: 150,000 operations/s a core, floor p99 110 us`.
 pub fn machine(calibration: Calibration) -> String {
     format!(

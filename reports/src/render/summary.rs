@@ -40,6 +40,18 @@ pub fn summary(result: &ResultDocument) -> String {
     programme(&mut text, result);
     checks(&mut text, result);
     load(&mut text, result);
+    for found in &result.findings {
+        line(
+            &mut text,
+            format_args!(
+                "- finding: **{}**: {}. It means: {}. What to do: {}.",
+                found.title(),
+                cell(&found.evidence),
+                cell(&found.meaning),
+                cell(&found.remedy)
+            ),
+        );
+    }
     for reason in &result.generator.distrust {
         line(&mut text, format_args!("- generator: {}", cell(reason)));
     }
@@ -169,6 +181,10 @@ fn load(text: &mut String, result: &ResultDocument) {
             rate(load.completed_per_second),
         ),
     );
+    if let Some(flow) = &load.flow {
+        let flow = super::flow::words(flow);
+        line(text, format_args!("In the measured phases: {flow}."));
+    }
     let failed: Vec<String> = load
         .outcomes
         .iter()

@@ -6,6 +6,7 @@ mod drill_begun;
 mod drill_data;
 mod drill_pages;
 mod drilled;
+mod findings;
 mod judging;
 mod programme;
 mod recording;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use firedrill_reports::recording::{
-    Bucket, BucketsWriter, Calibration, EarlyEnd, Environment, Event, EventsWriter, Files, Group,
-    LatencyLogWriter, LedgerLine, LedgerWriter, MANIFEST, Manifest, Measure, Memory, Mode,
+    Bucket, BucketsWriter, Calibration, Closes, EarlyEnd, Environment, Event, EventsWriter, Files,
+    Group, LatencyLogWriter, LedgerLine, LedgerWriter, MANIFEST, Manifest, Measure, Memory, Mode,
     Recording, Sample, SamplesWriter, SessionTotals, Started, Tag, Timed, Totals, empty_histogram,
     file, series,
 };
@@ -58,6 +58,9 @@ pub struct Run {
     pub strict: bool,
     pub mode: Mode,
     pub stand_ins: u64,
+    /// When the heads of good answers came, after the first byte sent.
+    pub head: Option<u64>,
+    pub closes: Closes,
     pub calibration: Option<Calibration>,
     pub warnings: Vec<String>,
     /// Events of a drill, by their instant since the timeline's start.
@@ -85,6 +88,8 @@ impl Run {
             mode: Mode::Rehearsal,
             calibration: None,
             stand_ins: 0,
+            head: None,
+            closes: Closes::default(),
             warnings: Vec::new(),
             drill: Vec::new(),
             ledger: Vec::new(),
@@ -256,6 +261,7 @@ impl Run {
                 open_files_limit: 20_000,
             },
             calibration: self.calibration,
+            tls: false,
             preflight: vec!["a timer wakes 0.031 ms late (p99 of 1,000)".into()],
         }
     }
@@ -274,8 +280,23 @@ impl Run {
                 ..SessionTotals::default()
             },
             stand_ins: self.stand_ins,
+            closes: self.closes,
+            unsent: Some(self.unsent()),
             ..Totals::default()
         }
+    }
+
+    /// What has no connection, or is `not_sent` by its outcome, was not sent.
+    fn unsent(&self) -> BTreeMap<String, BTreeMap<String, u64>> {
+        let mut unsent: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+        for operation in &self.operations {
+            let outcome = operation.outcome;
+            if outcome.is_not_sent() || outcome.class() == "connect" {
+                let phase = unsent.entry(operation.phase.clone()).or_default();
+                *phase.entry(outcome.to_string()).or_default() += 1;
+            }
+        }
+        unsent
     }
 
     fn buckets(&self) -> Vec<u8> {
@@ -347,6 +368,9 @@ impl Run {
             if !operation.outcome.is_not_sent() {
                 let service = operation.response.saturating_sub(operation.lateness);
                 record(end, own(Measure::Service), service);
+                if let Some(head) = self.head.filter(|_| group == Group::Ok) {
+                    record(end, own(Measure::Head), head);
+                }
                 record(end, shared(Measure::Lateness), operation.lateness);
                 record(end, shared(Measure::Waiting), 20_000);
             }

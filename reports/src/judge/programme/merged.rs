@@ -7,11 +7,12 @@ use firedrill_evidence::{Quantiles, Verdict};
 use hdrhistogram::Histogram;
 
 use super::Shown;
+use crate::findings::Finding;
 use crate::judge::view::View;
 use crate::judge::{blank, sums};
 use crate::recording::{Measure, SessionTotals, empty_histogram};
 use crate::result::{
-    Check, Data, Drive, Fault, Generator, Latency, Load, Phase, ResultDocument, Span,
+    Check, Data, Drive, Fault, Flow, Generator, Latency, Load, Phase, ResultDocument, Span,
 };
 
 fn placed(shown: Shown<'_>, name: &str) -> String {
@@ -79,7 +80,23 @@ pub fn load(shown: &[Shown<'_>]) -> Load {
         sent_per_second: rate(&all, |load| load.sent_per_second),
         completed_per_second: rate(&all, |load| load.completed_per_second),
         drive: drive.unwrap_or(Drive::Open),
+        flow: all
+            .iter()
+            .filter_map(|result| result.load.flow)
+            .reduce(Flow::and),
     }
+}
+
+/// What was found in each drill.
+pub fn findings(shown: &[Shown<'_>]) -> Vec<Finding> {
+    let found = results(shown).flat_map(|(shown, result)| {
+        let own = result.findings.iter();
+        own.map(move |finding| Finding {
+            evidence: format!("{}: {}", shown.drill.name, finding.evidence),
+            ..finding.clone()
+        })
+    });
+    found.collect()
 }
 
 /// Each drill's rate counts for as long as its measured phases ran.

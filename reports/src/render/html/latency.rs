@@ -10,8 +10,8 @@ pub fn times(result: &ResultDocument) -> Markup {
     html! {
         section aria-labelledby="times" {
             h2 id="times" { "Times" }
-            p .note { "Milliseconds, of the measured phases. Response counts from the time an operation was due, service from its \
-                first byte sent. A cell with > lies among misses and is not below that value." }
+            p .note { "Milliseconds, of the measured phases. Response counts from the time an operation was due, service and head \
+                from its first byte sent. A cell with > lies among misses and is not below that value." }
             div .scroll tabindex="0" { table .times {
                 thead { tr {
                     th scope="col" { "Operation" } th scope="col" { "Of" } th scope="col" .number { "n" } th scope="col" .number { "Misses" }
@@ -25,6 +25,7 @@ pub fn times(result: &ResultDocument) -> Markup {
                         @if let Some(ok) = &latency.ok {
                             (row(name, "response, ok", &ok.response))
                             (row(name, "service, ok", &ok.service))
+                            @if let Some(head) = &ok.head { (row(name, "head, ok", head)) }
                         }
                         @if let Some(failed) = latency.failed.as_ref().filter(|failed| failed.response.count > 0) {
                             (row(name, "until it failed", &failed.response))

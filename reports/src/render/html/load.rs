@@ -7,9 +7,10 @@ use maud::{Markup, html};
 
 use crate::numbers::{count, rate, share, span};
 use crate::recording::Recording;
+use crate::render::flow::{per_second as flow_rate, reasons};
 use crate::render::meaning::of_outcome;
 use crate::render::summary::drive;
-use crate::result::{Drive, ResultDocument};
+use crate::result::{Drive, Flow, ResultDocument};
 
 pub fn summary(result: &ResultDocument) -> Markup {
     let load = &result.load;
@@ -31,7 +32,46 @@ pub fn summary(result: &ResultDocument) -> Markup {
                 div { dt { "completed" } dd { (per_second(load.completed_per_second)) } }
             }
             p .note { "Counts are of the whole timeline, rates of its measured phases. Load: " (drive(load.drive)) "." }
+            (flows(result))
         }
+    }
+}
+
+/// Asked, sent and completed side by side, and why the next one is smaller.
+fn flows(result: &ResultDocument) -> Markup {
+    let phases = result.phases.iter().filter_map(|phase| {
+        let name = if phase.measured {
+            phase.name.clone()
+        } else {
+            format!("{} (not measured)", phase.name)
+        };
+        Some((name, phase.flow?))
+    });
+    let rows: Vec<(String, Flow)> = phases.collect();
+    let all = result.load.flow.filter(|_| rows.len() > 1);
+    let rows = rows
+        .into_iter()
+        .chain(all.map(|flow| ("all measured".to_owned(), flow)));
+    let missing = |flow: &Flow, parts: &[(&str, i64)]| match reasons(flow, parts) {
+        none if none.is_empty() => "nothing".to_owned(),
+        some => some,
+    };
+    html! {
+        div .scroll tabindex="0" { table .data {
+            thead { tr {
+                th scope="col" { "Phase" } th scope="col" .number { "Asked" } th scope="col" .number { "Sent" }
+                th scope="col" { "Asked and not sent" } th scope="col" .number { "Completed" }
+                th scope="col" { "Sent and not completed" }
+            } }
+            tbody { @for (name, flow) in rows { tr {
+                th scope="row" { (name) }
+                td .number { (flow_rate(&flow, flow.asked.cast_signed())) }
+                td .number { (flow_rate(&flow, flow.sent.cast_signed())) }
+                td { (missing(&flow, &flow.not_sent.parts())) }
+                td .number { (flow_rate(&flow, flow.completed.cast_signed())) }
+                td { (missing(&flow, &flow.not_completed.parts())) }
+            } } }
+        } }
     }
 }
 

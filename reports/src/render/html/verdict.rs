@@ -56,6 +56,7 @@ pub fn banner(about: &str, covers: Option<&str>, result: &ResultDocument) -> Mar
             dl .facts {
                 @if let Some(covers) = covers { dt { "Covers" } dd { (covers) } }
                 dt { "Target" } dd { (run.target) }
+                dt { "Over" } dd { @if run.tls { "TLS" } @else { "plain TCP" } }
                 dt { "Started" } dd { (run.started) " (UTC)" }
                 dt { "Seed" } dd { code { (run.seed) } }
                 dt { "Run again" } dd { code { (run.command) } }
