@@ -17,7 +17,7 @@
 //! - `tls`: certificates, and handshakes that fail
 
 mod mode;
-mod request;
+pub mod request;
 mod script;
 mod tests;
 mod tls;
