@@ -46,6 +46,9 @@ pub enum Command {
         /// Port 0 takes a free one.
         #[arg(default_value = "127.0.0.1:0")]
         address: std::net::SocketAddr,
+        /// Speak TLS, and write the authority that the certificate is of into this file.
+        #[arg(long, value_name = "CA")]
+        tls: Option<PathBuf>,
     },
 }
 

@@ -16,6 +16,7 @@ mod serve;
 
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use anyhow::Context as _;
 use firedrill_reports::Verdict;
@@ -26,6 +27,7 @@ use crate::cli::{CheckOptions, SchemaOf};
 use crate::conduct::RunError;
 use crate::exit::Exit;
 use crate::load::sink::Sink;
+use crate::load::sink::channel::Trust;
 use crate::observe::progress::note;
 use crate::preflight::Shortage;
 use crate::record::RecordError;
@@ -147,9 +149,17 @@ pub fn list() -> anyhow::Result<Exit> {
 }
 
 /// Answers whatever comes, until the process is ended.
-pub fn sink(address: SocketAddr) -> anyhow::Result<Exit> {
-    let sink = Sink::listen(address).with_context(|| format!("cannot listen on {address}"))?;
-    say(&format!("listening: http://{}/mcp\n", sink.address()?));
+pub fn sink(address: SocketAddr, authority: Option<&Path>) -> anyhow::Result<Exit> {
+    let mut sink = Sink::listen(address).with_context(|| format!("cannot listen on {address}"))?;
+    let mut scheme = "http";
+    if let Some(file) = authority {
+        let trust = Trust::new(address.ip())?;
+        std::fs::write(file, &trust.authority)
+            .with_context(|| format!("`{}` cannot be written", file.display()))?;
+        sink = sink.secured(trust.config);
+        scheme = "https";
+    }
+    say(&format!("listening: {scheme}://{}/mcp\n", sink.address()?));
     sink.serve_while(|| true)?;
     Ok(Exit::Pass)
 }

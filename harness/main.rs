@@ -35,7 +35,7 @@ fn main() -> ExitCode {
         Command::Report(options) => commands::report(&options),
         Command::Heal { run } => commands::heal(&run),
         Command::Serve(options) => commands::serve(&options),
-        Command::Sink { address } => commands::sink(address),
+        Command::Sink { address, tls } => commands::sink(address, tls.as_deref()),
     });
     match done {
         Ok(Ok(exit)) => exit.into(),

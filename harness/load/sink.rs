@@ -3,15 +3,21 @@
 //! One thread and one epoll. It knows just enough of HTTP and MCP to be driven by anything: a session is opened and
 //! not remembered, a notification is accepted, and whatever else is asked gets the same result under its own id; under
 //! `/stream` as an event stream, in chunks.
+//!
+//! - `channel`: what a connection's bytes go through: nothing, or TLS
 
-use std::io::{self, Read, Write};
+pub mod channel;
+
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
+use channel::Channel;
 use rustix::event::epoll;
+use rustls::ServerConfig;
 use socket2::{Domain, Socket, Type};
 
 /// Connections that may wait to be accepted: a client opens its thousand at once.
@@ -31,6 +37,8 @@ pub struct Sink {
     /// By descriptor, which the kernel keeps small.
     connections: Vec<Option<Connection>>,
     sessions: u64,
+    /// With it, TLS is spoken.
+    tls: Option<Arc<ServerConfig>>,
     input: Vec<u8>,
     output: Vec<u8>,
 }
@@ -51,7 +59,12 @@ impl Beside {
     /// # Errors
     /// When there is none, or no thread.
     pub fn start() -> io::Result<Beside> {
-        let sink = Sink::listen((Ipv4Addr::LOCALHOST, 0).into())?;
+        Beside::serving(Sink::listen((Ipv4Addr::LOCALHOST, 0).into())?)
+    }
+
+    /// # Errors
+    /// When there is no thread.
+    pub fn serving(sink: Sink) -> io::Result<Beside> {
         let address = sink.address()?;
         let over = Arc::new(AtomicBool::new(false));
         let ended = over.clone();
@@ -79,7 +92,7 @@ impl Drop for Beside {
 }
 
 struct Connection {
-    stream: TcpStream,
+    channel: Channel,
     /// The beginning of a request that has not come whole.
     partial: Vec<u8>,
 }
@@ -104,9 +117,18 @@ impl Sink {
             epoll,
             connections: Vec::new(),
             sessions: 0,
+            tls: None,
             input: vec![0; 64 * 1024],
             output: Vec::with_capacity(64 * 1024),
         })
+    }
+
+    /// The same behind TLS.
+    pub fn secured(self, config: Arc<ServerConfig>) -> Sink {
+        Sink {
+            tls: Some(config),
+            ..self
+        }
     }
 
     /// Where it listens.
@@ -161,7 +183,7 @@ impl Sink {
                 self.connections.resize_with(descriptor + 1, || None);
             }
             self.connections[descriptor] = Some(Connection {
-                stream,
+                channel: Channel::new(stream, self.tls.as_ref())?,
                 partial: Vec::new(),
             });
         }
@@ -173,7 +195,7 @@ impl Sink {
         let Some(Some(connection)) = self.connections.get_mut(descriptor) else {
             return;
         };
-        let count = match connection.stream.read(&mut self.input) {
+        let count = match connection.channel.receive(&mut self.input) {
             Ok(0) => return self.connections[descriptor] = None,
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
@@ -192,8 +214,7 @@ impl Sink {
             connection.partial.drain(..used);
             left
         };
-        let sent = self.output.is_empty()
-            || matches!(connection.stream.write(&self.output), Ok(sent) if sent == self.output.len());
+        let sent = self.output.is_empty() || connection.channel.send(&self.output).is_ok();
         if !sent || left > LARGEST_REQUEST {
             self.connections[descriptor] = None;
         }
