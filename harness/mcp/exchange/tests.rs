@@ -1,3 +1,5 @@
+mod hyper;
+
 use proptest::prelude::*;
 use proptest::sample::Index;
 

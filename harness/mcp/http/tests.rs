@@ -1,4 +1,4 @@
-mod hyper;
+pub(in crate::mcp) mod hyper;
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -22,7 +22,7 @@ pub(in crate::mcp) fn pieces<'a>(bytes: &'a [u8], cuts: &[Index]) -> Vec<&'a [u8
 
 /// Everything that a decoder said, bodies joined.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Heard {
+pub(in crate::mcp) struct Heard {
     pub head: Option<Head>,
     pub session: Option<Vec<u8>>,
     pub body: Vec<u8>,
@@ -34,7 +34,7 @@ pub(super) struct Heard {
 }
 
 /// Decodes one answer; what comes after it is `left`.
-pub(super) fn hear(pieces: &[&[u8]]) -> Heard {
+pub(in crate::mcp) fn hear(pieces: &[&[u8]]) -> Heard {
     let mut decoder = Decoder::default();
     decoder.begin(true);
     let mut heard = Heard::default();

@@ -153,17 +153,17 @@ pub fn damaged() -> impl Strategy<Value = (Answer, Vec<u8>)> {
 }
 
 #[derive(Debug, PartialEq)]
-struct Told {
-    status: Option<u16>,
-    content: Option<Content>,
-    session: Option<Vec<u8>>,
-    body: Vec<u8>,
-    whole: bool,
+pub(in crate::mcp) struct Told {
+    pub status: Option<u16>,
+    pub content: Option<Content>,
+    pub session: Option<Vec<u8>>,
+    pub body: Vec<u8>,
+    pub whole: bool,
 }
 
 /// What hyper tells about an answer that comes in these pieces, after which the connection ends or stays; and
 /// whether it would use the connection again.
-async fn ask_hyper(pieces: &[&[u8]], ends: bool) -> (Told, bool) {
+pub(in crate::mcp) async fn ask_hyper(pieces: &[&[u8]], ends: bool) -> (Told, bool) {
     let (ours, theirs) = tokio::io::duplex(1 << 20);
     let (mut sender, connection) = http1::handshake::<_, Empty<Bytes>>(TokioIo::new(ours))
         .await
@@ -246,7 +246,7 @@ fn content(value: Option<&hyper::header::HeaderValue>) -> Content {
     }
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(in crate::mcp) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .build()
         .expect("a runtime")

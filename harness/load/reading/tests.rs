@@ -1,0 +1,97 @@
+//! Two connections of a thread, one of whose peers has more to say than is listened to at once.
+
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::rc::Rc;
+
+use firedrill_scenarios::{Given, Plan};
+use tokio::sync::mpsc;
+
+use super::*;
+use crate::clock::Clock;
+use crate::load::worker::Job;
+use crate::mcp::destination::{Destination, Route};
+use crate::mcp::session::Surface;
+
+/// Small, so that many reads of it lie in a socket.
+const BUFFER: usize = 512;
+/// A body that is listened to and says nothing.
+const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 1000000\r\n\r\n";
+
+fn job(address: SocketAddr) -> Job {
+    let text = format!(
+        "scenario: unit\nabout: Nothing is due.\ntarget: {{ endpoint: \"http://{address}/mcp\" }}\n\
+         load: {{ rate: 1/s, sessions: {{ count: 1 }}, operations: [ {{ tool: echo, arguments: {{ message: \"x\" }} }} ] }}\n\
+         timeline: [ {{ phase: steady, for: 10s }} ]\nobjectives: [ {{ errors: 0.5 % }} ]\n"
+    );
+    let plan = Plan::parse(&text, &Given::named("unit.yaml")).expect("a plan");
+    Job::alone(plan, &Surface::plain(address, "/mcp"), 1, Clock::start())
+}
+
+/// A connection that listens to the rest of an answer, and its peer.
+async fn listening(worker: &mut Worker, listener: &TcpListener) -> TcpStream {
+    let link = worker.destination.clone().open().await.expect("it listens");
+    let link = link.detached().expect("a socket");
+    // Of a session that is there no more.
+    let mut connection = Connection::of(Key::from_word(u64::from(u32::MAX)));
+    (connection.link, connection.purpose) = (Some(link), Purpose::Tail);
+    let key = worker.connections.insert(connection);
+    let own = worker
+        .connections
+        .get(key)
+        .and_then(|own| own.link.as_ref());
+    let socket = own.expect("it was just put in").socket();
+    worker.pacer.watch(socket, key).expect("an epoll");
+    let (peer, _) = listener.accept().expect("a peer");
+    peer.set_nodelay(true).expect("a socket");
+    peer
+}
+
+/// Waits for what there is at the sockets, and reads it; bytes that were read.
+async fn attend(worker: &mut Worker) -> usize {
+    let pacer = worker.pacer.clone();
+    let mut stirs = Stirs::default();
+    pacer.stirred(&mut stirs).await.expect("an epoll");
+    let before = worker.totals.bytes_received;
+    worker.attend(&stirs);
+    (worker.totals.bytes_received - before) as usize
+}
+
+#[test]
+fn after_so_many_reads_of_one_socket_others_have_their_turn() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    tokio::task::LocalSet::new().block_on(&runtime, async {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("a bound address");
+        let destination = Destination::along(&Route::plain(address)).expect("an address");
+        let (to_engine, _inbox) = mpsc::unbounded_channel();
+        let worker = Worker::new(job(address), destination, to_engine).expect("a timer");
+        let worker = Rc::into_inner(worker).expect("nobody else has it");
+        let worker = &mut worker.into_inner();
+        worker.buffer = vec![0; BUFFER];
+        let mut talkative = listening(worker, &listener).await;
+        let mut brief = listening(worker, &listener).await;
+        // Both can be written to: that has been told.
+        attend(worker).await;
+
+        let much = [HEAD.as_bytes(), &[b'x'; 8 * MOST_READS * BUFFER]].concat();
+        talkative.write_all(&much).expect("room in the socket");
+        brief
+            .write_all(HEAD.as_bytes())
+            .expect("room in the socket");
+        let turn = MOST_READS * BUFFER;
+        assert_eq!(attend(worker).await, turn + HEAD.len(), "one turn of each");
+        // What was left is told again.
+        for _ in 0..7 {
+            assert_eq!(attend(worker).await, turn);
+        }
+        assert_eq!(
+            attend(worker).await,
+            much.len() - 8 * turn,
+            "and then the rest"
+        );
+    });
+}
