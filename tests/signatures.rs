@@ -158,11 +158,15 @@ fn memory_that_is_kept_of_ended_sessions_is_named() {
         let load = scenario(&server.url(), "rate: 50/s", sessions, 8);
         found(&format!("{load}{probes}")).0
     };
-    let seen = load(false);
-    assert_eq!(kinds(&seen), ["memory_growth"], "{seen:#?}");
-    let each = seen[0]["bytes_per_session"].as_u64().expect("bytes");
+    // A session for each operation: that opening them is most of the work is found as well.
+    let growth = |seen: &[Value]| {
+        let mut own = seen.iter().filter(|own| own["kind"] == "memory_growth");
+        own.next().cloned()
+    };
+    let seen = growth(&load(false)).expect("memory that grows");
+    let each = seen["bytes_per_session"].as_u64().expect("bytes");
     assert!((50_000..80_000).contains(&each), "{each}");
-    assert_eq!(kinds(&load(true)), [""; 0]);
+    assert_eq!(growth(&load(true)), None);
 }
 
 /// In a network of its own, which has few ports.

@@ -57,12 +57,17 @@ fn between() -> impl Strategy<Value = &'static str> {
 
 /// An event: each line of the message is a line of data.
 fn event(message: &str, before: &str, space: bool, named: bool) -> String {
-    let space = if space { " " } else { "" };
     let mut text = format!("{before}\n");
     if named {
         text.push_str("event: message\n");
     }
     for line in message.split('\n') {
+        // The first space behind the colon is not of the line.
+        let space = if space || line.starts_with(' ') {
+            " "
+        } else {
+            ""
+        };
         text.push_str(&format!("data:{space}{line}\n"));
     }
     text.push('\n');
