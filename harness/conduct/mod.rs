@@ -192,7 +192,7 @@ impl Conductor {
                 biased;
                 progress = self.engine.next(), if self.load_over.is_none() => match progress {
                     Progress::Finished(totals) => {
-                        self.load_over = Some(totals);
+                        self.load_over = Some(*totals);
                         self.happen(Happening::LoadFinished)?;
                     }
                     other => self.progressed(other)?,

@@ -28,7 +28,7 @@ pub enum Progress {
     /// One interval of all threads.
     Second(Box<Second>),
     /// Every operation has its outcome and every thread has ended.
-    Finished(ThreadTotals),
+    Finished(Box<ThreadTotals>),
     /// A thread failed; the run cannot go on.
     Failed(String),
 }
@@ -135,7 +135,7 @@ impl Engine {
                 return Progress::Second(second);
             }
             if self.finished.iter().all(Option::is_some) {
-                return Progress::Finished(self.sum_totals());
+                return Progress::Finished(Box::new(self.sum_totals()));
             }
             match self.inbox.recv().await {
                 None => {
