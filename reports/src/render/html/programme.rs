@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::nested::nested;
 use super::verdict::mark;
-use super::{compliance, drill, figure, latency, load, meaning, surroundings, verdict};
+use super::{compliance, drill, figure, findings, latency, load, meaning, surroundings, verdict};
 use crate::judge::Judged;
 use crate::numbers::{count, duration, span};
 use crate::programme::{Drill, Recorded};
@@ -32,6 +32,7 @@ pub fn body(recorded: &Recorded, judged: &Judged, compliance: &Compliance) -> Ma
             @for (drill, own) in recorded.drills.iter().zip(&judged.drills) {
                 (part(drill, own.as_ref()))
             }
+            (findings::section(result))
             (load::summary(result))
             (meaning::section())
         }
