@@ -1,8 +1,8 @@
 //! The core that is measured on, and what others do on it.
 
 use std::fs;
-use std::time::Instant;
 
+use firedrill::clock::Clock;
 use rustix::process::{Pid, getpid};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -34,7 +34,7 @@ fn keep(process: Option<Pid>, core: usize) {
 /// What is not ours on a core, from now on.
 pub struct Others {
     core: usize,
-    began: Instant,
+    began: Clock,
     busy: f64,
     own: f64,
 }
@@ -43,7 +43,7 @@ impl Others {
     pub fn of(core: usize) -> Others {
         Others {
             core,
-            began: Instant::now(),
+            began: Clock::start(),
             busy: busy(core),
             own: own(),
         }
@@ -52,7 +52,7 @@ impl Others {
     /// The share of the time since that they had the core.
     pub fn share(&self) -> f64 {
         let theirs = busy(self.core) - self.busy - (own() - self.own);
-        (theirs / self.began.elapsed().as_secs_f64()).max(0.0)
+        (theirs / (self.began.now() as f64 / 1e9)).max(0.0)
     }
 }
 
