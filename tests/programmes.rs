@@ -10,7 +10,7 @@ use crate::program::{Folder, Running, command, firedrill, is_alive};
 
 const NIGHT: &str = "programme: night
 about: A disaster in miniature, and a moment of load.
-covers: Monthly Operations 1, Disaster Recovery Test
+covers: A night in miniature
 drills: [lost.yaml, calm.yaml]
 steps:
   - { step: setup, shown_by: set-up, in: [lost.yaml] }

@@ -16,7 +16,7 @@ use super::synthetic::SECOND;
 const NIGHT: &str = "
 programme: night
 about: Two disasters.
-covers: Monthly Operations 1, Disaster Recovery Test
+covers: A night in miniature
 drills: [first, second]
 steps:
   - { step: setup, shown_by: set-up }
