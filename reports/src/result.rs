@@ -1,10 +1,15 @@
 //! `result.json`: what others rely on. Durations are whole nanoseconds, times nanoseconds since the run's start;
 //! there is no NaN. Keys may be added; none is renamed or taken away within a major version.
 
+mod capacity;
 mod programme;
 
 use std::collections::BTreeMap;
 
+pub use capacity::{
+    CAPACITY_SCHEMA_VERSION, Capacity, CapacityDocument, CapacityRun, Fitted, GaveWay,
+    LatencyLimit, Limit, Residual, Trial, capacity_schema,
+};
 pub use firedrill_evidence::{Quantiles, Verdict};
 pub use programme::{DrillResult, Evidence, ProgrammeResult, StepResult};
 use schemars::JsonSchema;
