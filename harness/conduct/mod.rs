@@ -129,7 +129,7 @@ pub fn conduct(
             run_folder: beside.run_folder,
             load_over: None,
             machine: Machine::default(),
-            progress: progress::Progress::default(),
+            progress: beside.progress,
             connections_max: 0,
             cpu_before,
             early: None,
@@ -149,6 +149,8 @@ pub struct Beside {
     pub keeper: Option<Keeper>,
     /// Something is wrong on purpose.
     pub sabotage: Option<Sabotage>,
+    /// What a person reads meanwhile.
+    pub progress: progress::Progress,
 }
 
 /// The drill of the plan, when it has one.
