@@ -2,11 +2,13 @@
 //!
 //! - `run`: scenarios to verdicts
 //! - `programme`: several drills in one folder, and one report
+//! - `capacity`: the highest load that a target carries
 //! - `folder`: `judge` and `report`, from a recording alone
 //! - `pins`: what a run would hit, before it does
 //! - `heal`: what a run left broken, undone
 //! - `serve`: stand-in sites that stay
 
+mod capacity;
 mod folder;
 mod heal;
 mod pins;
@@ -34,6 +36,7 @@ use crate::record::RecordError;
 use crate::scenario::{self, ScenarioError};
 use crate::target::TargetError;
 
+pub use capacity::capacity;
 pub use folder::{judge, report};
 pub use heal::heal;
 pub use run::run;
@@ -169,6 +172,7 @@ pub fn schema(of: SchemaOf) -> anyhow::Result<Exit> {
         SchemaOf::Scenario => firedrill_scenarios::schema(),
         SchemaOf::Programme => firedrill_scenarios::programme_schema(),
         SchemaOf::Result => firedrill_reports::schema(),
+        SchemaOf::Capacity => firedrill_reports::capacity_schema(),
     };
     say(&format!("{}\n", serde_json::to_string_pretty(&schema)?));
     Ok(Exit::Pass)

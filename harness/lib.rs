@@ -1,5 +1,6 @@
 //! Runs a plan against a target: the only part that knows tokio, sockets and processes.
 
+pub mod capacity;
 pub mod cli;
 pub mod clock;
 pub mod commands;

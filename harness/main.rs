@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Command::Schema { of } => commands::schema(of),
         Command::Judge(options) => commands::judge(&options),
         Command::Report(options) => commands::report(&options),
+        Command::Capacity(options) => commands::capacity(&options),
         Command::Heal { run } => commands::heal(&run),
         Command::Serve(options) => commands::serve(&options),
         Command::Sink { address, tls } => commands::sink(address, tls.as_deref()),

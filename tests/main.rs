@@ -1,5 +1,6 @@
 //! One binary of tests that look at the whole: through the program, or over its sources.
 
+mod capacity;
 mod conditions;
 mod drills;
 mod fault_server;

@@ -247,6 +247,8 @@ fn every_shipped_scenario_can_be_listed_and_checked() {
         "soak",
         "ramp-to-limit",
         "session-churn",
+        "capacity",
+        "capacity-sessions",
     ] {
         assert!(
             list.stdout.lines().any(|line| line.starts_with(name)),

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
-use firedrill_reports::{ResultDocument, programme, recording, render};
+use firedrill_reports::result::Trial;
+use firedrill_reports::{CapacityDocument, ResultDocument, capacity, programme, recording, render};
 
 use super::{exit_of_verdict, say};
 use crate::cli::RecordingOptions;
@@ -13,6 +14,11 @@ use crate::observe::progress::note;
 
 /// Judges the recording and writes every output.
 pub fn judge(options: &RecordingOptions) -> anyhow::Result<Exit> {
+    if capacity::is_capacity(&options.run) {
+        let found = conclude_capacity(&options.run)?;
+        say(&render::capacity_lines(&found));
+        return Ok(exit_of_verdict(found.verdict));
+    }
     let result = conclude(&options.run, options.strict)?;
     tell(&result);
     say_verdict(&result);
@@ -21,7 +27,10 @@ pub fn judge(options: &RecordingOptions) -> anyhow::Result<Exit> {
 
 /// Writes the outputs again and says where the report is.
 pub fn report(options: &RecordingOptions) -> anyhow::Result<Exit> {
-    conclude(&options.run, options.strict)?;
+    match capacity::is_capacity(&options.run) {
+        true => drop(conclude_capacity(&options.run)?),
+        false => drop(conclude(&options.run, options.strict)?),
+    }
     say(&format!("{}\n", options.run.join("report.html").display()));
     Ok(Exit::Pass)
 }
@@ -38,6 +47,27 @@ pub fn conclude(folder: &Path, strict: bool) -> anyhow::Result<ResultDocument> {
         write(&folder.join(name), bytes)?;
     }
     Ok(result)
+}
+
+/// The same for the folder of a search for capacity: every trial's outputs, and those over all of them. One recording
+/// at a time is in memory.
+pub fn conclude_capacity(folder: &Path) -> anyhow::Result<CapacityDocument> {
+    let unfit = || format!("`{}` cannot be judged", folder.display());
+    let recorded = capacity::read(folder).with_context(unfit)?;
+    let of = |attempt: &capacity::Attempt| {
+        let result = conclude(&folder.join(&attempt.folder), false)?;
+        Ok(firedrill_reports::trial(
+            attempt,
+            &result,
+            recorded.begun.form,
+        ))
+    };
+    let trials: anyhow::Result<Vec<Trial>> = recorded.attempts.iter().map(of).collect();
+    let found = firedrill_reports::judge_capacity(&recorded, trials?);
+    for (name, bytes) in render::capacity_outputs(&recorded.begun.about, &found) {
+        write(&folder.join(name), bytes)?;
+    }
+    Ok(found)
 }
 
 /// The same for the folder of several drills: each one's outputs too.

@@ -1,12 +1,12 @@
 //! Scenarios to verdicts: parsed, checked against machine and target, run, judged, reported.
 
+mod single;
+
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::Context as _;
-use firedrill_reports::recording::{Calibration, EarlyEnd, Event, RECORDING_VERSION, Started};
+use firedrill_reports::recording::EarlyEnd;
 use firedrill_reports::{ResultDocument, Verdict, render};
 use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::Target;
@@ -14,28 +14,17 @@ use firedrill_scenarios::plan::Target;
 use super::folder::{conclude, say_verdict, tell};
 use super::{exit_of, exit_of_verdict, pins, programme, say, warn_of};
 use crate::cli::RunOptions;
-use crate::clock::{self, Clock, Utc};
-use crate::conduct::hands::Reading;
-use crate::conduct::{Beside, conduct};
+use crate::clock::{self, Utc};
 use crate::exit::Exit;
-use crate::fault::heal::Guard;
-use crate::fault::journal::Journal;
-use crate::fault::seen::Eyes;
-use crate::fault::whereabouts::Whereabouts;
-use crate::ledger::Clients;
-use crate::ledger::keeper::Keeper;
-use crate::ledger::pen::Desk;
-use crate::load::calibration::calibrate;
 use crate::load::tally::Layout;
-use crate::load::worker::Job;
-use crate::mcp::session::Dialect;
 use crate::observe::machine;
-use crate::observe::progress::note;
+use crate::observe::progress::{Progress, note};
 use crate::preflight::{self, Room};
 use crate::record::Recorder;
 use crate::scenario;
-use crate::target::world::{self, Ground, processes};
+use crate::target::world;
 use crate::target::{Ready, embedded, endpoint};
+pub(super) use single::{Identity, Run, calibration, threads};
 
 /// Runs every scenario that was named, or a programme of them. All are checked before the first one starts.
 pub fn run(options: &RunOptions) -> anyhow::Result<Exit> {
@@ -119,7 +108,7 @@ fn differ(plans: &[Plan], options: &RunOptions) -> anyhow::Result<()> {
 }
 
 /// The `--set` arguments, with `--target` as one of them, so that it is checked in the same way.
-fn overrides(options: &RunOptions) -> anyhow::Result<Vec<String>> {
+pub(super) fn overrides(options: &RunOptions) -> anyhow::Result<Vec<String>> {
     let mut overrides = Vec::new();
     match options.target.as_deref() {
         None => {}
@@ -150,19 +139,12 @@ fn fits(plan: &Plan, options: &RunOptions) -> anyhow::Result<()> {
     }
 }
 
-/// What names a run.
-struct Identity {
-    id: String,
-    seed: u64,
-    started: Duration,
-}
-
 /// Any seed will do that is short enough to be typed again.
 pub(super) fn drawn_seed(started: Duration) -> u64 {
     (started.as_nanos() as u64 ^ (u64::from(std::process::id()) << 20)) % 10_000_000
 }
 
-fn identity(plan: &Plan, options: &RunOptions) -> Identity {
+pub(super) fn identity(plan: &Plan, options: &RunOptions) -> Identity {
     let started = clock::wall();
     let seed = options.seed.unwrap_or_else(|| drawn_seed(started));
     let id = format!(
@@ -231,10 +213,6 @@ fn refuse(plan: &Plan, options: &RunOptions, folder: &Path) -> anyhow::Result<Op
     })
 }
 
-fn threads(options: &RunOptions, cores: u32) -> u32 {
-    options.threads.unwrap_or(cores).max(1)
-}
-
 /// The folder of sites that somebody else keeps.
 fn attached(options: &RunOptions) -> Option<&Path> {
     let folder = options.target.as_deref().map(Path::new);
@@ -248,13 +226,16 @@ fn drive(
     identity: &Identity,
     folder: &Path,
 ) -> anyhow::Result<Option<EarlyEnd>> {
-    let environment = machine::environment();
-    let threads = threads(options, environment.cores);
-    let layout = Layout::of(plan);
-    preflight::check(plan, &layout, threads, Room::of_machine())?;
-    endpoint::allow_probes(plan, &options.allow_host)?;
-    let mut recorder = Recorder::create(folder, plan, &layout, identity.started)?;
-    let mut ready = match prepare(plan, options, identity.seed) {
+    let run = Run {
+        plan,
+        options,
+        identity,
+        folder,
+        command: reproduce(options, plan, identity.seed),
+        progress: Progress::default(),
+    };
+    let recorder = run.open()?;
+    let ready = match prepare(plan, options, identity.seed) {
         Ok(ready) => ready,
         Err(error) => {
             // Nothing was started: the next attempt finds the folder as this one did.
@@ -264,143 +245,10 @@ fn drive(
     };
     // Not before all that could refuse the run has been asked.
     let calibration = calibration(options);
-    let clock = Clock::start();
-    let started = Event::Started(Started {
-        recording_version: RECORDING_VERSION,
-        firedrill_version: env!("CARGO_PKG_VERSION").to_owned(),
-        id: identity.id.clone(),
-        scenario: plan.name.clone(),
-        seed: identity.seed,
-        started: Utc::from_unix(identity.started.as_secs()).rfc3339(),
-        mode: ready.mode,
-        target: ready.description.clone(),
-        command: reproduce(options, plan, identity.seed),
-        strict: options.strict,
-        threads,
-        environment,
-        tls: ready.route.tls.is_some(),
-        preflight: calibration.as_ref().err().cloned().into_iter().collect(),
-        calibration: calibration.unwrap_or_default(),
-    });
-    let record = |recorder: &mut Recorder, event| {
-        recorder
-            .event(0, event)
-            .context("the recording cannot be written")
-    };
-    record(&mut recorder, started)?;
-    for event in &ready.events {
-        record(&mut recorder, event.clone())?;
-    }
-    let job = Job {
-        plan: Arc::new(plan.clone()),
-        layout,
-        seed: identity.seed,
-        thread: 0,
-        threads,
-        clock,
-        dialect: Arc::new(Dialect::new(plan, &ready.surface)),
-        desk: None,
-    };
-    // Declared before the guard, so that what is to be healed is still there when it heals.
-    let ground = ready.ground.take();
-    let (beside, desk) = beside(
-        plan,
-        identity,
-        folder,
-        options,
-        ground.as_ref(),
-        &ready,
-        &job,
-    )?;
-    let mut guard = Guard {
-        disarmed: false,
-        run: folder.to_owned(),
-        journal: beside.journal.clone(),
-        eyes: beside.eyes.clone(),
-    };
-    let job = Job { desk, ..job };
-    let early = conduct(&job, ready, recorder, beside)?;
-    guard.disarmed = true;
-    Ok(early)
+    run.record(recorder, ready, calibration)
 }
 
-/// What this machine can do. Not to know it ends no run; why is told.
-fn calibration(options: &RunOptions) -> Result<Option<Calibration>, String> {
-    if options.no_calibration {
-        return Ok(None);
-    }
-    match calibrate(Clock::start()) {
-        Ok(found) => {
-            note(&render::machine(found));
-            Ok(Some(found))
-        }
-        Err(error) => {
-            let why = format!("what this machine can do is not known: {error}");
-            note(&why);
-            Err(why)
-        }
-    }
-}
-
-/// What a run has beside load and target: a journal, a ledger, eyes.
-fn beside(
-    plan: &Plan,
-    identity: &Identity,
-    folder: &Path,
-    options: &RunOptions,
-    ground: Option<&Ground>,
-    ready: &Ready,
-    job: &Job,
-) -> anyhow::Result<(Beside, Option<Desk>)> {
-    let unwritten = "the run's folder cannot be written";
-    if !plan.drill.actions.is_empty() {
-        whereabouts(ground)?.write(folder).context(unwritten)?;
-    }
-    let (mut keeper, mut desk, mut reading) = (None, None, None);
-    if plan.drill.ledger.is_some() {
-        let tag = format!(
-            "{:x}",
-            identity.started.as_micros() as u64 ^ identity.seed << 40
-        );
-        let clients = Clients::new(tag, plan.loads.len() + 1);
-        let started = Keeper::start(folder, clients).context(unwritten)?;
-        reading = Some(Reading {
-            clients: started.1.clients.clone(),
-            route: ready.route.clone(),
-            dialect: job.dialect.clone(),
-        });
-        (keeper, desk) = (Some(started.0), Some(started.1));
-    }
-    let journal = Journal::open(folder, super::checkpoint).context(unwritten)?;
-    let beside = Beside {
-        run_folder: folder.to_owned(),
-        journal: Arc::new(Mutex::new(journal)),
-        eyes: Eyes::on(ground.map(|ground| ground.world().clone())),
-        reading,
-        keeper,
-        sabotage: options.sabotage,
-    };
-    Ok((beside, desk))
-}
-
-fn whereabouts(ground: Option<&Ground>) -> anyhow::Result<Whereabouts> {
-    let Some(ground) = ground else {
-        return Ok(Whereabouts::Endpoint);
-    };
-    let (world, state) = (ground.world(), ground.world().state().to_owned());
-    if !ground.is_own() {
-        return Ok(Whereabouts::Attached { state });
-    }
-    let view = world
-        .view()
-        .context("the sites do not say how they stand")?;
-    Ok(Whereabouts::Embedded {
-        state,
-        processes: processes(world, &view),
-    })
-}
-
-fn prepare(plan: &Plan, options: &RunOptions, seed: u64) -> anyhow::Result<Ready> {
+pub(super) fn prepare(plan: &Plan, options: &RunOptions, seed: u64) -> anyhow::Result<Ready> {
     if let Some(state) = attached(options) {
         let ready = world::take(plan, state)?;
         pins::refuse(pins::aims(plan, Some(&ready), seed)?.as_deref())?;
@@ -413,7 +261,6 @@ fn prepare(plan: &Plan, options: &RunOptions, seed: u64) -> anyhow::Result<Ready
     })
 }
 
-/// What follows from the plan for everyone who counts.
 /// The line that does the same again.
 pub(super) fn reproduce(options: &RunOptions, plan: &Plan, seed: u64) -> String {
     let shipped = firedrill_scenarios::catalog()

@@ -130,7 +130,7 @@ pub fn conduct(
             run_folder: beside.run_folder,
             load_over: None,
             machine: Machine::watching(target_pids(&ready.events)),
-            progress: progress::Progress::default(),
+            progress: beside.progress,
             connections_max: 0,
             sessions_opened: 0,
             cpu_before,
@@ -151,6 +151,8 @@ pub struct Beside {
     pub keeper: Option<Keeper>,
     /// Something is wrong on purpose.
     pub sabotage: Option<Sabotage>,
+    /// What a person reads meanwhile.
+    pub progress: progress::Progress,
 }
 
 /// The drill of the plan, when it has one.

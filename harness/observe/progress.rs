@@ -25,6 +25,8 @@ const INTERVAL: u64 = 5;
 /// What was counted since the last line.
 pub struct Progress {
     terminal: bool,
+    /// Nobody is to read anything.
+    quiet: bool,
     shown: bool,
     /// Intervals since the last line, and buckets that were closed in them.
     seconds: u64,
@@ -43,11 +45,20 @@ impl Progress {
     pub fn new(terminal: bool) -> Progress {
         Progress {
             terminal,
+            quiet: false,
             shown: false,
             seconds: 0,
             buckets: 0,
             outcomes: BTreeMap::new(),
             latency: empty_histogram(),
+        }
+    }
+
+    /// Of a run that is one of many, whose line is another's.
+    pub fn quiet() -> Progress {
+        Progress {
+            quiet: true,
+            ..Progress::new(false)
         }
     }
 
@@ -66,6 +77,9 @@ impl Progress {
             let _ = self.latency.add(histogram);
         }
         self.seconds += 1;
+        if self.quiet {
+            return;
+        }
         if self.terminal || self.seconds >= INTERVAL {
             let width = layout.bucket as f64 / SECOND as f64;
             let line = self.line(since_start, phase, second.in_flight, width);

@@ -36,7 +36,21 @@ pub struct Ready {
     pub ground: Option<world::Ground>,
 }
 
-/// Why a target cannot be used. Nothing has been sent to it.
+impl Ready {
+    /// The same target for one of several runs. Whoever holds this value keeps what was started for all of them.
+    pub fn shared(&self) -> Ready {
+        Ready {
+            route: self.route.clone(),
+            surface: self.surface.clone(),
+            mode: self.mode,
+            description: self.description.clone(),
+            events: self.events.clone(),
+            sites: None,
+            ground: None,
+        }
+    }
+}
+
 /// What the stand-in says, for readers: `site dr, epoch 2`.
 pub fn in_words(said: &Value) -> String {
     let plain = |value: &Value| match value.as_str() {
@@ -53,6 +67,7 @@ pub fn in_words(said: &Value) -> String {
     }
 }
 
+/// Why a target cannot be used. Nothing has been sent to it.
 #[derive(Debug, thiserror::Error)]
 pub enum TargetError {
     #[error(

@@ -7,8 +7,10 @@
 //! - `trust`: when a phase measured the generator instead of the target
 //! - `sums`: the numbers of `result.json` beside the checks; `flow`: asked, sent and completed among them
 //! - `words`: why a verdict is what it is
+//! - `capacity`: trials at many levels of load
 //! - `programme`: several drills, and the steps of a procedure that they show
 
+pub(crate) mod capacity;
 mod drill;
 mod flow;
 mod integrity;
@@ -27,6 +29,7 @@ use firedrill_scenarios::plan::{Objective, Subject};
 use crate::findings::findings;
 use crate::recording::Recording;
 use crate::result::{Check, Method, Relation, ResultDocument, Run, SCHEMA_VERSION, Unit};
+pub use capacity::{judge_capacity, trial};
 use drill::Drilled;
 pub use programme::{Judged, judge_programme};
 use view::View;

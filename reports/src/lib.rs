@@ -6,8 +6,9 @@
 //! - `findings`: causes that are known by how they look
 //! - `result`: what `result.json` holds
 //! - `render`: the outputs
-//! - `programme`: the folder of several drills
+//! - `programme`: the folder of several drills; `capacity`: that of a search for capacity
 //! - `numbers`: numbers as people read them
+pub mod capacity;
 pub mod findings;
 pub mod judge;
 pub mod numbers;
@@ -16,6 +17,6 @@ pub mod recording;
 pub mod render;
 pub mod result;
 
-pub use judge::{Judged, judge, judge_programme};
+pub use judge::{Judged, judge, judge_capacity, judge_programme, trial};
 pub use recording::Recording;
-pub use result::{ResultDocument, Verdict, schema};
+pub use result::{CapacityDocument, ResultDocument, Verdict, capacity_schema, schema};

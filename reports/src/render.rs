@@ -9,7 +9,9 @@
 //! - `figures`: the charts of the page, from `steps`, the run second by second; `chart` draws them
 //! - `meaning`: what each outcome means
 //! - `programme`: the outputs of several drills, and those over all of them
+//! - `capacity`: the outputs of a search for capacity
 
+mod capacity;
 mod chart;
 mod compliance;
 mod figures;
@@ -22,6 +24,7 @@ mod programme;
 mod steps;
 mod summary;
 
+pub use capacity::{capacity_line, capacity_lines, capacity_outputs};
 pub use html::report;
 pub use junit::junit;
 pub use lines::{lines, machine, notes};

@@ -1,11 +1,16 @@
 //! `result.json`: what others rely on. Durations are whole nanoseconds, times nanoseconds since the run's start;
 //! there is no NaN. Keys may be added; none is renamed or taken away within a major version.
 
+mod capacity;
 mod flow;
 mod programme;
 
 use std::collections::BTreeMap;
 
+pub use capacity::{
+    CAPACITY_SCHEMA_VERSION, Capacity, CapacityDocument, CapacityRun, Fitted, GaveWay,
+    LatencyLimit, Limit, Residual, Trial, capacity_schema,
+};
 pub use firedrill_evidence::{Quantiles, Verdict};
 pub use flow::{Flow, NotCompleted, NotSent};
 pub use programme::{DrillResult, Evidence, ProgrammeResult, StepResult};

@@ -11,6 +11,8 @@ const SHIPPED: &[(&str, &str)] = shipped![
     "baseline",
     "spike",
     "ramp-to-limit",
+    "capacity",
+    "capacity-sessions",
     "session-churn",
     "soak",
     "site-failure",

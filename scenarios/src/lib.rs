@@ -15,7 +15,9 @@
 //! - `resolved`: the plan as a scenario again
 //! - `describe`: the plan in words
 //! - `provenance`: where each value came from
+//! - `amount`: durations, rates and shares, for command lines
 
+pub mod amount;
 mod catalog;
 pub(crate) mod decode;
 mod describe;

@@ -9,25 +9,31 @@
 //! - `hopeless`: whether a limit can still be met while the run goes on
 //! - `recovery`: when service was gone, and from when on it was back
 //! - `ledger`: what became of the writes, and how far back the surviving data reaches
+//! - `capacity`: what trials say about the highest level that a target carries
+//! - `scalability`: throughput against concurrency, and its knee
 //! - `trust`: when the generator, and not the target, was measured
 
 mod binomial;
+mod capacity;
 mod hopeless;
 pub mod ledger;
 mod limit;
 mod quantile;
 pub mod recovery;
+mod scalability;
 mod trust;
 mod verdict;
 mod window;
 
 pub use binomial::{lower_bound, tail_at_least, upper_bound};
+pub use capacity::{Belief, CONFIDENCE};
 pub use hopeless::{LEAST_OPERATIONS, NO_CHANCE, hopeless, hopeless_window, out_of_reach};
 pub use limit::{
     ALPHA, BLOCK, Finding, LEAST_BLOCKS, Limit, Method, Share, Why, design_effect, judge_blocks,
     judge_point, strict,
 };
 pub use quantile::{Quantile, Quantiles, quantile, quantile_bounds, rank};
+pub use scalability::{GOOD_FIT, LEAST_POINTS, Point, Scalability, TooFew};
 pub use trust::{Distrust, LatenessSample, distrust, lateness_limit, stands_without_ours};
 pub use verdict::Verdict;
 pub use window::{Window, windows, worst_window};

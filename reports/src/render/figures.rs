@@ -4,7 +4,9 @@
 //! - `timeline`: what was done and what came of it, on one time axis; `recovery`: the parts of each recovery time
 //! - `percentiles`: the percentile curve
 //! - `generator`: lateness and load of firedrill itself
+//! - `capacity`: latency by level, throughput by concurrency
 
+mod capacity;
 mod generator;
 mod over_time;
 mod percentiles;
@@ -13,6 +15,7 @@ mod timeline;
 
 use firedrill_scenarios::plan::Subject;
 
+pub use capacity::{latency_by_level, parameters, throughput_by_concurrency};
 pub use generator::{lateness, pressure};
 pub use over_time::{latency, throughput};
 pub use percentiles::percentiles;

@@ -11,8 +11,10 @@
 //! - `generator`: firedrill itself
 //! - `surroundings`: sessions, probes, events, environment; `told`: events of a drill in words
 //! - `meaning`: how to read the page
+//! - `capacity`: the page of a search for capacity
 //! - `programme`: the page of several drills; `nested`: one run's sections within it
 
+mod capacity;
 mod compliance;
 mod drill;
 mod figure;
@@ -34,7 +36,7 @@ use super::figures::{self, Data};
 use crate::judge::Judged;
 use crate::programme::Recorded;
 use crate::recording::Recording;
-use crate::result::ResultDocument;
+use crate::result::{CapacityDocument, ResultDocument};
 
 /// The page. The same recording and result give the same bytes.
 pub fn report(recording: &Recording, result: &ResultDocument) -> Vec<u8> {
@@ -69,20 +71,39 @@ pub fn programme_report(recorded: &Recorded, judged: &Judged, compliance: &Compl
     )
 }
 
+/// The page of a search for capacity.
+pub fn capacity_report(about: &str, found: &CapacityDocument) -> Vec<u8> {
+    let (run, mode) = (&found.run, super::mode(found.run.mode));
+    let title = format!("capacity of {}: {} ({mode})", run.scenario, found.verdict);
+    let foot = format!(
+        "firedrill {}, search {}, {mode}",
+        run.firedrill_version, run.id
+    );
+    document(&title, &foot, &capacity::body(about, found))
+}
+
 fn page(result: &ResultDocument, body: &Markup) -> Vec<u8> {
-    let run = &result.run;
-    let mode = super::mode(run.mode);
+    let (run, mode) = (&result.run, super::mode(result.run.mode));
+    let title = format!("{}: {} ({mode})", run.scenario, result.verdict);
+    let foot = format!(
+        "firedrill {}, run {}, {mode}",
+        run.firedrill_version, run.id
+    );
+    document(&title, &foot, body)
+}
+
+fn document(title: &str, foot: &str, body: &Markup) -> Vec<u8> {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 (PreEscaped(HEAD))
-                title { (run.scenario) ": " (result.verdict) " (" (mode) ")" }
+                title { (title) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
                 (body)
-                footer { p { "firedrill " (run.firedrill_version) ", run " (run.id) ", " (mode) } }
+                footer { p { (foot) } }
             }
         }
     };

@@ -1,5 +1,6 @@
 //! Recordings that were never run, written with the crate's own writers, read back, judged and shown.
 
+mod capacity;
 mod document;
 mod drill;
 mod drill_begun;

@@ -251,15 +251,7 @@ impl Run {
             command: format!("firedrill run {} --seed 7314402", self.plan.name),
             strict: self.strict,
             threads: 2,
-            environment: Environment {
-                os: "Debian GNU/Linux 13".into(),
-                kernel: "6.12.0".into(),
-                cpu: "AMD EPYC 9454P 48-Core Processor".into(),
-                cores: 2,
-                memory_bytes: 8 << 30,
-                host: "bench-01".into(),
-                open_files_limit: 20_000,
-            },
+            environment: environment(),
             calibration: self.calibration,
             tls: false,
             preflight: vec!["a timer wakes 0.031 ms late (p99 of 1,000)".into()],
@@ -430,5 +422,18 @@ impl Run {
             writer.write(sample).unwrap();
         }
         writer.into_inner().unwrap()
+    }
+}
+
+/// The machine that ran none of them.
+pub fn environment() -> Environment {
+    Environment {
+        os: "Debian GNU/Linux 13".into(),
+        kernel: "6.12.0".into(),
+        cpu: "AMD EPYC 9454P 48-Core Processor".into(),
+        cores: 2,
+        memory_bytes: 8 << 30,
+        host: "bench-01".into(),
+        open_files_limit: 20_000,
     }
 }

@@ -1,0 +1,173 @@
+//! What was typed to where, and how finely, is searched.
+
+use anyhow::bail;
+use firedrill_reports::capacity::{Form, Settings};
+
+use crate::capacity::trial::Steady;
+use crate::cli::{CapacityOptions, Level, RunOptions};
+use crate::commands::run::{quoted, threads};
+use crate::load::tally::Layout;
+use crate::observe::machine;
+use crate::preflight::{self, Room, Shortage};
+
+/// Where nobody says how far to go.
+const MOST_RATE: f64 = 1_000_000.0;
+const MOST_SESSIONS: f64 = 10_000.0;
+
+pub struct Asked {
+    pub settings: Settings,
+    pub at_least: Option<f64>,
+}
+
+impl Asked {
+    /// # Errors
+    /// When levels are of the other form, or leave nothing to search.
+    pub fn of(options: &CapacityOptions, steady: &Steady) -> anyhow::Result<Asked> {
+        let level = |name, typed: Option<Level>| {
+            typed
+                .map(|typed| of_form(name, typed, steady.form))
+                .transpose()
+        };
+        let enough = steady.least(options.trial);
+        let from = match level("--from", options.from)? {
+            Some(from) => from,
+            // What the scenario does may be less than a short trial can judge.
+            None => steady.own_level().max(enough),
+        };
+        steady.holds_enough(from, options.trial)?;
+        let most = match level("--most", options.most)? {
+            Some(most) => most,
+            None => default_most(options, steady, from),
+        };
+        if most <= from {
+            bail!(
+                "the search goes from {} to {}, and has nowhere to go: lower --from, or raise --most",
+                options
+                    .from
+                    .map_or(format!("{from} (the scenario's own)"), |from| from
+                        .to_string()),
+                options
+                    .most
+                    .map_or(most.to_string(), |most| most.to_string())
+            );
+        }
+        refuse(options, steady, most)?;
+        let settings = Settings {
+            from,
+            least: steady.gentle(from).max(enough).min(from),
+            most,
+            precision: options.precision,
+            repeats: options.repeats,
+            trials: options.trials,
+            whole: steady.form == Form::Closed,
+        };
+        Ok(Asked {
+            settings,
+            at_least: level("--at-least", options.at_least)?,
+        })
+    }
+}
+
+fn of_form(name: &str, typed: Level, form: Form) -> anyhow::Result<f64> {
+    match (typed, form) {
+        (Level::Rate(rate), Form::Open) => Ok(rate),
+        (Level::Sessions(sessions), Form::Closed) => Ok(f64::from(sessions)),
+        (Level::Sessions(number), Form::Open) => {
+            bail!("the scenario's load is open, and its rate is turned up: write {name} {number}/s")
+        }
+        (Level::Rate(rate), Form::Closed) => bail!(
+            "the scenario's load is closed, and its sessions are turned up: write {name} {:.0}",
+            rate.max(1.0)
+        ),
+    }
+}
+
+/// Sessions need files and ports: as many as this machine has room for.
+fn default_most(options: &CapacityOptions, steady: &Steady, from: f64) -> f64 {
+    let mut most = match steady.form {
+        Form::Open => MOST_RATE,
+        Form::Closed => MOST_SESSIONS,
+    };
+    while most / 2.0 > from && refuse(options, steady, most).is_err() {
+        most = (most / 2.0).floor();
+    }
+    most
+}
+
+/// Refuses what this machine has too little for, before anything is started.
+fn refuse(options: &CapacityOptions, steady: &Steady, most: f64) -> Result<(), Shortage> {
+    let plan = steady.at(most, options.trial);
+    let threads = threads(&as_run(options), machine::environment().cores);
+    preflight::check(&plan, &Layout::of(&plan), threads, Room::of_machine())
+}
+
+/// The same words for one of its runs.
+pub fn as_run(options: &CapacityOptions) -> RunOptions {
+    RunOptions {
+        scenarios: vec![options.scenario.clone()],
+        target: options.target.clone(),
+        seed: options.seed,
+        overrides: options.overrides.clone(),
+        out: options.out.clone(),
+        dry_run: false,
+        strict: false,
+        sabotage: None,
+        allow_host: options.allow_host.clone(),
+        threads: options.threads,
+        no_calibration: options.no_calibration,
+    }
+}
+
+/// The line that does the same again.
+pub fn in_words(options: &CapacityOptions, seed: u64) -> String {
+    let mut words = vec![format!(
+        "firedrill capacity {} --seed {seed}",
+        quoted(&options.scenario)
+    )];
+    let levels = [
+        ("--from", options.from),
+        ("--most", options.most),
+        ("--at-least", options.at_least),
+    ];
+    let levels = levels
+        .into_iter()
+        .filter_map(|(name, level)| Some(format!("{name} {}", level?)));
+    words.extend(levels);
+    words.push(format!(
+        "--trial {}ms --rest {}ms",
+        options.trial.as_millis(),
+        options.rest.as_millis()
+    ));
+    words.push(format!(
+        "--repeats {} --precision {}% --trials {}",
+        options.repeats,
+        options.precision * 100.0,
+        options.trials
+    ));
+    words.extend(
+        options
+            .target
+            .iter()
+            .map(|target| format!("--target {}", quoted(target))),
+    );
+    words.extend(
+        options
+            .overrides
+            .set
+            .iter()
+            .map(|set| format!("--set {}", quoted(set))),
+    );
+    words.extend(
+        options
+            .allow_host
+            .iter()
+            .map(|host| format!("--allow-host {}", quoted(host))),
+    );
+    words.extend(
+        options
+            .threads
+            .iter()
+            .map(|threads| format!("--threads {threads}")),
+    );
+    words.join(" ")
+}

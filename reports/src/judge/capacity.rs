@@ -1,0 +1,174 @@
+//! Trials at many levels to one answer: how much the target carries, and what gave way first.
+//!
+//! - `trial`: one trial's result to what it says about its level
+//! - `law`: throughput against concurrency
+//! - `words`: the answer in words
+
+mod law;
+mod trial;
+mod words;
+
+use firedrill_evidence::{CONFIDENCE, Verdict};
+
+use crate::capacity::{EndedBy, Outcome, Purpose, Recorded, Settings};
+use crate::result::{
+    CAPACITY_SCHEMA_VERSION, Capacity, CapacityDocument, CapacityRun, GaveWay, Limit, Trial,
+};
+pub use trial::trial;
+pub use words::{answer, level, outcome as outcome_words};
+
+/// What was found, from the search and its trials, which are in the order in which they were made.
+pub fn judge_capacity(recorded: &Recorded, trials: Vec<Trial>) -> CapacityDocument {
+    let begun = &recorded.begun;
+    let ended_by = recorded
+        .ended
+        .as_ref()
+        .map_or(EndedBy::Interrupted, |(by, _)| *by);
+    let capacity = capacity(&begun.settings, &trials);
+    let mut document = CapacityDocument {
+        schema_version: CAPACITY_SCHEMA_VERSION.to_owned(),
+        run: run(recorded),
+        verdict: verdict(ended_by, &capacity, begun.at_least),
+        reason: String::new(),
+        form: begun.form,
+        settings: begun.settings,
+        at_least: begun.at_least,
+        capacity,
+        ended_by,
+        gave_way: gave_way(&trials, &capacity, ended_by),
+        scalability: law::fitted(&trials),
+        trials,
+        environment: begun.environment.clone(),
+        calibration: begun.calibration,
+        warnings: begun.left_out.clone(),
+    };
+    document.reason = words::reason(
+        &document,
+        recorded.ended.as_ref().map(|(_, detail)| detail.as_str()),
+    );
+    if recorded.ended.is_none() || !recorded.sealed {
+        document.verdict = Verdict::Invalid;
+        let why = if recorded.ended.is_none() {
+            super::words::NO_END
+        } else {
+            super::words::NO_MANIFEST
+        };
+        document.reason = why.to_owned();
+    }
+    document
+}
+
+fn run(recorded: &Recorded) -> CapacityRun {
+    let begun = recorded.begun.clone();
+    CapacityRun {
+        id: begun.id,
+        scenario: begun.scenario,
+        seed: begun.seed,
+        started: begun.started,
+        mode: begun.mode,
+        target: begun.target,
+        firedrill_version: begun.firedrill_version,
+        command: begun.command,
+        length: recorded.length,
+        trial: begun.trial,
+        rest: begun.rest,
+    }
+}
+
+/// Trials of the search itself that say something about the target.
+fn decided(trials: &[Trial]) -> impl Iterator<Item = &Trial> {
+    let decides = |own: &&Trial| matches!(own.outcome, Outcome::Met | Outcome::Missed);
+    trials
+        .iter()
+        .filter(|own| own.purpose == Purpose::Trial)
+        .filter(decides)
+}
+
+fn capacity(settings: &Settings, trials: &[Trial]) -> Capacity {
+    let mut belief = settings.belief();
+    for own in decided(trials) {
+        belief.see(own.level, own.outcome == Outcome::Met);
+    }
+    let held = |level: f64| {
+        let at = || decided(trials).filter(move |own| own.level == level);
+        at().filter(|own| own.outcome == Outcome::Met).count() * 2 > at().count()
+    };
+    let levels = || decided(trials).map(|own| own.level);
+    let met = levels().filter(|level| held(*level)).reduce(f64::max);
+    let missed = levels().filter(|level| !held(*level)).reduce(f64::min);
+    let mut found = Capacity {
+        confidence: CONFIDENCE,
+        met,
+        missed,
+        completed_per_second: met.and_then(|level| completed(trials, level)),
+        ..Capacity::default()
+    };
+    // One side alone is a bound, and no interval.
+    if met.is_some() && missed.is_some() {
+        let (lower, upper) = belief.interval();
+        let told =
+            |level: f64| settings.settled(if settings.whole { level.floor() } else { level });
+        found.estimate = Some(told(belief.quantile(0.5)));
+        (found.lower, found.upper) = (Some(told(lower)), Some(told(upper)));
+    }
+    found
+}
+
+/// The mean over the trials at this level.
+fn completed(trials: &[Trial], level: f64) -> Option<f64> {
+    let at = decided(trials).filter(|own| own.level == level);
+    let rates: Vec<f64> = at.filter_map(|own| own.completed_per_second).collect();
+    (!rates.is_empty())
+        .then(|| (rates.iter().sum::<f64>() / rates.len() as f64 * 1000.0).round() / 1000.0)
+}
+
+/// At the lowest level that was not held; else the generator, where it ended the search.
+fn gave_way(trials: &[Trial], capacity: &Capacity, ended_by: EndedBy) -> Option<GaveWay> {
+    let of = |own: &Trial, what: Limit| GaveWay {
+        what,
+        level: own.level,
+        trial: own.number,
+        reason: own.reason.clone(),
+    };
+    if ended_by == EndedBy::Generator {
+        let untrusted = trials
+            .iter()
+            .filter(|own| own.outcome == Outcome::Untrusted);
+        let lowest = untrusted.min_by(|one, other| one.level.total_cmp(&other.level))?;
+        return Some(of(lowest, Limit::Generator));
+    }
+    let at_knee =
+        |own: &&Trial| own.outcome == Outcome::Missed && Some(own.level) == capacity.missed;
+    let of_search = decided(trials).find(at_knee);
+    let any = || trials.iter().find(|own| own.outcome == Outcome::Missed);
+    let first = of_search.or_else(any)?;
+    Some(of(first, first.limit?))
+}
+
+fn verdict(ended_by: EndedBy, capacity: &Capacity, at_least: Option<f64>) -> Verdict {
+    match ended_by {
+        EndedBy::NotRecovered | EndedBy::TargetLost | EndedBy::NothingMet => return Verdict::Fail,
+        // What was cut short did not do all that was asked of it.
+        EndedBy::Interrupted => return Verdict::Inconclusive,
+        EndedBy::Precision
+        | EndedBy::Budget
+        | EndedBy::Most
+        | EndedBy::Generator
+        | EndedBy::TooLittle => {}
+    }
+    if let Some(wanted) = at_least {
+        // Where nothing was missed, what was met is carried.
+        let carried = capacity.lower.or(capacity.met);
+        if carried.is_some_and(|carried| carried >= wanted) {
+            return Verdict::Pass;
+        }
+        if capacity.upper.is_some_and(|upper| upper < wanted) {
+            return Verdict::Fail;
+        }
+    }
+    match ended_by {
+        EndedBy::Generator => Verdict::Invalid,
+        EndedBy::Precision if at_least.is_none() => Verdict::Pass,
+        _ => Verdict::Inconclusive,
+    }
+}

@@ -1,0 +1,215 @@
+//! One trial's result to what it says about its level.
+
+use firedrill_evidence::Verdict;
+use firedrill_scenarios::Outcome as Ended;
+use firedrill_scenarios::outcome::NotSent;
+
+use crate::capacity::{Attempt, Form, Outcome, Purpose};
+use crate::numbers::{count, rate, share};
+use crate::result::{Check, LatencyLimit, Limit, Method, ResultDocument, Times, Trial, Unit};
+
+/// A target that leaves more than this share of what is asked for the time after falls behind, though each answer be good.
+const FALLS_BEHIND: f64 = 0.05;
+/// With less of its own capacity left, firedrill cannot tell the target's slowness from its own.
+const NOTHING_LEFT: f64 = 0.05;
+/// So many operations may be under way when the trial ends, and say nothing of a backlog.
+const UNDER_WAY: f64 = 10.0;
+
+/// What came of an attempt whose run was judged.
+pub fn trial(attempt: &Attempt, result: &ResultDocument, form: Form) -> Trial {
+    let load = &result.load;
+    let limited = Ended::NotSent(NotSent::InFlightLimit).to_string();
+    let all = result.latency.get("all").and_then(|all| all.response);
+    let measured = Measured::of(result);
+    let mut own = Trial {
+        number: attempt.number,
+        purpose: attempt.purpose,
+        level: attempt.level,
+        folder: attempt.folder.clone(),
+        outcome: Outcome::Met,
+        limit: None,
+        reason: String::new(),
+        asked_per_second: load.asked_per_second,
+        sent_per_second: load.sent_per_second,
+        completed_per_second: load.completed_per_second,
+        p50: all.and_then(|all| all.p50),
+        p99: all.and_then(|all| all.p99),
+        failed: measured.failed(),
+        over_in_flight_limit: load.outcomes.get(&limited).copied().unwrap_or(0),
+        concurrency: match form {
+            Form::Open => measured.in_flight(result),
+            Form::Closed => Some(attempt.level),
+        },
+        lateness_p99: result.generator.lateness.p99,
+        headroom: result.generator.headroom,
+        limits: limits(result),
+    };
+    (own.outcome, own.limit, own.reason) = outcome(&own, result, form);
+    let slow = matches!(own.limit, Some(Limit::Latency | Limit::Queue));
+    if let Some(why) = generator_was_slow(&own, result).filter(|_| slow) {
+        own.outcome = Outcome::Untrusted;
+        own.limit = Some(Limit::Generator);
+        own.reason = format!("{why} ({})", own.reason);
+    }
+    own
+}
+
+/// Why what was slow may have been firedrill itself, though it was not late.
+fn generator_was_slow(own: &Trial, result: &ResultDocument) -> Option<String> {
+    if let Some(left) = own.headroom.filter(|left| *left < NOTHING_LEFT) {
+        return Some(format!(
+            "firedrill itself had {} of its capacity left",
+            share(left.max(0.0))
+        ));
+    }
+    let each = result.generator.calibration?.operations_per_second as f64;
+    let most = each * f64::from(result.environment.cores);
+    (own.asked_per_second? > most).then(|| format!("this machine issues {} at most", rate(most)))
+}
+
+/// The measured part of a trial.
+#[derive(Default)]
+struct Measured {
+    /// Nanoseconds.
+    length: u64,
+    due: u64,
+    completed: u64,
+}
+
+impl Measured {
+    fn of(result: &ResultDocument) -> Measured {
+        let phases = result.phases.iter().filter(|phase| phase.measured);
+        phases.fold(Measured::default(), |sum, phase| Measured {
+            length: sum.length
+                + phase
+                    .end
+                    .zip(phase.start)
+                    .map_or(0, |(end, start)| end - start),
+            due: sum.due + phase.intended,
+            completed: sum.completed + phase.completed,
+        })
+    }
+
+    fn failed(&self) -> Option<f64> {
+        let share = 1.0 - self.completed as f64 / self.due as f64;
+        (self.due > 0).then(|| (share * 1e6).round() / 1e6)
+    }
+
+    /// Little's law: completed a second, times what each took.
+    fn in_flight(&self, result: &ResultDocument) -> Option<f64> {
+        let busy =
+            |times: &Times| times.service.mean.unwrap_or(0) as f64 * times.service.count as f64;
+        // `all` has no service times: it is the sum of the others.
+        let of_all = result
+            .latency
+            .values()
+            .flat_map(|own| own.ok.iter().chain(&own.failed));
+        let busy: f64 = of_all.map(busy).sum();
+        (self.length > 0).then(|| (busy / self.length as f64 * 1e6).round() / 1e6)
+    }
+
+    /// Operations that were due and neither ended nor failed in the time in which they were due; and how many that
+    /// is of all.
+    fn backlog(&self, own: &Trial) -> Option<(f64, f64)> {
+        let answered = own.completed_per_second? / (1.0 - own.failed?).max(1e-9);
+        let behind = own.asked_per_second? - answered;
+        Some((
+            behind * self.length as f64 / 1e9,
+            behind / own.asked_per_second?,
+        ))
+    }
+}
+
+fn limits(result: &ResultDocument) -> Vec<LatencyLimit> {
+    let of_latency = |check: &Check| {
+        let below = check.target.filter(|_| check.unit == Unit::Ns)?;
+        Some(LatencyLimit {
+            check: check.id.clone(),
+            below: below.value() as u64,
+        })
+    };
+    result.checks.iter().filter_map(of_latency).collect()
+}
+
+type Decided = (Outcome, Option<Limit>, String);
+
+fn outcome(own: &Trial, result: &ResultDocument, form: Form) -> Decided {
+    let worst = |verdict: Verdict| result.checks.iter().find(|check| check.verdict == verdict);
+    let told = |check: &Check| format!("{}: {}", check.id, check.reason);
+    let behind = falls_behind(own, result, form);
+    let failed: Vec<&Check> = result
+        .checks
+        .iter()
+        .filter(|check| is_missed(own.purpose, check))
+        .collect();
+    if let Some(first) = failed.first() {
+        return (
+            Outcome::Missed,
+            Some(limit(own, behind.is_some(), &failed)),
+            told(first),
+        );
+    }
+    if let Some(check) = worst(Verdict::Invalid) {
+        let distrusted = (!result.generator.distrust.is_empty()).then_some(Limit::Generator);
+        return (
+            Outcome::Untrusted,
+            distrusted.or(Some(Limit::Metric)),
+            told(check),
+        );
+    }
+    if let Some(early) = &result.run.ended_early {
+        return (Outcome::TooLittle, None, early.clone());
+    }
+    if let Some(reason) = behind {
+        return (Outcome::Missed, Some(Limit::Queue), reason);
+    }
+    match worst(Verdict::Inconclusive).filter(|_| own.purpose == Purpose::Trial) {
+        Some(check) => (Outcome::TooLittle, None, told(check)),
+        None => (Outcome::Met, None, String::new()),
+    }
+}
+
+/// A check between trials holds too few operations for proof: there the share itself decides.
+fn is_missed(purpose: Purpose, check: &Check) -> bool {
+    let beyond = |check: &Check| {
+        let share = check.share.as_ref();
+        share.is_some_and(|own| own.bad as f64 > own.limit * own.of as f64)
+    };
+    match (purpose, check.verdict) {
+        (_, Verdict::Fail) => true,
+        (Purpose::Check, Verdict::Inconclusive) => beyond(check),
+        (_, Verdict::Pass | Verdict::Inconclusive | Verdict::Invalid) => false,
+    }
+}
+
+/// The first cause: what could not be sent for the backlog is late and failed as well, and so on.
+fn limit(own: &Trial, behind: bool, failed: &[&Check]) -> Limit {
+    let any = |is: fn(&Check) -> bool| failed.iter().any(|check| is(check));
+    if own.over_in_flight_limit > 0 {
+        return Limit::Queue;
+    }
+    if any(|check| check.method != Method::Sample && check.unit == Unit::Share) {
+        return Limit::Errors;
+    }
+    if behind {
+        return Limit::Queue;
+    }
+    if any(|check| check.unit == Unit::Ns) {
+        return Limit::Latency;
+    }
+    Limit::Metric
+}
+
+/// Why an open load grows a backlog; `None` when it does not. A closed one waits for its answers.
+fn falls_behind(own: &Trial, result: &ResultDocument, form: Form) -> Option<String> {
+    let (operations, share) = Measured::of(result).backlog(own)?;
+    let grows = form == Form::Open && share > FALLS_BEHIND && operations > UNDER_WAY;
+    grows.then(|| {
+        let all = own.asked_per_second.map_or(String::new(), rate);
+        format!(
+            "{} of {all} were not answered in time: {} operations more were under way at the end",
+            self::share(share),
+            count(operations as u64)
+        )
+    })
+}

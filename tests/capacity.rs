@@ -1,0 +1,285 @@
+//! The search for capacity, through the program: what it finds of targets whose capacity is known, and what it refuses.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Stdio};
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::program::{Done, Folder, Running, bare, firedrill, send};
+
+/// A pod that works on 4 operations at once, each for 20 ms: 200 a second.
+fn scenario(load: &str) -> String {
+    format!(
+        "scenario: little\n\
+         about: A pod with a capacity that can be computed.\n\
+         target: {{ sites: {{ primary: {{ pods: 1, behaviour: {{ capacity: 4, service_time: 20ms }} }} }} }}\n\
+         load: {{ {load}, operations: [ {{ tool: echo, arguments: {{ message: \"{{{{unique}}}}\" }} }} ] }}\n\
+         timeline: [ {{ phase: steady, for: 10s }} ]\n\
+         objectives: [ {{ latency: p90, below: 50ms }}, {{ errors: 5 % }} ]\n"
+    )
+}
+
+const OPEN: &str = "rate: 100/s, sessions: { count: 8 }";
+/// A search with trials of this length, and few of them.
+fn arguments<'a>(
+    scenario: &'a str,
+    out: &'a str,
+    trial: &'a str,
+    more: &[&'a str],
+) -> Vec<&'a str> {
+    let mut words = vec!["capacity", scenario, "--seed", "7", "--out", out];
+    words.extend(["--trial", trial, "--rest", "0s"]);
+    words.extend(["--repeats", "1", "--precision", "30%"]);
+    words.extend(more);
+    words
+}
+
+fn capacity(folder: &Folder, scenario: &str, more: &[&str]) -> Done {
+    let path = folder.file("scenario.yaml", scenario);
+    let out = folder.run();
+    let (path, out) = (
+        path.to_str().expect("a path"),
+        out.to_str().expect("a path"),
+    );
+    let mut words = arguments(path, out, "1s", more);
+    words.push("--no-calibration");
+    firedrill(&words)
+}
+
+fn found(folder: &Folder) -> Value {
+    let text = fs::read_to_string(folder.run().join("capacity.json")).expect("capacity.json");
+    let found = serde_json::from_str(&text).expect("JSON");
+    let validator =
+        jsonschema::validator_for(&firedrill_reports::capacity_schema()).expect("a schema");
+    let faults: Vec<String> = validator
+        .iter_errors(&found)
+        .map(|fault| fault.to_string())
+        .collect();
+    assert!(faults.is_empty(), "{faults:#?}");
+    found
+}
+
+/// The ends of the interval.
+fn interval(found: &Value) -> (f64, f64) {
+    let end = |name: &str| {
+        found["capacity"][name]
+            .as_f64()
+            .unwrap_or_else(|| panic!("no {name}: {found:#}"))
+    };
+    (end("lower"), end("upper"))
+}
+
+#[test]
+fn the_rate_that_a_pod_can_carry_is_found_and_judging_again_gives_the_same_bytes() {
+    let folder = Folder::new();
+    let done = capacity(&folder, &scenario(OPEN), &["--at-least", "100/s"]);
+    assert_eq!(done.code, 0, "{done:#?}");
+    assert!(done.stdout.ends_with("verdict: pass\n"), "{}", done.stdout);
+    let before = found(&folder);
+    let (lower, upper) = interval(&before);
+    // A pod's own work and its timer come on top of the 20 ms.
+    assert!(
+        lower <= 200.0 && upper >= 150.0 && upper / lower < 1.6,
+        "{lower} to {upper}: {done:#?}"
+    );
+    let way = before["gave_way"]["what"].as_str().unwrap_or_default();
+    assert!(["latency", "queue"].contains(&way), "{way}");
+    let trials = before["trials"].as_array().expect("trials");
+    for trial in trials {
+        let own = folder
+            .run()
+            .join(trial["folder"].as_str().expect("a folder"));
+        assert!(
+            own.join("report.html").is_file() && own.join("manifest.json").is_file(),
+            "{own:?}"
+        );
+    }
+    let outputs = ["capacity.json", "report.html"];
+    let read = || outputs.map(|name| fs::read(folder.run().join(name)).expect("an output"));
+    let bytes = read();
+    for name in outputs {
+        fs::remove_file(folder.run().join(name)).expect("an output");
+    }
+    let again = firedrill(&["judge", folder.run().to_str().expect("a path")]);
+    assert_eq!((again.code, again.stdout), (0, done.stdout));
+    assert!(read() == bytes, "judge wrote other bytes");
+    fs::write(folder.run().join("capacity.jsonl"), "{}\n").expect("a file of the test's own");
+    assert_ne!(
+        firedrill(&["judge", folder.run().to_str().expect("a path")]).code,
+        0
+    );
+}
+
+#[test]
+fn what_is_not_carried_fails() {
+    let folder = Folder::new();
+    let done = capacity(
+        &folder,
+        &scenario(OPEN),
+        &["--at-least", "400/s", "--most", "1000/s", "--trials", "5"],
+    );
+    assert_eq!(done.code, 1, "{done:#?}");
+    assert!(
+        done.stdout.contains("400/s is not carried"),
+        "{}",
+        done.stdout
+    );
+}
+
+/// 4 at once, 20 ms each, and 50 ms at most: 10 sessions wait that long.
+#[test]
+fn the_sessions_that_a_pod_can_carry_are_found() {
+    let folder = Folder::new();
+    let text = scenario("closed: { think: 0s }, sessions: { count: 3 }");
+    let done = capacity(&folder, &text, &[]);
+    assert_eq!(done.code, 0, "{done:#?}");
+    let found = found(&folder);
+    let (lower, upper) = interval(&found);
+    assert!(
+        lower <= 10.0 && (6.0..=14.0).contains(&upper),
+        "{lower} to {upper}: {done:#?}"
+    );
+    assert_eq!(found["form"], "closed");
+}
+
+/// A sink of the program's own, which answers faster than one thread can ask.
+struct Sink {
+    child: Child,
+    url: String,
+}
+
+impl Sink {
+    fn start() -> Sink {
+        let mut child = bare(&["sink"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("stdout is piped");
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("the sink says where it is");
+        let url = line.trim().trim_start_matches("listening: ").to_owned();
+        Sink { child, url }
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A generator at its limit need not be late: what it has left is known from the calibration.
+#[test]
+fn a_generator_that_gives_way_first_makes_it_invalid() {
+    let (folder, sink) = (Folder::new(), Sink::start());
+    let path = folder.file("scenario.yaml", &scenario(OPEN));
+    let out = folder.run();
+    let (path, out) = (
+        path.to_str().expect("a path"),
+        out.to_str().expect("a path"),
+    );
+    let fast = ["--from", "600000/s", "--most", "900000/s", "--trials", "3"];
+    let alone = ["--target", &sink.url, "--threads", "1"];
+    let words = arguments(path, out, "3s", &[fast.as_slice(), &alone].concat());
+    let done = firedrill(&words);
+    assert_eq!(done.code, 4, "{done:#?}");
+    assert!(
+        done.stdout.contains("the generator was the limit"),
+        "{}",
+        done.stdout
+    );
+    assert_eq!(found(&folder)["gave_way"]["what"], "generator");
+}
+
+#[test]
+fn a_target_that_does_not_recover_fails() {
+    let (folder, sink) = (Folder::new(), Sink::start());
+    let path = folder.file("scenario.yaml", &scenario(OPEN));
+    let out = folder.run();
+    let (path, out) = (
+        path.to_str().expect("a path"),
+        out.to_str().expect("a path"),
+    );
+    let mut running = Running::start(bare(&arguments(path, out, "1s", &["--target", &sink.url])));
+    running.wait_for("trial 002");
+    send(sink.child.id(), Signal::KILL);
+    let done = running.finish();
+    assert_eq!(done.code, 1, "{done:#?}");
+    assert!(
+        done.stdout.contains("the target did not recover"),
+        "{}",
+        done.stdout
+    );
+    assert_eq!(found(&folder)["ended_by"], "not_recovered");
+}
+
+#[test]
+fn an_interrupt_leaves_a_report_of_what_there_is() {
+    let folder = Folder::new();
+    let path = folder.file("scenario.yaml", &scenario(OPEN));
+    let out = folder.run();
+    let (path, out) = (
+        path.to_str().expect("a path"),
+        out.to_str().expect("a path"),
+    );
+    let mut running = Running::start(bare(&arguments(path, out, "60s", &[])));
+    running.wait_for("check 001");
+    running.signal(Signal::INT);
+    let done = running.finish();
+    assert_eq!(done.code, 130, "{done:#?}");
+    let found = found(&folder);
+    assert_eq!(
+        (&found["verdict"], &found["ended_by"]),
+        (&"inconclusive".into(), &"interrupted".into())
+    );
+    assert!(folder.run().join("report.html").is_file());
+}
+
+#[test]
+fn what_cannot_be_searched_is_refused_before_anything_starts() {
+    let folder = Folder::new();
+    let sessions = scenario("closed: { think: 0s }, sessions: { count: 4 }");
+    let (open, closed) = (
+        folder.file("open.yaml", &scenario(OPEN)),
+        folder.file("closed.yaml", &sessions),
+    );
+    let (open, closed) = (
+        open.to_str().expect("a path"),
+        closed.to_str().expect("a path"),
+    );
+    let cases: [(&str, &[&str], &str); 8] = [
+        ("site-failure", &[], "without faults"),
+        ("dr-night", &[], "is a programme"),
+        (open, &["--from", "50"], "--from 50/s"),
+        (closed, &["--most", "50/s"], "--most 50"),
+        (
+            open,
+            &["--from", "500/s", "--most", "400/s"],
+            "nowhere to go",
+        ),
+        (open, &["--from", "5/s"], "too few operations"),
+        (open, &["--trials", "0"], "invalid value"),
+        (open, &["--target", "nowhere"], "`nowhere` is no target"),
+    ];
+    for (scenario, more, words) in cases {
+        let out = folder.run();
+        let done = firedrill(&arguments(
+            scenario,
+            out.to_str().expect("a path"),
+            "1s",
+            more,
+        ));
+        assert_eq!(done.code, 2, "{scenario} {more:?}: {done:#?}");
+        assert!(
+            done.stderr.contains(words),
+            "{scenario} {more:?}: {}",
+            done.stderr
+        );
+        assert!(!out.exists(), "{scenario} {more:?}: something was started");
+    }
+}
