@@ -67,7 +67,8 @@ impl Belief {
         let mut before = 0.0;
         for (cell, weight) in sharp.iter().zip(soft).map(|(a, b)| a + b).enumerate() {
             if before + weight >= q {
-                let within = (q - before) / weight.max(f64::MIN_POSITIVE);
+                // Rounding leaves a little of the whole to the last cells, which weigh next to nothing.
+                let within = ((q - before) / weight.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
                 return (self.least + (cell as f64 + within) * self.width).exp();
             }
             before += weight;
