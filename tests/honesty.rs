@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::program::{Folder, Running, bare, done, pause};
+use crate::program::{Done, Folder, Running, bare, done, pause};
 
 /// A load with a limit that being late does not break by itself.
-fn scenario(target: &str, rate: &str, length: &str) -> String {
+fn scenario(target: &str, load: &str, length: &str) -> String {
     format!(
         "scenario: honest\nabout: Is it us?\ntarget: {{ {target} }}\n\
-         load: {{ rate: {rate}, sessions: {{ count: 16 }}, operations: [ {{ tool: echo, arguments: {{ message: \"{{{{unique}}}}\" }} }} ] }}\n\
+         load: {{ {load}, sessions: {{ count: 16 }}, operations: [ {{ tool: echo, arguments: {{ message: \"{{{{unique}}}}\" }} }} ] }}\n\
          timeline: [ {{ phase: steady, for: {length} }} ]\n\
          objectives: [ {{ latency: p50, below: 100ms }}, {{ errors: 90 % }} ]\n"
     )
@@ -47,7 +47,7 @@ impl Drop for Beside {
 #[test]
 fn a_quota_of_the_processor_makes_no_pass() {
     let folder = Folder::new();
-    let placed = placed(&folder, &scenario(SITES, "300/s", "9s"));
+    let placed = placed(&folder, &scenario(SITES, "rate: 300/s", "9s"));
     let mut running = Running::start(bare(&words(&placed)));
     running.wait_for("/s ok");
     for _ in 0..30 {
@@ -61,9 +61,9 @@ fn a_quota_of_the_processor_makes_no_pass() {
     assert!(done.stdout.contains("dispatched late"), "{done:#?}");
 }
 
-/// Others want the only core that we may use, so that less is left of it than the load needs.
-#[test]
-fn hogs_on_our_core_make_no_pass() {
+/// A load while others want the only core that we may use, so that less is left of it than the load needs. `None`
+/// where the sink has no core of its own.
+fn beside_hogs(load: &str, hogs: usize) -> Option<Done> {
     let on = |core: &str, words: &[&str]| {
         let mut command = Command::new("taskset");
         command.args(["-c", core]).args(words);
@@ -72,7 +72,7 @@ fn hogs_on_our_core_make_no_pass() {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     if cores < 2 {
         println!("SKIPPED: the sink needs a core of its own");
-        return;
+        return None;
     }
     let mut sink = on("1", &[env!("CARGO_BIN_EXE_firedrill"), "sink"]);
     let sink = sink.stdout(Stdio::piped()).spawn().expect("taskset");
@@ -83,11 +83,11 @@ fn hogs_on_our_core_make_no_pass() {
     let url = line.trim_start_matches("listening: ").trim();
     let target = format!("endpoint: \"{url}\"");
     let hog = ["sh", "-c", "ulimit -t 20; while :; do :; done"];
-    let hogs: Vec<Beside> = (0..16)
+    let hogs: Vec<Beside> = (0..hogs)
         .map(|_| Beside(on("0", &hog).spawn().expect("taskset")))
         .collect();
     let folder = Folder::new();
-    let placed = placed(&folder, &scenario(&target, "15000/s", "4s"));
+    let placed = placed(&folder, &scenario(&target, load, "4s"));
     let program = [
         &[env!("CARGO_BIN_EXE_firedrill")],
         words(&placed).as_slice(),
@@ -95,13 +95,31 @@ fn hogs_on_our_core_make_no_pass() {
     .concat();
     let done = done(on("0", &program).output().expect("taskset"));
     drop(hogs);
+    Some(done)
+}
+
+#[test]
+fn hogs_on_our_core_make_no_pass() {
+    let Some(done) = beside_hogs("rate: 15000/s", 16) else {
+        return;
+    };
     assert_eq!(done.code, 4, "{done:#?}");
+}
+
+/// A closed load is never late: it asks for less, and what it asks for is answered as well as ever.
+#[test]
+fn hogs_make_no_pass_of_a_closed_load_either() {
+    let Some(done) = beside_hogs("closed: { think: 0s }", 4) else {
+        return;
+    };
+    assert_eq!(done.code, 4, "{done:#?}");
+    assert!(done.stdout.contains("waited for a core"), "{done:#?}");
 }
 
 #[test]
 fn a_run_says_what_the_machine_can_do_and_what_was_left_of_it() {
     let folder = Folder::new();
-    let placed = placed(&folder, &scenario(SITES, "50/s", "2s"));
+    let placed = placed(&folder, &scenario(SITES, "rate: 50/s", "2s"));
     let done = done(bare(&words(&placed)[..4]).output().expect("the program"));
     assert!(done.stderr.contains("this machine: "), "{done:#?}");
     let generator = folder.result()["generator"].clone();

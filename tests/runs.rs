@@ -346,3 +346,28 @@ fn scenarios_that_would_share_a_folder_are_refused_before_the_first_starts() {
     assert!(done.stderr.contains("`miniature`"), "{}", done.stderr);
     assert!(!out.exists(), "something was started");
 }
+
+/// Phases need not end with a second: what the busy one completed is not its neighbours'.
+#[test]
+fn what_ended_ok_is_counted_in_the_phase_in_which_it_did() {
+    let folder = Folder::new();
+    let text = "scenario: borders\ntarget: { sites: { primary: { pods: 1 } } }
+load: { rate: 20/s, sessions: { count: 8 }, operations: [{ method: ping }] }
+timeline:
+  - { phase: before, for: 1500ms }
+  - { phase: busy, for: 1s, arrivals: { constant: 600/s } }
+  - { phase: after, for: 1500ms }
+objectives: [{ errors: 1 % }]
+";
+    run(&folder, text, &["--seed", "1"]);
+    let result = folder.result();
+    for phase in result["phases"].as_array().expect("phases") {
+        let flow = &phase["flow"];
+        let number = |value: &serde_json::Value| value.as_i64().expect("a number");
+        let under_way = number(&flow["not_completed"]["under_way"]);
+        // What is under way at a border, and no part of the neighbour's hundreds.
+        assert!(under_way.abs() <= 16, "{phase:#}");
+        let parts = number(&flow["completed"]) + under_way;
+        assert_eq!(parts, number(&phase["completed"]), "{phase:#}");
+    }
+}

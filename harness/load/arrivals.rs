@@ -329,6 +329,12 @@ impl Worker {
         self.wheel.remove(index);
         self.note_write(index, outcome, end);
         self.note_site(index, outcome, end);
+        let running = matches!(self.course, Course::Running { .. });
+        // After the last phase, or after a stop, nothing is completed in any.
+        let completed_in = match outcome.is_ok() && running {
+            true => self.phase_at(end),
+            false => None,
+        };
         let operation = &self.operations[index];
         self.tally.settle(&Settled {
             phase: operation.phase,
@@ -339,6 +345,7 @@ impl Worker {
             sent: operation.sent,
             head: operation.head,
             end,
+            completed_in,
         });
         let (load, flow, step, slot) = (
             operation.load,
@@ -347,7 +354,6 @@ impl Worker {
             operation.slot,
         );
         self.in_flight[load] -= 1;
-        let running = matches!(self.course, Course::Running { .. });
         let steps = &self.plan.loads[load].flows[flow].steps;
         match steps.get(step + 1).filter(|_| outcome.is_ok() && running) {
             Some(next) => {

@@ -33,19 +33,34 @@ struct Counted {
     values: Option<Box<Histogram<u32>>>,
     newest: Option<u64>,
     seconds: u64,
+    /// A vote for the value that more than half of them have (Boyer and Moore, 1981): exact, and of fixed size.
+    mode: u64,
+    votes: u64,
 }
 
 impl Counted {
     fn add(&mut self, value: u64, now: Nanos, empty: fn() -> Histogram<u32>) {
         let values = self.values.get_or_insert_with(|| Box::new(empty()));
         values.saturating_record(value);
+        self.vote(value, 1);
         let second = now / SECOND;
         if self.newest.replace(second) != Some(second) {
             self.seconds += 1;
         }
     }
 
+    fn vote(&mut self, value: u64, votes: u64) {
+        if value == self.mode {
+            self.votes += votes;
+        } else if votes > self.votes {
+            (self.mode, self.votes) = (value, votes - self.votes);
+        } else {
+            self.votes -= votes;
+        }
+    }
+
     fn absorb(&mut self, other: Counted) {
+        self.vote(other.mode, other.votes);
         self.seconds = self.seconds.max(other.seconds);
         match (&mut self.values, other.values) {
             (Some(own), Some(theirs)) => {
@@ -63,6 +78,7 @@ impl Counted {
         let at = |quantile| values.value_at_quantile(quantile);
         Spread {
             count: values.len(),
+            mode: self.mode,
             p10: at(0.1),
             p50: at(0.5),
             p90: at(0.9),
@@ -107,7 +123,7 @@ impl Worker {
     /// An exchange has ended like this, and its connection perhaps with it. The end of a session is no sign: a target may
     /// well end its connection as well.
     pub fn target_closed_with(&mut self, key: Key, ended: Ended, now: Nanos) {
-        let stale = Ended::Broken(Outcome::Transport(TransportFailure::StaleReuse));
+        let broken = |failure| Ended::Broken(Outcome::Transport(failure));
         let Some(connection) = self.connections.get(key) else {
             return;
         };
@@ -115,8 +131,15 @@ impl Worker {
         if ended == (Ended::Over { reusable: false }) && !leaving {
             let carried = connection.carried + 1;
             self.totals.closes.answered.add(carried, now, exchanges);
-        } else if ended == stale {
+        } else if ended == broken(TransportFailure::StaleReuse) {
             self.target_closed(key, now);
+        } else if ended == broken(TransportFailure::Reset)
+            && connection.carried > 0
+            && now.saturating_sub(connection.rested) < RIGHT_BEHIND
+        {
+            // What was asked crossed the end of the connection.
+            let carried = connection.carried;
+            self.totals.closes.answered.add(carried, now, exchanges);
         }
     }
 

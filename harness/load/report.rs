@@ -101,6 +101,8 @@ pub struct ThreadTotals {
     pub no_ports: u64,
     /// Operations of which no byte was sent, by phase and outcome.
     pub unsent: BTreeMap<(usize, Outcome), u64>,
+    /// Operations that ended ok, by the phase in which they did and by series.
+    pub completed: Vec<Vec<u64>>,
     pub opened_since_flush: u64,
     pub lost_since_flush: BTreeMap<usize, [u64; 3]>,
 }
@@ -113,7 +115,13 @@ impl ThreadTotals {
             let phase = unsent.entry(layout.phases[phase].clone()).or_default();
             phase.insert(outcome.to_string(), count);
         }
+        let named = layout.phases.iter().zip(self.completed);
+        let completed = named.map(|(phase, counts)| {
+            let series = layout.series.iter().cloned();
+            (phase.clone(), series.zip(counts).collect())
+        });
         Totals {
+            completed: Some(completed.collect()),
             connections_opened: self.connections_opened,
             bytes_sent: self.bytes_sent,
             bytes_received: self.bytes_received,
@@ -144,6 +152,13 @@ impl ThreadTotals {
         self.stand_ins += other.stand_ins;
         self.no_ports += other.no_ports;
         self.closes.absorb(other.closes);
+        self.completed.resize(other.completed.len(), Vec::new());
+        for (own, theirs) in self.completed.iter_mut().zip(other.completed) {
+            own.resize(theirs.len(), 0);
+            own.iter_mut()
+                .zip(theirs)
+                .for_each(|(own, count)| *own += count);
+        }
         for (kind, count) in other.unsent {
             *self.unsent.entry(kind).or_default() += count;
         }

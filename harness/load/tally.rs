@@ -296,6 +296,8 @@ pub struct Settled {
     /// When the answer's head had come.
     pub head: Option<Nanos>,
     pub end: Nanos,
+    /// The phase in which it ended ok, which need not be the one in which it was due.
+    pub completed_in: Option<usize>,
 }
 
 /// The buckets of a thread that are not complete yet, oldest first.
@@ -402,6 +404,8 @@ pub struct Tally {
     pub histograms: Histograms,
     /// Operations of which no byte was sent, by phase and outcome: few kinds, whatever their number.
     pub unsent: BTreeMap<(usize, Outcome), u64>,
+    /// Operations that ended ok, by the phase in which they did and by series.
+    pub completed: Vec<Vec<u64>>,
 }
 
 impl Tally {
@@ -410,12 +414,16 @@ impl Tally {
             buckets: Buckets::new(layout),
             histograms: Histograms::new(layout),
             unsent: BTreeMap::new(),
+            completed: vec![vec![0; layout.series.len()]; layout.phases.len()],
         }
     }
 
     pub fn settle(&mut self, settled: &Settled) {
         self.buckets.settle(settled);
         let (phase, series) = (Some(settled.phase), settled.series);
+        if let Some(phase) = settled.completed_in {
+            self.completed[phase][series] += 1;
+        }
         let times = &mut self.histograms;
         let ok = settled.outcome.is_ok();
         times.own(

@@ -1,7 +1,7 @@
 //! A load thread: one runtime, its stripes, and everything that happens to their sessions.
 //!
-//! The state is one value behind a `RefCell`; nothing holds it across a wait. The dispatcher wakes for
-//! arrivals, deadlines and the agenda; a task for each connection wakes when its socket has something.
+//! The state is one value behind a `RefCell`; nothing holds it across a wait. One loop wakes for arrivals, deadlines
+//! and the agenda, and for sockets that have something; only to be made has a connection a task.
 //! `arrivals` makes operations due, `sessions` opens and ends sessions, `connections` moves bytes, `requests`
 //! says what is said, and `outcomes` settles what came of it.
 
@@ -305,6 +305,7 @@ impl Worker {
         self.flush(now);
         self.close_everything();
         self.totals.unsent = std::mem::take(&mut self.tally.unsent);
+        self.totals.completed = std::mem::take(&mut self.tally.completed);
         let totals = std::mem::take(&mut self.totals);
         let thread = self.job.thread;
         self.tell(FromWorker::Finished { thread, totals });

@@ -34,6 +34,9 @@ pub use limit::{
 };
 pub use quantile::{Quantile, Quantiles, quantile, quantile_bounds, rank};
 pub use scalability::{GOOD_FIT, LEAST_POINTS, Point, Scalability, TooFew};
-pub use trust::{Distrust, LatenessSample, distrust, lateness_limit, stands_without_ours};
+pub use trust::{
+    Distrust, LatenessSample, WaitSample, distrust, kept, lateness_limit, stands_without_ours,
+    wait_limit,
+};
 pub use verdict::Verdict;
 pub use window::{Window, windows, worst_window};

@@ -13,8 +13,16 @@ pub struct LatenessSample {
     pub covers: Duration,
 }
 
+/// How a load thread waited for a core in one interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WaitSample {
+    /// The share of the interval in which it could have run and had no core.
+    pub share: f64,
+    pub covers: Duration,
+}
+
 /// Why a measurement cannot be trusted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Distrust {
     /// Too many seconds in which we dispatched too late: the load was not the one asked for.
     Late {
@@ -22,6 +30,8 @@ pub enum Distrust {
         of: u64,
         limit: Duration,
     },
+    /// Too many seconds in which a load thread waited too long for a core: what it measured was that.
+    Kept { seconds: u64, of: u64, limit: f64 },
     /// Operations that we were too late to send at all.
     NotSent(u64),
     /// Connections that our own machine could not make: no local port, no file descriptor.
@@ -34,6 +44,23 @@ const SECOND: Duration = Duration::from_secs(1);
 pub fn lateness_limit(tightest: Option<Duration>) -> Duration {
     const FLOOR: Duration = Duration::from_millis(1);
     tightest.map_or(FLOOR, |limit| FLOOR.max(limit / 10))
+}
+
+/// Above this share of a second, a load thread was kept from its core. A schedule that is not kept shows as lateness,
+/// long before; a closed load has none, and just asks for less.
+pub fn wait_limit(closed: bool) -> f64 {
+    if closed { 0.25 } else { 0.5 }
+}
+
+/// Whether a load thread was kept from its core: by the same rule as for lateness.
+pub fn kept(waits: &[WaitSample], limit: f64) -> Option<Distrust> {
+    let sum = |samples: &mut dyn Iterator<Item = &WaitSample>| {
+        let seconds: f64 = samples.map(|sample| sample.covers.as_secs_f64()).sum();
+        seconds.round() as u64
+    };
+    let of = sum(&mut waits.iter());
+    let seconds = sum(&mut waits.iter().filter(|sample| sample.share > limit));
+    (seconds >= 2 && seconds * 100 > of).then_some(Distrust::Kept { seconds, of, limit })
 }
 
 /// Every reason to distrust a measurement. Late seconds count when there are at least two of them, and more
@@ -114,6 +141,30 @@ mod tests {
         assert_eq!(lateness_limit(None), MS);
         assert_eq!(lateness_limit(Some(5 * MS)), MS);
         assert_eq!(lateness_limit(Some(100 * MS)), 10 * MS);
+    }
+
+    #[test]
+    fn a_thread_that_has_no_core_for_two_seconds_was_kept_from_it() {
+        let waits = |kept: usize, all: usize| -> Vec<WaitSample> {
+            let share = |index| if index < kept { 0.8 } else { 0.05 };
+            let sample = |index| WaitSample {
+                share: share(index),
+                covers: SECOND,
+            };
+            (0..all).map(sample).collect()
+        };
+        let limit = wait_limit(true);
+        assert_eq!(kept(&waits(1, 10), limit), None);
+        let found = kept(&waits(2, 10), limit);
+        let expected = Distrust::Kept {
+            seconds: 2,
+            of: 10,
+            limit,
+        };
+        assert_eq!(found, Some(expected));
+        assert_eq!(kept(&waits(2, 200), limit), None, "not more than 1 %");
+        assert_eq!(kept(&waits(0, 10), limit), None);
+        assert!(wait_limit(false) > limit, "lateness shows it before");
     }
 
     #[test]

@@ -18,6 +18,7 @@ const COARSE: u64 = 200_000_000;
 pub fn exchanges(closes: &Closes) -> Option<Signature> {
     let Spread {
         count,
+        mode,
         p50,
         at_p50,
         seconds,
@@ -27,7 +28,7 @@ pub fn exchanges(closes: &Closes) -> Option<Signature> {
     let none_more = closes.exchanges_max <= p50;
     (count >= ENOUGH && seconds >= SECONDS && same && none_more).then_some(
         Signature::KeepAliveExchanges {
-            exchanges: p50,
+            exchanges: if mode == 0 { p50 } else { mode },
             closes: at_p50,
             of: count,
         },
@@ -65,6 +66,7 @@ mod tests {
         Closes {
             answered: Spread {
                 count: 40,
+                mode: 100,
                 p10: 100,
                 p50: 100,
                 p90: 100,
@@ -85,6 +87,7 @@ mod tests {
         Closes {
             idle: Spread {
                 count: 12,
+                mode: 0,
                 p10,
                 p50,
                 p90,
@@ -153,6 +156,7 @@ mod tests {
         let short = Closes {
             idle: Spread {
                 count: 50,
+                mode: 0,
                 p10: 1,
                 p50: 2,
                 p90: 3,

@@ -47,8 +47,8 @@ fn evidence(signature: &Signature) -> String {
             closes,
             of,
         } => format!(
-            "{} of the {} connections that the target closed with an answer had carried exactly {} exchanges, and none \
-             carried more",
+            "{} of the {} connections that the target closed with an answer or right behind it had carried {} exchanges, \
+             and none carried more",
             count(*closes),
             count(*of),
             count(*exchanges)
@@ -112,8 +112,11 @@ fn evidence(signature: &Signature) -> String {
 fn meaning(signature: &Signature) -> &'static str {
     match signature {
         Signature::DelayedAck { .. } => {
-            "the target writes its answer in pieces and does not set TCP_NODELAY: its kernel holds the second piece back \
-             until our kernel acknowledges the first, which it delays by 40 ms"
+            "most likely the target writes its answer in pieces and does not set TCP_NODELAY: its kernel holds the second \
+             piece back until our kernel acknowledges the first, which it delays by 40 ms"
+        }
+        Signature::KeepAliveExchanges { exchanges: 1, .. } => {
+            "the target keeps no connection alive: each operation needs one of its own, and waits for it to be made"
         }
         Signature::KeepAliveExchanges { .. } => {
             "the target ends a connection after this number of requests; each end costs a new connection, and an operation \
@@ -143,6 +146,9 @@ fn remedy(signature: &Signature) -> &'static str {
         Signature::DelayedAck { .. } => {
             "set TCP_NODELAY on the target's connections (axum: `tcp_nodelay(true)`), or have it write head and result at \
              once; a tool that takes 40 ms by itself looks the same when its head is streamed first"
+        }
+        Signature::KeepAliveExchanges { exchanges: 1, .. } => {
+            "turn keep-alive on at the target, or at the proxy before it (`connection: close` turns it off)"
         }
         Signature::KeepAliveExchanges { .. } => {
             "raise the limit (Cowboy: max_keepalive, nginx: keepalive_requests) if connections cost more than they should; \

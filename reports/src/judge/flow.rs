@@ -11,7 +11,7 @@ use crate::result::{Flow, NotCompleted, NotSent};
 /// One phase; `None` when it never ran, or when nobody counted what was not sent.
 pub fn of_phase(view: &View<'_>, phase: usize) -> Option<Flow> {
     let ran = &view.phases[phase];
-    let span = ran.ran.clone()?;
+    ran.ran.as_ref()?;
     let unsent = view.recording.totals()?.unsent.as_ref()?.get(&ran.name);
     let names = view.names(Which::Every);
     let mut outcomes: BTreeMap<Outcome, u64> = BTreeMap::new();
@@ -26,7 +26,7 @@ pub fn of_phase(view: &View<'_>, phase: usize) -> Option<Flow> {
             unsent: unsent.copied().unwrap_or(0).min(due),
         }
     });
-    let completed = view.completed(span, &names).round() as u64;
+    let completed = view.completed(phase, &names).round() as u64;
     Some(of_kinds(kinds, completed, ran.length()))
 }
 

@@ -62,9 +62,7 @@ fn measured_rates(view: &View<'_>) -> [Option<f64>; 3] {
             .map(|line| line.due())
             .sum::<u64>();
         sent += sent_in(view, phase, &names);
-        if let Some(ran) = view.phases[phase].ran.clone() {
-            completed += view.completed(ran, &names);
-        }
+        completed += view.completed(phase, &names);
     }
     let per_second = |count: f64| {
         let rate = count * 1e9 / nanoseconds as f64;
@@ -204,13 +202,19 @@ fn headroom(view: &View<'_>) -> Option<f64> {
     }
     let peak = due.into_values().max().unwrap_or(0) as f64;
     let rate = peak / view.recording.plan.bucket.as_secs_f64() / most.max(1.0);
-    let names = (0..started.threads).map(|thread| format!("{}{thread}", series::BUSY));
-    let busy = names.map(|name| {
-        let sampled = view.recording.sampled(&name).iter();
-        sampled.map(|(_, busy)| *busy).fold(0.0, f64::max)
-    });
-    let used = busy.fold(rate, f64::max);
+    let used = (0..started.threads)
+        .map(|thread| wanted(view, thread))
+        .fold(rate, f64::max);
     Some(((1.0 - used).clamp(0.0, 1.0) * 1000.0).round() / 1000.0)
+}
+
+/// The most of a second that a load thread had a core or waited for one: a core that others had was not left over.
+fn wanted(view: &View<'_>, thread: u32) -> f64 {
+    let sampled = |name: &str| view.recording.sampled(&format!("{name}{thread}"));
+    let waited: BTreeMap<u64, f64> = sampled(series::RUN_DELAY).iter().copied().collect();
+    let busy = sampled(series::BUSY).iter();
+    busy.map(|(at, busy)| busy + waited.get(at).unwrap_or(&0.0) / 1e9)
+        .fold(0.0, f64::max)
 }
 
 fn distrust(view: &View<'_>, phase: usize) -> Vec<String> {

@@ -43,8 +43,12 @@ pub fn check(scope: &Scope<'_>, at_least: Rate, operation: Option<&str>) -> Chec
     }
     let per_second = |span: &Range<u64>| {
         let seconds = (span.end - span.start) as f64 / 1e9;
+        let completed = match *span == ran {
+            true => scope.view.completed(scope.phase, &names),
+            false => scope.view.completed_between(span.clone(), &names),
+        };
         if seconds > 0.0 {
-            scope.view.completed(span.clone(), &names) / seconds
+            completed / seconds
         } else {
             0.0
         }

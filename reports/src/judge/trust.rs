@@ -3,9 +3,12 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use firedrill_evidence::{Distrust, LatenessSample, Verdict, distrust};
+use firedrill_evidence::{
+    Distrust, LatenessSample, Verdict, WaitSample, distrust, kept, wait_limit,
+};
 use firedrill_scenarios::Outcome;
 use firedrill_scenarios::outcome::NotSent;
+use firedrill_scenarios::plan::{Drive, Load};
 
 use super::view::{View, nanoseconds};
 use super::{Scope, words};
@@ -35,7 +38,9 @@ pub fn of_phase(view: &View<'_>, phase: usize) -> Vec<Distrust> {
     let lines = view.recording.buckets.iter();
     let (not_sent, local) = ours(lines.filter(|line| line.phase == name));
     let lateness = lateness(view, |at| ran.contains(&at));
-    distrust(&lateness, view.lateness_limit, not_sent, local)
+    let mut reasons = distrust(&lateness, view.lateness_limit, not_sent, local);
+    reasons.extend(kept_from_a_core(view, |at| ran.contains(&at)));
+    reasons
 }
 
 /// Why what was measured between two instants of the run cannot be trusted.
@@ -46,7 +51,37 @@ pub fn of_span(view: &View<'_>, span: Range<u64>) -> Vec<Distrust> {
     };
     let lateness = lateness(view, |at| span.contains(&at));
     let (not_sent, local) = ours(view.recording.buckets.iter().filter(inside));
-    distrust(&lateness, view.lateness_limit, not_sent, local)
+    let mut reasons = distrust(&lateness, view.lateness_limit, not_sent, local);
+    reasons.extend(kept_from_a_core(view, |at| span.contains(&at)));
+    reasons
+}
+
+/// Whether the load thread that waited longest for a core waited too long.
+fn kept_from_a_core(view: &View<'_>, belongs: impl Fn(u64) -> bool) -> Option<Distrust> {
+    let closed = |load: &Load| matches!(load.drive, Drive::Closed { .. });
+    let limit = wait_limit(view.recording.plan.loads.iter().any(closed));
+    let threads = 0..view.recording.started.threads;
+    let worst = |one: &Distrust| match one {
+        Distrust::Kept { seconds, .. } => *seconds,
+        Distrust::Late { .. } | Distrust::NotSent(_) | Distrust::Local(_) => 0,
+    };
+    threads
+        .filter_map(|thread| kept(&waits(view, thread, &belongs), limit))
+        .max_by_key(worst)
+}
+
+/// How a load thread waited, in every interval whose middle `belongs`.
+fn waits(view: &View<'_>, thread: u32, belongs: impl Fn(u64) -> bool) -> Vec<WaitSample> {
+    let name = format!("{}{thread}", series::RUN_DELAY);
+    let samples = view.recording.sampled(&name);
+    let pairs = samples.windows(2).map(|pair| (pair[0].0, pair[1]));
+    pairs
+        .filter(|(before, (at, _))| belongs(before.midpoint(*at)))
+        .map(|(before, (at, waited))| WaitSample {
+            share: waited / (at - before).max(1) as f64,
+            covers: Duration::from_nanos(at - before),
+        })
+        .collect()
 }
 
 /// Operations that we were too late to send, and connections that our machine could not make.

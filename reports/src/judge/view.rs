@@ -159,9 +159,29 @@ impl<'a> View<'a> {
         self.recording.zero().unwrap_or(0) + bucket * nanoseconds(self.width())
     }
 
+    /// Operations of these series that ended ok in the phase.
+    pub fn completed(&self, phase: usize, names: &BTreeSet<&str>) -> f64 {
+        let ran = &self.phases[phase];
+        let counted = self
+            .recording
+            .totals()
+            .and_then(|totals| totals.completed.as_ref());
+        let of_phase = counted.and_then(|phases| phases.get(&ran.name));
+        match (of_phase, &ran.ran) {
+            (Some(series), _) => {
+                let own = series
+                    .iter()
+                    .filter(|(name, _)| names.contains(name.as_str()));
+                own.map(|(_, count)| *count).sum::<u64>() as f64
+            }
+            (None, Some(span)) => self.completed_between(span.clone(), names),
+            (None, None) => 0.0,
+        }
+    }
+
     /// Operations of these series that ended ok between two instants of the run. An interval of the log that lies
     /// across a border is taken in proportion.
-    pub fn completed(&self, span: Range<u64>, names: &BTreeSet<&str>) -> f64 {
+    pub fn completed_between(&self, span: Range<u64>, names: &BTreeSet<&str>) -> f64 {
         let intervals = self.recording.latency.intervals.iter();
         let inside = intervals.map(|interval| {
             let ok: u64 = interval

@@ -317,6 +317,13 @@ pub fn distrusted(reason: &Distrust) -> String {
             count(*seconds),
             count(*of)
         ),
+        Distrust::Kept { seconds, of, limit } => format!(
+            "a load thread waited for a core for more than {} of the time in {} of {} seconds, so less was asked of the \
+             target than could have been: give firedrill a core of its own, and no quota",
+            share(*limit),
+            count(*seconds),
+            count(*of)
+        ),
         Distrust::NotSent(operations) => {
             format!(
                 "firedrill was too late to send {} operations",

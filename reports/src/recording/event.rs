@@ -239,6 +239,9 @@ pub struct Totals {
     /// Operations of which no byte was sent, by phase and outcome; `None` where nobody counted them.
     #[serde(default)]
     pub unsent: Option<BTreeMap<String, BTreeMap<String, u64>>>,
+    /// Operations that ended ok, by the phase in which they did and by series; `None` where nobody counted them.
+    #[serde(default)]
+    pub completed: Option<BTreeMap<String, BTreeMap<String, u64>>>,
 }
 
 /// Connections that the target closed: how much each had carried, or how long it had rested.
@@ -258,6 +261,9 @@ pub struct Closes {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spread {
     pub count: u64,
+    /// The value that more than half of them have, if any has.
+    #[serde(default)]
+    pub mode: u64,
     pub p10: u64,
     pub p50: u64,
     pub p90: u64,

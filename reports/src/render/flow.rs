@@ -15,11 +15,14 @@ pub fn words(flow: &Flow) -> String {
     )
 }
 
-/// The parts that are there, with their rates: what was lost between two numbers, or, with a minus, gained.
+/// The parts that are there, with their rates. More may have come from the phase before than was left to the next.
 pub fn reasons(flow: &Flow, parts: &[(&str, i64)]) -> String {
     let there = parts.iter().filter(|(_, count)| *count != 0);
     let words: Vec<String> = there
-        .map(|(name, count)| format!("{name} {}", per_second(flow, *count)))
+        .map(|(name, count)| match per_second(flow, count.abs()) {
+            more if *count < 0 => format!("less {more} that were under way at the start"),
+            lost => format!("{name} {lost}"),
+        })
         .collect();
     words.join(", ")
 }
@@ -74,7 +77,7 @@ mod tests {
         assert_eq!(
             words(&less),
             "asked 1,000/s, sent 990/s (not: in-flight limit 8/s, no session or connection from the target 2/s), \
-             completed 985.5/s (not: under way at the end -0.5/s, timed out 5/s)"
+             completed 985.5/s (not: less 0.5/s that were under way at the start, timed out 5/s)"
         );
         let never = Flow { length: 0, ..whole };
         assert_eq!(words(&never), "asked -, sent -, completed -");
