@@ -331,10 +331,7 @@ impl Worker {
         self.note_site(index, outcome, end);
         let running = matches!(self.course, Course::Running { .. });
         // After the last phase, or after a stop, nothing is completed in any.
-        let completed_in = match outcome.is_ok() && running {
-            true => self.phase_at(end),
-            false => None,
-        };
+        let completed_in = self.phase_at(end).filter(|_| running && outcome.is_ok());
         let operation = &self.operations[index];
         self.tally.settle(&Settled {
             phase: operation.phase,
