@@ -111,6 +111,7 @@ fn heal_commands(folder: &Path, journal: &Shared, open: &[Open<Undo>]) -> anyhow
     let which = Which::These {
         faults: &faults,
         held: &|| false,
+        reversed: &|| {},
     };
     undo(folder, which, journal, &Eyes::on(None))
 }

@@ -439,6 +439,13 @@ impl Drill {
     }
 }
 
+/// On every way out, also where the run breaks off: threads that heal would wait for what nobody undoes any more.
+impl Drop for Drill {
+    fn drop(&mut self) {
+        self.hands.release();
+    }
+}
+
 fn marked(at: Nanos, mark: Mark, fault: Option<String>, source: &str, detail: String) -> Word {
     let event = Event::Mark {
         mark,

@@ -1,6 +1,9 @@
 //! A site that was replaced comes back, and clients that kept its address write to it: a fence holds when every
 //! such write is refused. What is acknowledged all the same goes into the ledger, where it is split brain.
 
+use std::collections::BTreeMap;
+use std::sync::{MutexGuard, PoisonError};
+
 use firedrill_reports::recording::{Event, StepStage};
 use firedrill_scenarios::plan::{Act, FaultKind};
 use firedrill_scenarios::template::ledger_value;
@@ -26,18 +29,17 @@ struct Tried {
 }
 
 impl Hands {
-    /// After a site has come back: tries to write to it, when clients were sent to it `before` and are sent to another
-    /// one now. Without a ledger nothing is written, and nothing said of writes.
-    pub(super) async fn prove_fence(&self, take: Take, before: &str) {
+    /// After a site has come back: tries to write to it, when clients were sent to it once and are sent to another one
+    /// now. Without a ledger nothing is written, and nothing said of writes.
+    pub(super) async fn prove_fence(&self, take: Take) {
         let Act::Fault(fault) = &self.plan.drill.actions[take.action].act else {
             return;
         };
         let FaultKind::SiteFailure { site } = fault.kind else {
             return;
         };
-        let replaced = self.replaced(site).filter(|(name, _)| name == before);
         let (Some((name, epoch)), Some(reading), Some(desk)) =
-            (replaced, &self.reading, &self.desk)
+            (self.replaced(site), &self.reading, &self.desk)
         else {
             return;
         };
@@ -71,12 +73,25 @@ impl Hands {
         }
     }
 
-    /// The site's name, and the epoch that it had, when clients are sent to another one.
+    /// Which site serves, and in which epoch, just before something is broken.
+    pub(super) fn note_served(&self) {
+        let director = self.eyes.view().ok().and_then(|view| view.director);
+        if let Some(director) = director {
+            self.served().insert(director.route, director.epoch);
+        }
+    }
+
+    fn served(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {
+        // A map is whole at any time.
+        self.served.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The site's name, and the epoch in which it served, when clients are sent to another one.
     fn replaced(&self, site: usize) -> Option<(String, u64)> {
         let name = self.plan.site_name(site);
-        let view = self.eyes.world.as_ref()?.view().ok()?;
-        let director = view.director?;
-        (director.route != name).then(|| (name.to_owned(), director.epoch.saturating_sub(1)))
+        let epoch = self.served().get(name).copied()?;
+        let director = self.eyes.view().ok()?.director?;
+        (director.route != name).then(|| (name.to_owned(), epoch))
     }
 
     async fn write_to(

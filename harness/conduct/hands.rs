@@ -1,7 +1,7 @@
 //! Actions taken and faults undone, on threads of their own, since they wait for processes and disks. What they
 //! have to tell goes to the conductor as it happens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -90,8 +90,10 @@ pub struct Hands {
     pub run: PathBuf,
     pub journal: Arc<Shared>,
     pub eyes: Eyes,
-    /// The faults that were begun and nobody undoes yet, and where clients were sent before.
-    pub in_force: Arc<Mutex<BTreeMap<String, Option<String>>>>,
+    /// The faults that were begun and are not undone yet.
+    pub in_force: Arc<Mutex<BTreeSet<String>>>,
+    /// The sites that clients were sent to when something was broken, with their epoch then.
+    pub served: Arc<Mutex<BTreeMap<String, u64>>>,
     pub told: UnboundedSender<Told>,
     pub reading: Option<Reading>,
     pub desk: Option<Desk>,
@@ -131,17 +133,12 @@ impl Hands {
         let Some(first) = takes.first().copied() else {
             return;
         };
-        let begun = takes.iter().filter_map(|take| {
-            let route = self.in_force().remove(&self.id(*take)).flatten();
-            Some((*take, route?))
-        });
-        let served: Vec<(Take, String)> = begun.collect();
         let hands = self.clone();
         self.apart(first, move || {
             let undone = hands.block_on(async {
                 let undone = hands.heal(&takes).await;
-                for (take, before) in &served {
-                    hands.prove_fence(*take, before).await;
+                for take in &takes {
+                    hands.prove_fence(*take).await;
                 }
                 undone
             });
@@ -154,8 +151,13 @@ impl Hands {
         });
     }
 
-    fn in_force(&self) -> MutexGuard<'_, BTreeMap<String, Option<String>>> {
-        // A map is whole at any time.
+    /// Nobody orders anything any more: what is still looked for is not waited for.
+    pub fn release(&self) {
+        self.in_force().clear();
+    }
+
+    fn in_force(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        // A set of names is whole at any time.
         self.in_force.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -237,8 +239,8 @@ impl Hands {
             }
         };
         let tell = |stage| self.fault_event(&pinned.id, pinned.fault, &pinned.on, stage);
-        let before = self.routed_to();
-        self.in_force().insert(pinned.id.clone(), before);
+        self.in_force().insert(pinned.id.clone());
+        self.note_served();
         self.sabotage_before(kind).await;
         self.watch_bystanders(&pinned);
         tell(FaultStage::Injecting);
@@ -274,6 +276,7 @@ impl Hands {
             }
         }
         if self.sabotage == Some(Sabotage::LeaveFault) {
+            self.release();
             faults.iter().for_each(|(_, id, word)| self.leave(id, word));
             return Vec::new();
         }
@@ -281,10 +284,11 @@ impl Hands {
             self.fault_event(id, word, "", FaultStage::Healing);
         }
         let at = Some(self.clock.now());
-        let ids = faults.iter().map(|(_, id, _)| id.clone()).collect();
+        let ids: BTreeSet<String> = faults.iter().map(|(_, id, _)| id.clone()).collect();
         let which = Which::These {
             faults: &ids,
             held: &|| !self.in_force().is_empty(),
+            reversed: &|| self.in_force().retain(|id| !ids.contains(id)),
         };
         let healed = heal(&self.run, which, &self.journal, &self.eyes, at).await;
         let left = |id: &str| -> Vec<String> {
@@ -467,13 +471,8 @@ impl Hands {
         if let Some(name) = site.map(|site| self.plan.site_name(site)) {
             return name.to_owned();
         }
-        let route = self.routed_to();
+        let view = self.eyes.view().ok();
+        let route = view.and_then(|view| view.director.map(|director| director.route));
         route.unwrap_or_else(|| self.plan.site_name(0).to_owned())
-    }
-
-    /// The site that clients are sent to, where somebody sends them.
-    fn routed_to(&self) -> Option<String> {
-        let view = self.eyes.view().ok()?;
-        Some(view.director?.route)
     }
 }

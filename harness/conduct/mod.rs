@@ -168,6 +168,7 @@ fn drill(job: &Job, beside: &Beside, told: mpsc::UnboundedSender<Told>) -> Optio
         journal: beside.journal.clone(),
         eyes: beside.eyes.clone(),
         in_force: Arc::default(),
+        served: Arc::default(),
         told,
         reading: beside.reading.clone(),
         desk: job.desk.clone(),

@@ -27,6 +27,8 @@ pub enum Which<'a> {
         faults: &'a BTreeSet<String>,
         /// Other faults are in force: they may keep these from being undone, or their end from being seen.
         held: &'a dyn Fn() -> bool,
+        /// Called once all of these have been undone, as far as that went: they hold no others from then on.
+        reversed: &'a dyn Fn(),
     },
 }
 
@@ -42,6 +44,13 @@ impl Which<'_> {
         match self {
             Which::All => false,
             Which::These { held, .. } => held(),
+        }
+    }
+
+    fn reversed(&self) {
+        match self {
+            Which::All => {}
+            Which::These { reversed, .. } => reversed(),
         }
     }
 }
@@ -77,6 +86,7 @@ pub async fn heal(
             (change, outcome)
         })
         .collect();
+    which.reversed();
     let mut done = Vec::new();
     for (change, outcome) in reversed {
         let leftover = see_through(&change, outcome, which, eyes).await.err();
@@ -114,9 +124,14 @@ async fn see_through(
     which: Which<'_>,
     eyes: &Eyes,
 ) -> Result<(), String> {
+    let mut first = true;
     loop {
-        // Asked before: the time for an end to be seen begins when nothing else is in force.
+        // Asked before anything is tried: the last try, and the time for an end to be seen, come when nothing else is
+        // in force.
         let held = which.held();
+        if reversed.is_err() && !first {
+            reversed = reverse(change, eyes);
+        }
         let ended = match &reversed {
             Ok(()) => see_end(change, eyes).await,
             Err(reason) => Err(reason.to_string()),
@@ -126,8 +141,8 @@ async fn see_through(
         }
         if reversed.is_err() {
             tokio::time::sleep(AGAIN).await;
-            reversed = reverse(change, eyes);
         }
+        first = false;
     }
 }
 
@@ -265,6 +280,7 @@ mod tests {
             let which = Which::These {
                 faults: &faults,
                 held: &held,
+                reversed: &|| {},
             };
             let eyes = Eyes {
                 end: Duration::from_millis(50),
@@ -287,15 +303,17 @@ mod tests {
         let looks = std::cell::Cell::new(0);
         let held = || {
             looks.set(looks.get() + 1);
-            if looks.get() == 2 {
+            if looks.get() == 3 {
                 std::fs::write(&made, "").unwrap();
             }
-            looks.get() < 4
+            // It can be undone with the very look that finds nothing else in force.
+            looks.get() < 3
         };
         let faults = BTreeSet::from(["f".to_owned()]);
         let which = Which::These {
             faults: &faults,
             held: &held,
+            reversed: &|| {},
         };
         let undone = heal(folder.path(), which, &journal, &Eyes::on(None), None).await;
         assert_eq!(undone.unwrap()[0].leftover, None);

@@ -346,14 +346,26 @@ fn sites(reader: &Reader<'_>, plan: &Plan, places: &[Place]) {
     }
 }
 
-/// A site that nothing else scales has the pods that it begins with.
+/// What undoes a scale is the number of before: of two that overlap, one would end the other, or leave it.
 fn scale(reader: &Reader<'_>, plan: &Plan, embedded: &Embedded, kind: &FaultKind, place: Place) {
     let FaultKind::Scale { site, pods } = kind else {
         return;
     };
-    let scales = |action: &&Action| matches!(&action.act, Act::Fault(Fault { kind: FaultKind::Scale { site: own, .. }, .. }) if own == site);
+    let times = |action: &Action| match &action.act {
+        Act::Fault(Fault {
+            kind: FaultKind::Scale { site: own, .. },
+            ..
+        }) if own == site => action.times,
+        _ => 0,
+    };
     let own = &embedded.sites[*site];
-    if own.pods == *pods && plan.drill.actions.iter().filter(scales).count() == 1 {
+    if plan.drill.actions.iter().map(times).sum::<u32>() > 1 {
+        reader.problem(
+            place,
+            format!("`{}` is scaled more than once", own.name),
+            "scale a site once in a scenario",
+        );
+    } else if own.pods == *pods {
         reader.problem(
             place,
             format!(

@@ -178,6 +178,10 @@ const MISTAKES: &[(&str, &str)] = &[
     ("site-failure: primary", "scale: { site: primary, pods: 4 }"),
     (
         "site-failure: primary",
+        "scale: { site: primary, pods: 3 }, for: 2s, times: 2, every: 5s",
+    ),
+    (
+        "site-failure: primary",
         "pod-kill: { site: primary, node: primary-node-0, pods: 1 }",
     ),
     (
