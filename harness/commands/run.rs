@@ -277,6 +277,16 @@ pub(super) fn reproduce(options: &RunOptions, plan: &Plan, seed: u64) -> String 
 /// The line that runs what is `named` with these options.
 pub(super) fn in_words(named: &str, options: &RunOptions, seed: u64) -> String {
     let mut words = vec![format!("firedrill run {named} --seed {seed}")];
+    words.extend(driven_by(options));
+    let sabotage = options.sabotage.iter();
+    words.extend(sabotage.map(|sabotage| format!("--sabotage {sabotage}")));
+    words.extend(options.strict.then(|| "--strict".to_owned()));
+    words.join(" ")
+}
+
+/// The options that say what is driven, and with what.
+pub(super) fn driven_by(options: &RunOptions) -> Vec<String> {
+    let mut words = Vec::new();
     let target = options.target.iter();
     words.extend(target.map(|target| format!("--target {}", quoted(target))));
     let set = options.overrides.set.iter();
@@ -285,10 +295,7 @@ pub(super) fn in_words(named: &str, options: &RunOptions, seed: u64) -> String {
     words.extend(hosts.map(|host| format!("--allow-host {}", quoted(host))));
     let threads = options.threads.iter();
     words.extend(threads.map(|threads| format!("--threads {threads}")));
-    let sabotage = options.sabotage.iter();
-    words.extend(sabotage.map(|sabotage| format!("--sabotage {sabotage}")));
-    words.extend(options.strict.then(|| "--strict".to_owned()));
-    words.join(" ")
+    words
 }
 
 /// As a shell wants it.

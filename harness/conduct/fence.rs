@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{MutexGuard, PoisonError};
 
+use firedrill_erlmcp::world::DirectorView;
 use firedrill_reports::recording::{Event, StepStage};
 use firedrill_scenarios::plan::{Act, FaultKind};
 use firedrill_scenarios::template::ledger_value;
@@ -74,11 +75,9 @@ impl Hands {
     }
 
     /// Which site serves, and in which epoch, just before something is broken.
-    pub(super) fn note_served(&self) {
-        let director = self.eyes.view().ok().and_then(|view| view.director);
-        if let Some(director) = director {
-            self.served().insert(director.route, director.epoch);
-        }
+    pub(super) fn note_served(&self, director: &DirectorView) {
+        let route = director.route.clone();
+        self.served().insert(route, director.epoch);
     }
 
     fn served(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {

@@ -217,6 +217,9 @@ impl Hands {
             Some(world) => Some(world.view().map_err(|error| error.to_string())?),
             None => None,
         };
+        if let Some(director) = view.as_ref().and_then(|view| view.director.as_ref()) {
+            self.note_served(director);
+        }
         let scene = Scene {
             plan: &self.plan,
             view: view.as_ref(),
@@ -240,7 +243,6 @@ impl Hands {
         };
         let tell = |stage| self.fault_event(&pinned.id, pinned.fault, &pinned.on, stage);
         self.in_force().insert(pinned.id.clone());
-        self.note_served();
         self.sabotage_before(kind).await;
         self.watch_bystanders(&pinned);
         tell(FaultStage::Injecting);

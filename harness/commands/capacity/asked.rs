@@ -5,7 +5,7 @@ use firedrill_reports::capacity::{Form, Settings};
 
 use crate::capacity::trial::Steady;
 use crate::cli::{CapacityOptions, Level, RunOptions};
-use crate::commands::run::{quoted, threads};
+use crate::commands::run::{driven_by, quoted, threads};
 use crate::load::tally::Layout;
 use crate::observe::machine;
 use crate::preflight::{self, Room, Shortage};
@@ -144,30 +144,6 @@ pub fn in_words(options: &CapacityOptions, seed: u64) -> String {
         options.precision * 100.0,
         options.trials
     ));
-    words.extend(
-        options
-            .target
-            .iter()
-            .map(|target| format!("--target {}", quoted(target))),
-    );
-    words.extend(
-        options
-            .overrides
-            .set
-            .iter()
-            .map(|set| format!("--set {}", quoted(set))),
-    );
-    words.extend(
-        options
-            .allow_host
-            .iter()
-            .map(|host| format!("--allow-host {}", quoted(host))),
-    );
-    words.extend(
-        options
-            .threads
-            .iter()
-            .map(|threads| format!("--threads {threads}")),
-    );
+    words.extend(driven_by(&as_run(options)));
     words.join(" ")
 }
