@@ -1,13 +1,11 @@
 //! The search for capacity, through the program: what it finds of targets whose capacity is known, and what it refuses.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Stdio};
 
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::program::{Done, Folder, Running, bare, firedrill, send};
+use crate::program::{Done, Folder, Running, Sink, bare, firedrill, send};
 
 /// A pod that works on 4 operations at once, each for 20 ms: 200 a second.
 fn scenario(load: &str) -> String {
@@ -37,13 +35,8 @@ fn arguments<'a>(
 }
 
 fn capacity(folder: &Folder, scenario: &str, more: &[&str]) -> Done {
-    let path = folder.file("scenario.yaml", scenario);
-    let out = folder.run();
-    let (path, out) = (
-        path.to_str().expect("a path"),
-        out.to_str().expect("a path"),
-    );
-    let mut words = arguments(path, out, "1s", more);
+    let (path, out) = folder.placed(scenario);
+    let mut words = arguments(&path, &out, "1s", more);
     words.push("--no-calibration");
     firedrill(&words)
 }
@@ -146,49 +139,15 @@ fn the_sessions_that_a_pod_can_carry_are_found() {
     assert_eq!(found["form"], "closed");
 }
 
-/// A sink of the program's own, which answers faster than one thread can ask.
-struct Sink {
-    child: Child,
-    url: String,
-}
-
-impl Sink {
-    fn start() -> Sink {
-        let mut child = bare(&["sink"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("stdout is piped");
-        BufReader::new(stdout)
-            .read_line(&mut line)
-            .expect("the sink says where it is");
-        let url = line.trim().trim_start_matches("listening: ").to_owned();
-        Sink { child, url }
-    }
-}
-
-impl Drop for Sink {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// A generator at its limit need not be late: what it has left is known from the calibration.
 #[test]
 #[ignore = "a search takes more than a minute: a lane of .ci/run"]
 fn a_generator_that_gives_way_first_makes_it_invalid() {
-    let (folder, sink) = (Folder::new(), Sink::start());
-    let path = folder.file("scenario.yaml", &scenario(OPEN));
-    let out = folder.run();
-    let (path, out) = (
-        path.to_str().expect("a path"),
-        out.to_str().expect("a path"),
-    );
+    let (folder, sink) = (Folder::new(), Sink::start(bare(&["sink"])));
+    let (path, out) = folder.placed(&scenario(OPEN));
     let fast = ["--from", "600000/s", "--most", "900000/s", "--trials", "3"];
     let alone = ["--target", &sink.url, "--threads", "1"];
-    let words = arguments(path, out, "3s", &[fast.as_slice(), &alone].concat());
+    let words = arguments(&path, &out, "3s", &[fast.as_slice(), &alone].concat());
     let done = firedrill(&words);
     assert_eq!(done.code, 4, "{done:#?}");
     assert!(
@@ -201,14 +160,14 @@ fn a_generator_that_gives_way_first_makes_it_invalid() {
 
 #[test]
 fn a_target_that_does_not_recover_fails() {
-    let (folder, sink) = (Folder::new(), Sink::start());
-    let path = folder.file("scenario.yaml", &scenario(OPEN));
-    let out = folder.run();
-    let (path, out) = (
-        path.to_str().expect("a path"),
-        out.to_str().expect("a path"),
-    );
-    let mut running = Running::start(bare(&arguments(path, out, "1s", &["--target", &sink.url])));
+    let (folder, sink) = (Folder::new(), Sink::start(bare(&["sink"])));
+    let (path, out) = folder.placed(&scenario(OPEN));
+    let mut running = Running::start(bare(&arguments(
+        &path,
+        &out,
+        "1s",
+        &["--target", &sink.url],
+    )));
     running.wait_for("trial 002");
     send(sink.child.id(), Signal::KILL);
     let done = running.finish();
@@ -224,13 +183,8 @@ fn a_target_that_does_not_recover_fails() {
 #[test]
 fn an_interrupt_leaves_a_report_of_what_there_is() {
     let folder = Folder::new();
-    let path = folder.file("scenario.yaml", &scenario(OPEN));
-    let out = folder.run();
-    let (path, out) = (
-        path.to_str().expect("a path"),
-        out.to_str().expect("a path"),
-    );
-    let mut running = Running::start(bare(&arguments(path, out, "60s", &[])));
+    let (path, out) = folder.placed(&scenario(OPEN));
+    let mut running = Running::start(bare(&arguments(&path, &out, "60s", &[])));
     running.wait_for("check 001");
     running.signal(Signal::INT);
     let done = running.finish();

@@ -1,13 +1,12 @@
 //! The generator as a suspect: a run that did not have the processor that it needed never says pass, and every run says
 //! what the machine could have done.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::program::{Done, Folder, Running, bare, done, pause};
+use crate::program::{Done, Folder, Running, Sink, bare, done, pause};
 
 /// A load with a limit that being late does not break by itself.
 fn scenario(target: &str, load: &str, length: &str) -> String {
@@ -25,14 +24,6 @@ fn words(folder: &(String, String)) -> Vec<&str> {
     vec!["run", &folder.0, "--out", &folder.1, "--no-calibration"]
 }
 
-fn placed(folder: &Folder, text: &str) -> (String, String) {
-    let text_of = |path: std::path::PathBuf| path.to_str().expect("a path").to_owned();
-    (
-        text_of(folder.file("scenario.yaml", text)),
-        text_of(folder.run()),
-    )
-}
-
 /// A child that ends with the test.
 struct Beside(Child);
 
@@ -47,7 +38,7 @@ impl Drop for Beside {
 #[test]
 fn a_quota_of_the_processor_makes_no_pass() {
     let folder = Folder::new();
-    let placed = placed(&folder, &scenario(SITES, "rate: 300/s", "9s"));
+    let placed = folder.placed(&scenario(SITES, "rate: 300/s", "9s"));
     let mut running = Running::start(bare(&words(&placed)));
     running.wait_for("/s ok");
     for _ in 0..30 {
@@ -74,20 +65,14 @@ fn beside_hogs(load: &str, hogs: usize) -> Option<Done> {
         println!("SKIPPED: the sink needs a core of its own");
         return None;
     }
-    let mut sink = on("1", &[env!("CARGO_BIN_EXE_firedrill"), "sink"]);
-    let sink = sink.stdout(Stdio::piped()).spawn().expect("taskset");
-    let mut sink = Beside(sink);
-    let mut line = String::new();
-    let output = sink.0.stdout.take().expect("it is piped");
-    BufReader::new(output).read_line(&mut line).expect("a line");
-    let url = line.trim_start_matches("listening: ").trim();
-    let target = format!("endpoint: \"{url}\"");
+    let sink = Sink::start(on("1", &[env!("CARGO_BIN_EXE_firedrill"), "sink"]));
+    let target = format!("endpoint: \"{}\"", sink.url);
     let hog = ["sh", "-c", "ulimit -t 20; while :; do :; done"];
     let hogs: Vec<Beside> = (0..hogs)
         .map(|_| Beside(on("0", &hog).spawn().expect("taskset")))
         .collect();
     let folder = Folder::new();
-    let placed = placed(&folder, &scenario(&target, load, "4s"));
+    let placed = folder.placed(&scenario(&target, load, "4s"));
     let program = [
         &[env!("CARGO_BIN_EXE_firedrill")],
         words(&placed).as_slice(),
@@ -119,7 +104,7 @@ fn hogs_make_no_pass_of_a_closed_load_either() {
 #[test]
 fn a_run_says_what_the_machine_can_do_and_what_was_left_of_it() {
     let folder = Folder::new();
-    let placed = placed(&folder, &scenario(SITES, "rate: 50/s", "2s"));
+    let placed = folder.placed(&scenario(SITES, "rate: 50/s", "2s"));
     let done = done(bare(&words(&placed)[..4]).output().expect("the program"));
     assert!(done.stderr.contains("this machine: "), "{done:#?}");
     let generator = folder.result()["generator"].clone();

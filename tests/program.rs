@@ -30,6 +30,15 @@ impl Folder {
         path
     }
 
+    /// Writes a scenario; its path, and that of the run's folder, as arguments.
+    pub fn placed(&self, scenario: &str) -> (String, String) {
+        let text_of = |path: PathBuf| path.to_str().expect("a path").to_owned();
+        (
+            text_of(self.file("scenario.yaml", scenario)),
+            text_of(self.run()),
+        )
+    }
+
     /// A path in it.
     pub fn at(&self, name: &str) -> PathBuf {
         self.0.join(name)
@@ -246,4 +255,34 @@ pub fn site_pids(folder: &Folder) -> Vec<u64> {
     started
         .filter_map(|line| line["event"]["pid"].as_u64())
         .collect()
+}
+
+/// A sink of the program's own, which answers faster than one thread can ask.
+pub struct Sink {
+    pub child: Child,
+    pub url: String,
+}
+
+impl Sink {
+    /// `command` is `firedrill sink`, wherever it is to run.
+    pub fn start(mut command: Command) -> Sink {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("stdout is piped");
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("the sink says where it is");
+        let url = line.trim().trim_start_matches("listening: ").to_owned();
+        Sink { child, url }
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
