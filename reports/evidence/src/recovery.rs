@@ -138,6 +138,12 @@ impl<'a> Seen<'a> {
         self.qualities.iter().position(|slot| *slot == Quality::Bad)
     }
 
+    fn last_bad_slot(&self) -> Option<usize> {
+        self.qualities
+            .iter()
+            .rposition(|slot| *slot == Quality::Bad)
+    }
+
     /// The first good window, not before either bound, from which on nothing is bad and all operations together are
     /// within the limits.
     fn back(&self, outage: usize, not_before: u64) -> Back {
@@ -159,12 +165,10 @@ impl<'a> Seen<'a> {
 
     /// The first slot from which on no slot and no window is bad.
     fn after_the_last_bad(&self) -> usize {
-        let slot = self
-            .qualities
-            .iter()
-            .rposition(|slot| *slot == Quality::Bad);
         let window = self.windows.last_bad();
-        slot.max(window).map_or(0, |index| index + 1)
+        self.last_bad_slot()
+            .max(window)
+            .map_or(0, |index| index + 1)
     }
 
     fn first_success(&self, from: usize) -> Option<u64> {
@@ -184,17 +188,27 @@ impl<'a> Seen<'a> {
         falls(slots) + falls(among.filter_map(|index| self.windows.by_itself(index)))
     }
 
+    /// The coarser of how finely the outage's beginning and its end are seen.
     fn resolution(&self, outage: Option<usize>) -> u64 {
         let widest = self.slots.iter().map(Slot::width).max().unwrap_or(0);
-        match (self.first_bad_slot(), outage) {
-            (Some(index), _) => {
-                let pool = quality::pool(self.slots, index).unwrap_or(index..index + 1);
-                let (first, last) = (&self.slots[pool.start], &self.slots[pool.end - 1]);
-                last.end - first.start
-            }
+        let begins = match (self.first_bad_slot(), outage) {
+            (Some(index), _) => self.pool_width(index),
             (None, Some(_)) => self.window,
             (None, None) => widest,
-        }
+        };
+        let ends = match (self.last_bad_slot(), self.windows.last_bad()) {
+            (Some(slot), window) if window <= Some(slot) => self.pool_width(slot),
+            (_, Some(_)) => self.window,
+            (_, None) => widest,
+        };
+        begins.max(ends)
+    }
+
+    /// How long the slots last that the slot of this index is judged with.
+    fn pool_width(&self, index: usize) -> u64 {
+        let pool = quality::pool(self.slots, index).unwrap_or(index..index + 1);
+        let (first, last) = (&self.slots[pool.start], &self.slots[pool.end - 1]);
+        last.end - first.start
     }
 }
 

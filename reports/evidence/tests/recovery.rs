@@ -253,6 +253,25 @@ fn small_slots_are_pooled() {
     assert_eq!(open, Quality::NoEvidence, "too few are left to judge");
 }
 
+/// Service is back somewhere in the slots that are judged together with the last bad one.
+#[test]
+fn the_end_is_seen_as_finely_as_the_last_bad_slots_are_judged() {
+    let busy = |second: u64| if (12..16).contains(&second) { 30 } else { 300 };
+    let failed = |second: u64| match second {
+        10..12 => 300,
+        12 => 30,
+        _ => 0,
+    };
+    let found = all(
+        &slots((0..40).map(|second| (busy(second), failed(second), 0))),
+        10 * S,
+    );
+    assert_eq!(
+        (found.t1, found.t7, found.resolution),
+        (Some(10 * S), Some(14 * S), 2 * S)
+    );
+}
+
 /// Six failures in 300 a second: no single slot is bad beyond doubt, and no window is good.
 #[test]
 fn windows_see_what_no_slot_shows() {

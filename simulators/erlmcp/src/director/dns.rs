@@ -37,33 +37,46 @@ pub(super) async fn serve(director: Rc<Director>, socket: UdpSocket) {
             continue;
         };
         if let Some(answer) = answer(&query[..length], &director.part.config.name, address, ttl) {
-            director.told_at.set(clock::now());
+            // A resolver asks for IPv6 at every connect, since that there is none may not be kept: nobody is told
+            // a route by it.
+            if answer.has_address {
+                director.told_at.set(clock::now());
+            }
             // Who asked asks again.
-            let _ = socket.send_to(&answer, from).await;
+            let _ = socket.send_to(&answer.message, from).await;
         }
     }
 }
 
+struct Answer {
+    message: Vec<u8>,
+    /// Who asked knows where to go now.
+    has_address: bool,
+}
+
 /// The answer to a query; `None` for what is none.
-fn answer(query: &[u8], name: &str, address: Ipv4Addr, ttl: u32) -> Option<Vec<u8>> {
+fn answer(query: &[u8], name: &str, address: Ipv4Addr, ttl: u32) -> Option<Answer> {
     let asked = Question::read(query)?;
     let is_known = asked.name.eq_ignore_ascii_case(name.trim_end_matches('.'));
     let has_address = is_known && asked.kind == TYPE_A && asked.class == CLASS_IN;
-    let mut answer = Vec::with_capacity(asked.end + 16);
-    answer.extend_from_slice(&query[..2]);
+    let mut message = Vec::with_capacity(asked.end + 16);
+    message.extend_from_slice(&query[..2]);
     // An authoritative response; recursion is desired if the query says so, and not available.
-    answer.push(0x84 | (query[2] & 0x01));
-    answer.push(if is_known { 0 } else { NAME_ERROR });
-    answer.extend_from_slice(&[0, 1, 0, u8::from(has_address), 0, 0, 0, 0]);
-    answer.extend_from_slice(&query[HEADER..asked.end]);
+    message.push(0x84 | (query[2] & 0x01));
+    message.push(if is_known { 0 } else { NAME_ERROR });
+    message.extend_from_slice(&[0, 1, 0, u8::from(has_address), 0, 0, 0, 0]);
+    message.extend_from_slice(&query[HEADER..asked.end]);
     if has_address {
         // The name is where the question has it.
-        answer.extend_from_slice(&[0xc0, HEADER as u8, 0, TYPE_A as u8, 0, CLASS_IN as u8]);
-        answer.extend_from_slice(&ttl.to_be_bytes());
-        answer.extend_from_slice(&[0, 4]);
-        answer.extend_from_slice(&address.octets());
+        message.extend_from_slice(&[0xc0, HEADER as u8, 0, TYPE_A as u8, 0, CLASS_IN as u8]);
+        message.extend_from_slice(&ttl.to_be_bytes());
+        message.extend_from_slice(&[0, 4]);
+        message.extend_from_slice(&address.octets());
     }
-    Some(answer)
+    Some(Answer {
+        message,
+        has_address,
+    })
 }
 
 struct Question {
@@ -120,7 +133,7 @@ mod tests {
         query
     }
 
-    fn ask(query: &[u8]) -> Option<Vec<u8>> {
+    fn ask(query: &[u8]) -> Option<Answer> {
         answer(query, "erlmcp.test", Ipv4Addr::new(127, 2, 0, 1), 2)
     }
 
@@ -128,6 +141,8 @@ mod tests {
     fn the_name_has_an_address_with_a_time_to_live() {
         let query = query("ERLMCP.test", 1);
         let answer = ask(&query).unwrap();
+        assert!(answer.has_address);
+        let answer = answer.message;
         assert_eq!(answer[..12], [7, 9, 0x85, 0, 0, 1, 0, 1, 0, 0, 0, 0]);
         assert_eq!(answer[12..query.len()], query[12..]);
         let record = [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 2, 0, 4, 127, 2, 0, 1];
@@ -137,19 +152,21 @@ mod tests {
     #[test]
     fn other_types_have_no_record_and_other_names_do_not_exist() {
         let empty = ask(&query("erlmcp.test", 28)).unwrap();
-        assert_eq!((empty[3], empty[7]), (0, 0));
+        assert_eq!((empty.message[3], empty.message[7]), (0, 0));
+        assert!(!empty.has_address, "nobody was told where to go");
         let unknown = ask(&query("other.test", 1)).unwrap();
-        assert_eq!((unknown[3], unknown[7]), (NAME_ERROR, 0));
+        assert_eq!((unknown.message[3], unknown.message[7]), (NAME_ERROR, 0));
+        assert!(!unknown.has_address);
     }
 
     #[test]
     fn what_is_no_query_is_not_answered() {
         let whole = query("erlmcp.test", 1);
         for length in 0..whole.len() {
-            assert_eq!(ask(&whole[..length]), None, "{length}");
+            assert!(ask(&whole[..length]).is_none(), "{length}");
         }
         let mut response = whole.clone();
         response[2] |= 0x80;
-        assert_eq!(ask(&response), None);
+        assert!(ask(&response).is_none());
     }
 }
