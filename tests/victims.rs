@@ -105,6 +105,32 @@ fn a_dry_run_without_sites_says_when_victims_are_drawn() {
 }
 
 #[test]
+fn a_fault_does_not_take_what_another_will_give_back() {
+    // When the second one begins, only the run knows.
+    let drain = "node-drain: { site: primary, node: primary-node-0 }";
+    let outage = format!(
+        "  - phase: outage\n    for: 4s\n    faults:\n      - {{ {drain}, id: first }}\n      \
+         - {{ {drain}, id: second, after: first }}\n"
+    );
+    let scenario = small("overlap", "", 4, &outage, "");
+    let sites = Sites::start(&scenario);
+    let before = sites.view();
+    let mut drill = sites.drill(&scenario, &[]);
+    let done = drill.run();
+    assert_eq!(done.code, 4, "{done:#?}");
+    let why = "the cordon of primary-node-0 is held by `first`, which is still in force";
+    assert!(done.stdout.contains(why), "{done:#?}");
+    let result = drill.folder.result();
+    let faults = result["faults"].as_array().expect("faults");
+    let first = faults.iter().find(|fault| fault["id"] == "first");
+    let first = first.expect("the first one was done");
+    assert!(first["healed"].is_u64(), "{first}");
+    assert_eq!(first["leftovers"].as_array().map(Vec::len), Some(0));
+    let nodes = |view: firedrill_erlmcp::world::View| view.sites[0].nodes.clone();
+    assert_eq!(nodes(sites.view()), nodes(before), "no cordon is left");
+}
+
+#[test]
 fn sites_that_are_not_the_scenarios_and_too_large_a_hit_are_refused() {
     let pause = scenario(PAUSE, 4);
     let sites = Sites::start(&pause);

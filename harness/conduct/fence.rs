@@ -1,7 +1,7 @@
 //! A site that was replaced comes back, and clients that kept its address write to it: a fence holds when every
 //! such write is refused. What is acknowledged all the same goes into the ledger, where it is split brain.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
 
 use firedrill_erlmcp::world::DirectorView;
@@ -30,8 +30,8 @@ struct Tried {
 }
 
 impl Hands {
-    /// After a site has come back: tries to write to it, when clients were sent to it once and are sent to another one
-    /// now. Without a ledger nothing is written, and nothing said of writes.
+    /// After a site has come back: tries to write to it as in each epoch in which clients were sent to it, and which is
+    /// over. Without a ledger nothing is written, and nothing said of writes.
     pub(super) async fn prove_fence(&self, take: Take) {
         let Act::Fault(fault) = &self.plan.drill.actions[take.action].act else {
             return;
@@ -39,17 +39,29 @@ impl Hands {
         let FaultKind::SiteFailure { site } = fault.kind else {
             return;
         };
-        let (Some((name, epoch)), Some(reading), Some(desk)) =
-            (self.replaced(site), &self.reading, &self.desk)
-        else {
+        let (Some(reading), Some(desk)) = (&self.reading, &self.desk) else {
             return;
         };
-        let id = format!("{}-fence", self.id(take));
+        for epoch in self.over(site) {
+            self.prove_over(take, site, epoch, reading, desk).await;
+        }
+    }
+
+    /// Writes to the site as somebody does who thinks that it still serves in this epoch.
+    async fn prove_over(
+        &self,
+        take: Take,
+        site: usize,
+        epoch: u64,
+        reading: &Reading,
+        desk: &Desk,
+    ) {
+        let id = format!("{}-fence-of-epoch-{epoch}", self.id(take));
         let tell = |stage| {
             let event = Event::Step {
                 id: id.clone(),
                 step: "prove-fence".to_owned(),
-                on: name.clone(),
+                on: self.plan.site_name(site).to_owned(),
                 stage,
             };
             self.event(self.clock.now(), event);
@@ -77,20 +89,29 @@ impl Hands {
     /// Which site serves, and in which epoch, just before something is broken.
     pub(super) fn note_served(&self, director: &DirectorView) {
         let route = director.route.clone();
-        self.served().insert(route, director.epoch);
+        self.served()
+            .entry(route)
+            .or_default()
+            .insert(director.epoch);
     }
 
-    fn served(&self) -> MutexGuard<'_, BTreeMap<String, u64>> {
+    fn served(&self) -> MutexGuard<'_, BTreeMap<String, BTreeSet<u64>>> {
         // A map is whole at any time.
         self.served.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The site's name, and the epoch in which it served, when clients are sent to another one.
-    fn replaced(&self, site: usize) -> Option<(String, u64)> {
+    /// The epochs in which the site served once and does not any more: clients are sent to another one, or to the same
+    /// one in a later epoch, when it was failed back to before there was time to ask. Each is named once.
+    fn over(&self, site: usize) -> BTreeSet<u64> {
         let name = self.plan.site_name(site);
-        let epoch = self.served().get(name).copied()?;
-        let director = self.eyes.view().ok()?.director?;
-        (director.route != name).then(|| (name.to_owned(), epoch))
+        let director = self.eyes.view().ok().and_then(|view| view.director);
+        let Some(director) = director else {
+            return BTreeSet::new();
+        };
+        let serves_in = (director.route == name).then_some(director.epoch);
+        let mut served = self.served();
+        let own = served.get_mut(name);
+        own.map(|own| take_over(own, serves_in)).unwrap_or_default()
     }
 
     async fn write_to(
@@ -141,7 +162,30 @@ impl Hands {
     }
 }
 
+/// Takes the epochs out that are over for a site that serves in this one now, or in none.
+fn take_over(served: &mut BTreeSet<u64>, serves_in: Option<u64>) -> BTreeSet<u64> {
+    let (still, over) = served.iter().partition(|epoch| Some(**epoch) == serves_in);
+    *served = still;
+    over
+}
+
 /// Each site has a stripe of its own among the clients that keep old addresses.
 fn take_number(site: usize) -> u32 {
     site as u32 % crate::load::schedule::STRIPES
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_epoch_that_is_over_is_proven_once_also_after_the_site_was_failed_back_to() {
+        // It served in the first and the third epoch, and does so now.
+        let mut served = BTreeSet::from([1, 3]);
+        assert_eq!(take_over(&mut served, Some(3)), BTreeSet::from([1]));
+        assert_eq!(take_over(&mut served, Some(3)), BTreeSet::new());
+        // Another one serves.
+        assert_eq!(take_over(&mut served, None), BTreeSet::from([3]));
+        assert!(served.is_empty());
+    }
 }

@@ -16,6 +16,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::bounded::Bystanders;
 use super::script::Take;
 use crate::clock::{Clock, Nanos};
+use crate::fault::claim::Claims;
 use crate::fault::heal::{Which, heal};
 use crate::fault::hostile::{self, Attack};
 use crate::fault::inject::{Shared, inject, see_effect};
@@ -91,9 +92,10 @@ pub struct Hands {
     pub journal: Arc<Shared>,
     pub eyes: Eyes,
     /// The faults that were begun and are not undone yet.
-    pub in_force: Arc<Mutex<BTreeSet<String>>>,
-    /// The sites that clients were sent to when something was broken, with their epoch then.
-    pub served: Arc<Mutex<BTreeMap<String, u64>>>,
+    pub in_force: Arc<Mutex<Claims>>,
+    /// The sites that clients were sent to when something was broken, with their epochs then: those whose end has
+    /// not been proven yet.
+    pub served: Arc<Mutex<BTreeMap<String, BTreeSet<u64>>>>,
     pub told: UnboundedSender<Told>,
     pub reading: Option<Reading>,
     pub desk: Option<Desk>,
@@ -153,11 +155,11 @@ impl Hands {
 
     /// Nobody orders anything any more: what is still looked for is not waited for.
     pub fn release(&self) {
-        self.in_force().clear();
+        self.in_force().release_all();
     }
 
-    fn in_force(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        // A set of names is whole at any time.
+    fn in_force(&self) -> MutexGuard<'_, Claims> {
+        // Each of its methods leaves it whole.
         self.in_force.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -229,6 +231,9 @@ impl Hands {
         let id = self.id(take);
         let pinned = resolve(&scene, &id, kind, &mut random)
             .map_err(|error: ResolveError| error.to_string())?;
+        self.in_force()
+            .claim(&pinned)
+            .map_err(|held| held.to_string())?;
         Ok((pinned, witness(&scene, &id, kind, &mut random)))
     }
 
@@ -242,7 +247,6 @@ impl Hands {
             }
         };
         let tell = |stage| self.fault_event(&pinned.id, pinned.fault, &pinned.on, stage);
-        self.in_force().insert(pinned.id.clone());
         self.sabotage_before(kind).await;
         self.watch_bystanders(&pinned);
         tell(FaultStage::Injecting);
@@ -290,7 +294,7 @@ impl Hands {
         let which = Which::These {
             faults: &ids,
             held: &|| !self.in_force().is_empty(),
-            reversed: &|| self.in_force().retain(|id| !ids.contains(id)),
+            reversed: &|| self.in_force().release(&ids),
         };
         let healed = heal(&self.run, which, &self.journal, &self.eyes, at).await;
         let left = |id: &str| -> Vec<String> {

@@ -26,6 +26,14 @@ impl Resource {
         }
     }
 
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Resource::AddressSpace => "the limit of memory",
+            Resource::FileSize => "the limit of a file's size",
+        }
+    }
+
     fn name(self) -> rustix::process::Resource {
         match self {
             Resource::AddressSpace => rustix::process::Resource::As,

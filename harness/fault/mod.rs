@@ -3,6 +3,7 @@
 //! ```text
 //! resolve   a fault of the plan and the target as it is now -> a pinned fault: whom it hits, step by step
 //! pinned    a pinned fault: messages that can be written down; each change beside what undoes it
+//! claim     what a fault holds until it is undone, so that no other takes it
 //! change    changes and undos carried out
 //! seen      effects and ends, seen from outside by somebody else than who made them
 //! process   a process by its identity
@@ -19,6 +20,7 @@
 //! ```
 
 pub mod change;
+pub mod claim;
 pub mod damage;
 pub mod gauge;
 pub mod heal;

@@ -30,6 +30,7 @@ pub(crate) mod load;
 pub(crate) mod measurable;
 pub(crate) mod objective;
 pub(crate) mod operation;
+pub(crate) mod overlap;
 pub(crate) mod probe;
 pub(crate) mod profile;
 pub(crate) mod programme;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::overlap;
 use super::reader::Reader;
 use crate::plan::{
     Act, Action, Embedded, Fault, FaultKind, Link, NodeChoice, Pick, Plan, RecoveryStep, Site,
@@ -24,13 +25,14 @@ pub(crate) fn faults(reader: &Reader<'_>, plan: &Plan, places: &[Place]) {
                 needs_of_fault(reader, embedded, kind, *place);
                 names(reader, embedded, kind, *place);
                 pods(reader, plan, embedded, kind, *place);
-                scale(reader, plan, embedded, kind, *place);
+                scale(reader, embedded, kind, *place);
             }
             Act::Step(step) => needs_of_step(reader, embedded, step, *place),
             Act::ReadBack { .. } => {}
         }
     }
     sites(reader, plan, places);
+    overlap::faults(reader, plan, embedded, places);
     told_apart(reader, plan, places);
 }
 
@@ -170,7 +172,7 @@ fn needs_of_step(reader: &Reader<'_>, embedded: &Embedded, step: &RecoveryStep, 
 // ---- names of pods and nodes ----
 
 /// As the stand-in calls them: `primary-0`, and `primary-node-0`.
-fn pod_names(site: &Site) -> Vec<String> {
+pub(super) fn pod_names(site: &Site) -> Vec<String> {
     (0..site.pods)
         .map(|number| format!("{}-{number}", site.name))
         .collect()
@@ -235,7 +237,7 @@ fn names(reader: &Reader<'_>, embedded: &Embedded, kind: &FaultKind, place: Plac
 // ---- the blast radius ----
 
 /// Pods that the fault takes at once, of the site's.
-fn taken(embedded: &Embedded, kind: &FaultKind) -> Option<(usize, u32)> {
+pub(super) fn taken(embedded: &Embedded, kind: &FaultKind) -> Option<(usize, u32)> {
     let of_node = |site: usize| {
         let own = &embedded.sites[site];
         (site, own.pods.div_ceil(own.nodes.max(1)))
@@ -346,26 +348,13 @@ fn sites(reader: &Reader<'_>, plan: &Plan, places: &[Place]) {
     }
 }
 
-/// What undoes a scale is the number of before: of two that overlap, one would end the other, or leave it.
-fn scale(reader: &Reader<'_>, plan: &Plan, embedded: &Embedded, kind: &FaultKind, place: Place) {
+/// A number of pods that the site has already changes nothing.
+fn scale(reader: &Reader<'_>, embedded: &Embedded, kind: &FaultKind, place: Place) {
     let FaultKind::Scale { site, pods } = kind else {
         return;
     };
-    let times = |action: &Action| match &action.act {
-        Act::Fault(Fault {
-            kind: FaultKind::Scale { site: own, .. },
-            ..
-        }) if own == site => action.times,
-        _ => 0,
-    };
     let own = &embedded.sites[*site];
-    if plan.drill.actions.iter().map(times).sum::<u32>() > 1 {
-        reader.problem(
-            place,
-            format!("`{}` is scaled more than once", own.name),
-            "scale a site once in a scenario",
-        );
-    } else if own.pods == *pods {
+    if own.pods == *pods {
         reader.problem(
             place,
             format!(

@@ -178,7 +178,19 @@ const MISTAKES: &[(&str, &str)] = &[
     ("site-failure: primary", "scale: { site: primary, pods: 4 }"),
     (
         "site-failure: primary",
-        "scale: { site: primary, pods: 3 }, for: 2s, times: 2, every: 5s",
+        "scale: { site: primary, pods: 3 }, for: 6s, times: 2, every: 5s",
+    ),
+    (
+        "site-failure: primary",
+        "pod-pause: { site: primary, pods: [primary-1] }, for: 3s }, { pod-pause: { site: primary, pods: [primary-1] }, at: 2s",
+    ),
+    (
+        "site-failure: primary",
+        "node-drain: { site: primary, node: primary-node-0 }, for: 5s }, { node-drain: { site: primary, node: primary-node-0 }, at: 3s",
+    ),
+    (
+        "site-failure: primary",
+        "pod-kill: { site: primary, pods: 2 } }, { pod-pause: { site: primary, pods: 1 }, for: 1s",
     ),
     (
         "site-failure: primary",

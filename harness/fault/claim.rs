@@ -1,0 +1,188 @@
+//! What a fault holds until it is undone. Two that would give back the same thing may not be in force together: the
+//! later one would have pinned what the earlier one made of it, and whichever is undone last decides what is left.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use firedrill_erlmcp::world::{Press, Request};
+
+use super::pinned::{Pinned, Reversal};
+
+/// One thing that is given back: whose, and what of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Claim {
+    /// `primary`, `primary-node-0`, `primary-2`, a link, a file.
+    whose: String,
+    what: String,
+}
+
+/// The faults that were begun and are not undone yet, with what each of them holds.
+#[derive(Debug, Default)]
+pub struct Claims(BTreeMap<String, BTreeSet<Claim>>);
+
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{what} of {whose} is held by `{by}`, which is still in force: give that one an end before this one begins, or \
+     choose another victim"
+)]
+pub struct Held {
+    whose: String,
+    what: String,
+    by: String,
+}
+
+impl Claims {
+    /// The fault holds what it will give back from now on.
+    ///
+    /// # Errors
+    /// When another fault holds any of it: then nothing is held for this one.
+    pub fn claim(&mut self, fault: &Pinned) -> Result<(), Held> {
+        let own: BTreeSet<Claim> = fault
+            .steps
+            .iter()
+            .filter_map(|step| held_until(&step.undo.change))
+            .collect();
+        for (by, others) in &self.0 {
+            if let Some(claim) = own.intersection(others).next().cloned() {
+                let Claim { whose, what } = claim;
+                let by = by.clone();
+                return Err(Held { whose, what, by });
+            }
+        }
+        self.0.insert(fault.id.clone(), own);
+        Ok(())
+    }
+
+    pub fn release(&mut self, faults: &BTreeSet<String>) {
+        self.0.retain(|fault, _| !faults.contains(fault));
+    }
+
+    pub fn release_all(&mut self) {
+        self.0.clear();
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// What this gives back; `None` for what comes back by itself, and for what is the user's own.
+fn held_until(reversal: &Reversal) -> Option<Claim> {
+    let claim = |whose: &str, what: &str| {
+        Some(Claim {
+            whose: whose.to_owned(),
+            what: what.to_owned(),
+        })
+    };
+    match reversal {
+        Reversal::Ask(request) => {
+            let (whose, what) = asked_back(request)?;
+            claim(whose, what)
+        }
+        Reversal::Kick { process, .. } => claim(&process.name, "the running"),
+        Reversal::Repair(damage) => claim(
+            &damage.path.display().to_string(),
+            &format!("byte {}", damage.offset),
+        ),
+        Reversal::Return { site, .. } => claim(site, POWER),
+        Reversal::Limit(limit) => claim(&limit.process.name, limit.resource.words()),
+        Reversal::ByItself | Reversal::Run(_) | Reversal::EndAttack { .. } => None,
+    }
+}
+
+const POWER: &str = "the power";
+
+/// Whose, and what; of the requests that undo something.
+fn asked_back(request: &Request) -> Option<(&str, &'static str)> {
+    match request {
+        Request::Power { site, .. } => Some((site, POWER)),
+        Request::NodePower { node, .. } => Some((node, POWER)),
+        Request::Cordon { node, .. } => Some((node, "the cordon")),
+        Request::Scale { site, .. } => Some((site, "the number of pods")),
+        Request::ReplicationPause(_) => Some(("replication", "the flow")),
+        Request::BackupPut { id, .. } => Some((id, "the sound backup")),
+        Request::Link { name, .. } => Some((name, "the shape")),
+        Request::Behave { pod, .. } => Some((pod, "the service time")),
+        Request::Press { pod, press, .. } => Some((
+            pod,
+            match press {
+                Press::Thread(_) => "the time of the thread",
+                Press::Memory(_) => "the memory",
+                Press::Work(_) => "the places at work",
+            },
+        )),
+        Request::Certificate { site, .. } => Some((site, "the certificate")),
+        Request::Clock { .. } => Some(("director", "the clock")),
+        Request::View
+        | Request::Evict { .. }
+        | Request::RestartPod { .. }
+        | Request::Fence { .. }
+        | Request::Promote { .. }
+        | Request::Route { .. }
+        | Request::Reverse { .. }
+        | Request::FailBack { .. }
+        | Request::Wipe { .. }
+        | Request::Unwipe { .. }
+        | Request::Rebuild { .. }
+        | Request::Restore { .. }
+        | Request::BackupRemove { .. }
+        | Request::BackupDamage { .. }
+        | Request::Misbehave(_)
+        | Request::Marks { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::pinned::{Change, Step, Undo};
+    use super::*;
+
+    fn cordon(id: &str, node: &str) -> Pinned {
+        let request = Request::Cordon {
+            site: "primary".to_owned(),
+            node: node.to_owned(),
+            on: false,
+        };
+        Pinned {
+            id: id.to_owned(),
+            fault: "node-drain",
+            on: node.to_owned(),
+            steps: vec![Step {
+                what: format!("cordon {node}"),
+                change: Change::Ask(request.clone()),
+                undo: Undo {
+                    change: Reversal::Ask(request),
+                    ends: Vec::new(),
+                },
+            }],
+            effects: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn nobody_takes_what_another_fault_will_give_back() {
+        let mut claims = Claims::default();
+        claims.claim(&cordon("a", "node-0")).unwrap();
+        claims.claim(&cordon("b", "node-1")).unwrap();
+        let held = claims.claim(&cordon("c", "node-0")).unwrap_err();
+        assert!(
+            held.to_string()
+                .starts_with("the cordon of node-0 is held by `a`"),
+            "{held}"
+        );
+        // What was refused holds nothing, and what is undone is free.
+        claims.release(&BTreeSet::from(["a".to_owned()]));
+        claims.claim(&cordon("c", "node-0")).unwrap();
+        claims.release_all();
+        assert!(claims.is_empty());
+    }
+
+    #[test]
+    fn a_fault_that_holds_nothing_is_in_force_all_the_same() {
+        let mut claims = Claims::default();
+        let mut kill = cordon("kill", "node-3");
+        kill.steps.clear();
+        claims.claim(&kill).unwrap();
+        assert!(!claims.is_empty());
+        claims.claim(&cordon("drain", "node-3")).unwrap();
+    }
+}

@@ -1,0 +1,186 @@
+//! Faults of one phase that are in force at the same time, as far as the scenario itself says when they begin: none
+//! may hold what another one will give back, and together they take no more than the limits allow. Where an action
+//! waits for another, or for a condition, only the run can know; it refuses what would be given back twice.
+
+use std::time::Duration;
+
+use super::feasible::{pod_names, taken};
+use super::reader::Reader;
+use crate::plan::{Act, Embedded, Fault, FaultKind, Link, NodeChoice, Pick, Plan, Start, Victims};
+use crate::text::{Place, unit};
+
+/// One time that a fault is in force, from the start of its phase.
+struct Span<'a> {
+    action: usize,
+    phase: usize,
+    kind: &'a FaultKind,
+    from: Duration,
+    /// `None`: to the end of the phase, or longer.
+    until: Option<Duration>,
+}
+
+impl Span<'_> {
+    fn is_in_force(&self, other: &Span<'_>) -> bool {
+        let begun = self.from <= other.from;
+        let over = self.until.is_some_and(|until| until <= other.from);
+        self.phase == other.phase && begun && !over
+    }
+}
+
+/// The later one of two that cannot be in force together is the mistake; each action is named once.
+pub(super) fn faults(reader: &Reader<'_>, plan: &Plan, embedded: &Embedded, places: &[Place]) {
+    let mut spans = spans(plan, embedded);
+    spans.sort_by_key(|span| (span.phase, span.from));
+    let mut named: Vec<usize> = Vec::new();
+    for (index, span) in spans.iter().enumerate() {
+        if named.contains(&span.action) {
+            continue;
+        }
+        let before = spans[..index].iter();
+        let before: Vec<&Span<'_>> = before.filter(|other| other.is_in_force(span)).collect();
+        let problem = held_twice(plan, embedded, &before, span)
+            .or_else(|| too_many(plan, embedded, &before, span));
+        if let Some((what, remedy)) = problem {
+            reader.problem(places[span.action], what, remedy);
+            named.push(span.action);
+        }
+    }
+}
+
+fn spans<'a>(plan: &'a Plan, embedded: &Embedded) -> Vec<Span<'a>> {
+    let mut spans = Vec::new();
+    for (action, own) in plan.drill.actions.iter().enumerate() {
+        let (Act::Fault(Fault { kind, hold }), Start::At(start)) = (&own.act, &own.start) else {
+            continue;
+        };
+        let lasts = match (kind.lasts(), kind.site()) {
+            (true, _) => *hold,
+            // Pods that were killed are missing until they are started again.
+            (false, Some(site)) => Some(embedded.sites[site].restart_delay),
+            (false, None) => Some(Duration::ZERO),
+        };
+        spans.extend((0..own.times.max(1)).map(|number| {
+            let from = *start + own.every * number;
+            Span {
+                action,
+                phase: own.phase,
+                kind,
+                from,
+                until: lasts.map(|lasts| from + lasts),
+            }
+        }));
+    }
+    spans
+}
+
+type Problem = (String, String);
+
+fn held_twice(
+    plan: &Plan,
+    embedded: &Embedded,
+    before: &[&Span<'_>],
+    span: &Span<'_>,
+) -> Option<Problem> {
+    let own = held(embedded, span.kind);
+    for other in before {
+        let others = held(embedded, other.kind);
+        let Some((whose, what)) = own.iter().find(|held| others.contains(held)) else {
+            continue;
+        };
+        // A repetition never begins before the one of before has ended: that is refused with the repetitions.
+        let by = &plan.drill.actions[other.action].id;
+        return Some((
+            format!(
+                "{what} of `{whose}` is held by `{by}` when this begins, {} into the phase",
+                unit::duration_text(span.from)
+            ),
+            "let the earlier one end before (for: 2s), begin later, or choose another victim"
+                .to_owned(),
+        ));
+    }
+    None
+}
+
+/// Together with what is in force already.
+fn too_many(
+    plan: &Plan,
+    embedded: &Embedded,
+    before: &[&Span<'_>],
+    span: &Span<'_>,
+) -> Option<Problem> {
+    let (site, own) = taken(embedded, span.kind)?;
+    let others = before
+        .iter()
+        .filter_map(|other| taken(embedded, other.kind));
+    let others: u32 = others
+        .filter(|(other, _)| *other == site)
+        .map(|(_, pods)| pods)
+        .sum();
+    let site = &embedded.sites[site];
+    let all = own + others;
+    let limit = plan.drill.limits.pods;
+    if own == 0 || others == 0 || f64::from(all) <= limit * f64::from(site.pods) + 1e-9 {
+        return None;
+    }
+    let wanted = (100 * all.min(site.pods)).div_ceil(site.pods);
+    Some((
+        format!(
+            "with what is in force already, {} into the phase, {all} of the {} pods of `{}` may be hit at once, more \
+             than the limit of {}",
+            unit::duration_text(span.from),
+            site.pods,
+            site.name,
+            unit::share_text(limit)
+        ),
+        format!("let the earlier one end before, or write limits: {{ pods: {wanted} % }}"),
+    ))
+}
+
+/// What the fault gives back in the end, as far as it is known before the run: whose, and what of it.
+fn held(embedded: &Embedded, kind: &FaultKind) -> Vec<(String, &'static str)> {
+    let site = |site: usize, what| vec![(embedded.sites[site].name.clone(), what)];
+    let pods = |victims: &Victims, what: &'static str| {
+        let names = match &victims.pick {
+            Pick::All => pod_names(&embedded.sites[victims.site]),
+            Pick::Named(names) => names.clone(),
+            Pick::OnNode(node) => vec![node.clone()],
+            Pick::Random(_) => Vec::new(),
+        };
+        names.into_iter().map(|name| (name, what)).collect()
+    };
+    let node = |node: &NodeChoice, what| match node {
+        NodeChoice::Named(node) => vec![(node.clone(), what)],
+        NodeChoice::Random => Vec::new(),
+    };
+    match kind {
+        FaultKind::PodPause(victims) => pods(victims, "the running"),
+        FaultKind::SlowPod { victims, .. } => pods(victims, "the service time"),
+        FaultKind::MemoryExhaustion(victims) => pods(victims, "the memory"),
+        FaultKind::QueueExhaustion(victims) => pods(victims, "the places at work"),
+        FaultKind::CpuSaturation(victims) => pods(victims, "the time of the thread"),
+        FaultKind::NodeDrain { node: own, .. } => node(own, "the cordon"),
+        FaultKind::NodeLoss { node: own, .. } => node(own, "the power"),
+        FaultKind::Scale { site: own, .. } => site(*own, "the number of pods"),
+        FaultKind::SiteFailure { site: own }
+        | FaultKind::SystemFailure { site: own }
+        | FaultKind::NaturalDisaster { site: own } => site(*own, "the power"),
+        FaultKind::DiskFull { site: own } => site(*own, "the disk"),
+        FaultKind::CertificateExpiry { site: own } => site(*own, "the certificate"),
+        FaultKind::Network { link, .. } => match link {
+            Link::Clients { site: own } => site(*own, "the link to clients"),
+            Link::Store { site: own } => site(*own, "the link to the store"),
+            Link::Replication => vec![("replication".to_owned(), "the link")],
+        },
+        FaultKind::ReplicationPause => vec![("replication".to_owned(), "the flow")],
+        FaultKind::ClockJump { .. } => vec![("director".to_owned(), "the clock")],
+        FaultKind::PodKill(_)
+        | FaultKind::PodTerminate(_)
+        | FaultKind::StoreCrash { .. }
+        | FaultKind::RollingRestart { .. }
+        | FaultKind::DataCorruption { .. }
+        | FaultKind::BackupLost { .. }
+        | FaultKind::BackupDamaged { .. }
+        | FaultKind::Command(_)
+        | FaultKind::Hostile { .. } => Vec::new(),
+    }
+}
