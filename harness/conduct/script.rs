@@ -147,10 +147,17 @@ impl Script {
     pub fn waited(&self) -> Option<usize> {
         let phase = self.phase?;
         let until = self.until.get(phase).copied().flatten()?;
+        // What lasts as long as the phase may keep the end of another fault from being seen: each would wait for the
+        // other.
+        let lasting = self.entries.iter().any(|entry| {
+            self.actions[entry.take.action].phase == phase
+                && entry.stage == (Stage::InForce { until: None })
+        });
         let taken = self.entries.iter().all(|entry| {
             self.actions[entry.take.action].phase != phase
                 || match entry.stage {
-                    Stage::Waiting { .. } | Stage::Running | Stage::Undoing => false,
+                    Stage::Waiting { .. } | Stage::Running => false,
+                    Stage::Undoing => lasting && until == Until::Recovered,
                     Stage::InForce { until } => until.is_none(),
                     Stage::Over => true,
                 }

@@ -246,3 +246,27 @@ fn a_fault_of_a_phase_ends_with_it() {
     );
     assert_eq!(orders, [Order::Undo(take(0, 0))]);
 }
+
+#[test]
+fn a_phase_does_not_wait_for_an_end_that_it_hides_itself() {
+    let down = fault(FaultKind::SiteFailure { site: 0 }, None);
+    for beside in [true, false] {
+        let mut actions = vec![action("kill", 0, at(0), fault(kill(), None))];
+        if beside {
+            actions.push(action("down", 0, at(0), down.clone()));
+        }
+        let mut script = script(actions, vec![Some(Until::Recovered)]);
+        let begun = script.step(0, Seen::Begins { phase: 0, at: 0 });
+        for order in begun {
+            let Order::Take(take) = order else {
+                panic!("nothing is undone yet");
+            };
+            script.step(SECOND, Seen::Taken { take, ok: true });
+        }
+        script.step(2 * SECOND, Seen::Holds(When::Recovered));
+        // The pod comes back when its site does, and that is at the end of the phase.
+        assert_eq!(script.waited(), beside.then_some(0));
+        script.step(3 * SECOND, Seen::Undone(take(0, 0)));
+        assert_eq!(script.waited(), Some(0));
+    }
+}
