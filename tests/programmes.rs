@@ -68,6 +68,40 @@ fn pids(folder: &Folder, drill: &str) -> Vec<u64> {
 }
 
 #[test]
+fn who_says_that_the_monthly_test_is_covered_breaks_all_that_it_is_about() {
+    let folder = Folder::new();
+    folder.file("lost.yaml", &mini("lost", SITE_FAILURE, ""));
+    let steps = NIGHT.split_once("steps:").expect("steps").1;
+    let drills = "drills: [lost.yaml]\nsteps:";
+    let text = format!("programme: night\ncovers: monthly operations 1\n{drills}{steps}");
+    let names = [
+        ("step: setup,", "step: setup_test_environment,"),
+        ("step: failover,", "step: execute_failover_procedures,"),
+        ("step: data,", "step: test_data_recovery,"),
+        ("step: service,", "step: verify_service_restoration,"),
+        ("step: performance,", "step: performance_validation,"),
+        ("step: documents,", "step: document_dr_test_results,"),
+        ("step: cleanup,", "step: cleanup_test_environment,"),
+    ];
+    let text = names
+        .iter()
+        .fold(text, |text, (own, sop)| text.replace(own, sop));
+    let path = folder.file("night.yaml", &text);
+    let path = path.to_str().expect("a path");
+    for command in ["check", "run"] {
+        let done = firedrill(&[command, path]);
+        assert_eq!(done.code, 2, "{}", done.stderr);
+        let missing = "none of its drills has data-corruption, system-failure, natural-disaster";
+        assert!(done.stderr.contains(missing), "{}", done.stderr);
+    }
+    let alone = CALM.replace("Daily Operations 2", "Monthly Operations 1");
+    let path = folder.file("alone.yaml", &alone);
+    let done = firedrill(&["check", path.to_str().expect("a path")]);
+    assert_eq!(done.code, 2, "{}", done.stderr);
+    assert!(done.stderr.contains("run dr-night"), "{}", done.stderr);
+}
+
+#[test]
 fn a_night_ends_in_one_report_and_judging_it_again_gives_the_same_bytes() {
     let folder = Folder::new();
     let (path, run) = (night(&folder), folder.run());

@@ -160,6 +160,15 @@ fn load(programme: &Programme, set: &[String]) -> anyhow::Result<Vec<Loaded>> {
             set: own,
         });
     }
+    let plans: Vec<&Plan> = loaded.iter().map(|drill| &drill.plan).collect();
+    let missing = programme.missing_disasters(&plans);
+    if !missing.is_empty() {
+        bail!(
+            "`{}` covers the monthly test, and none of its drills has {}: add a drill with each, or take `covers` out",
+            programme.name,
+            missing.join(", ")
+        );
+    }
     let taken: usize = loaded.iter().map(|drill| drill.set.len()).sum();
     if taken < set.len() {
         let names = names(&loaded);

@@ -46,6 +46,7 @@ use std::time::Duration;
 
 use crate::grammar::SCENARIO;
 use crate::plan::Plan;
+use crate::programme::is_monthly_test;
 use crate::provenance::Notes;
 use crate::sources::Sources;
 use crate::text::diagnostic::Diagnostics;
@@ -115,7 +116,14 @@ pub(crate) fn scenario(reader: &Reader<'_>, tree: &Item) -> Option<Plan> {
         .get("about")
         .and_then(|item| reader.text(item))
         .unwrap_or_default();
-    let covers = fields.get("covers").and_then(|item| reader.text(item));
+    let covers = fields.text("covers");
+    if covers.as_deref().is_some_and(is_monthly_test) {
+        reader.problem(
+            fields.key_place("covers"),
+            "the monthly test is more than one scenario: four disasters, and the steps from set-up to clean-up",
+            "run dr-night, or write a programme that covers it; take `covers` out here",
+        );
+    }
     let (target, profile) = target::target(reader, fields.get("target"));
     let loads = load::loads(&fields, &profile);
     let (probes, metrics) = probe::probes(&fields);

@@ -1,5 +1,7 @@
 //! A programme: several scenarios that run one after the other, and the steps of a procedure that they show together.
 
+use crate::plan::{Act, Plan};
+
 /// What a programme means once it is checked. It comes from [`Programme::parse`] alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -43,8 +45,23 @@ pub enum ShownBy {
     CleanUp,
 }
 
-/// The monthly test as the operating procedure calls it, and its steps: who says that it is covered has all of them.
-pub const MONTHLY_TEST: &str = "Monthly Operations 1, Disaster Recovery Test";
+/// Does somebody say that the monthly test is covered, as the operating procedure calls it? Then all of it has to be
+/// there: its steps, and its disasters.
+pub fn is_monthly_test(covers: &str) -> bool {
+    const ROW: &str = "monthly operations 1";
+    let words: Vec<&str> = covers.split_whitespace().collect();
+    let rest = words.join(" ").to_lowercase();
+    let rest = rest.strip_prefix(ROW).map(|rest| rest.chars().next());
+    rest.is_some_and(|next| next.is_none_or(|next| !next.is_ascii_digit()))
+}
+
+/// The words of the disasters that the monthly test is about.
+pub const DISASTERS: [&str; 4] = [
+    "site-failure",
+    "data-corruption",
+    "system-failure",
+    "natural-disaster",
+];
 pub const MONTHLY_STEPS: [(&str, ShownBy); 7] = [
     ("setup_test_environment", ShownBy::SetUp),
     ("execute_failover_procedures", ShownBy::Failover),
@@ -94,6 +111,23 @@ impl ShownBy {
 }
 
 impl Programme {
+    /// Disasters that none of the drills, whose plans these are, has; empty where that is not promised.
+    pub fn missing_disasters(&self, drills: &[&Plan]) -> Vec<&'static str> {
+        if !self.covers.as_deref().is_some_and(is_monthly_test) {
+            return Vec::new();
+        }
+        let actions = drills.iter().flat_map(|plan| &plan.drill.actions);
+        let broken: Vec<&str> = actions
+            .filter_map(|action| match &action.act {
+                Act::Fault(fault) => Some(fault.kind.word()),
+                Act::Step(_) | Act::ReadBack { .. } => None,
+            })
+            .collect();
+        let mut missing = DISASTERS.to_vec();
+        missing.retain(|word| !broken.contains(word));
+        missing
+    }
+
     /// The same with these names for its drills, in their order: those of the scenarios, where paths stood.
     pub fn named(mut self, drills: Vec<String>) -> Programme {
         debug_assert_eq!(self.drills.len(), drills.len());
@@ -184,4 +218,28 @@ pub fn is_programme(text: &str) -> bool {
 /// As a double-quoted text, which YAML and JSON read alike, and in which no variable is replaced.
 fn quoted(text: &str) -> String {
     serde_json::Value::from(text.replace("${", "$${")).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_monthly_test_is_known_however_it_is_written() {
+        for covers in [
+            "Monthly Operations 1, Disaster Recovery Test",
+            "monthly  operations 1",
+            "Monthly Operations 1: the drill",
+        ] {
+            assert!(is_monthly_test(covers), "{covers}");
+        }
+        for covers in [
+            "Monthly Operations 12",
+            "Monthly Operations 3",
+            "",
+            "Weekly",
+        ] {
+            assert!(!is_monthly_test(covers), "{covers}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use super::fields::Fields;
 use super::reader::{Names, Reader};
 use super::{fill_in, scenario_name};
 use crate::grammar::programme::{PROCEDURE_STEP, PROGRAMME};
-use crate::programme::{MONTHLY_STEPS, MONTHLY_TEST, ProcedureStep, Programme, ShownBy};
+use crate::programme::{MONTHLY_STEPS, ProcedureStep, Programme, ShownBy, is_monthly_test};
 use crate::sources::Sources;
 use crate::text::Texts;
 use crate::text::diagnostic::Diagnostics;
@@ -42,7 +42,7 @@ pub(crate) fn programme(reader: &Reader<'_>, tree: &Item) -> Option<Programme> {
     let drills = drills(&fields);
     let steps = steps(&fields, &drills);
     let covers = fields.text("covers");
-    if covers.as_deref() == Some(MONTHLY_TEST) {
+    if covers.as_deref().is_some_and(is_monthly_test) {
         whole(&fields, &steps);
     }
     Some(Programme {
