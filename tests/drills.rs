@@ -127,6 +127,21 @@ fn a_lost_site_is_replaced_and_what_was_lost_is_about_the_lag() {
     assert!(refused, "writes with the old epoch were refused");
 }
 
+/// The door of a site that was replaced sends everybody away: its fence is behind it.
+#[test]
+fn a_site_that_was_replaced_while_its_pods_stood_still_is_fenced_too() {
+    let outage = "  - { phase: outage, fault: { pod-pause: { site: primary, pods: all }, for: 3s }, for: 6s }
+  - { read-back: dr }";
+    let limits = "limits: { pods: 100 % }\nload:";
+    let text = mini("mini", outage, "").replace("load:", limits);
+    let folder = Folder::new();
+    passes(&folder, &run(&folder, &text, &["--seed", "1"]));
+    let proven = |event: &Value| {
+        event["event"]["step"] == "prove-fence" && event["event"]["stage"] == "done"
+    };
+    assert!(folder.events().iter().any(proven), "writes were refused");
+}
+
 #[test]
 fn nobody_asks_for_the_fence_of_a_site_that_served_nobody() {
     let outage = "  - { phase: outage, fault: { site-failure: dr, for: 1s }, for: 4s }

@@ -86,6 +86,20 @@ fn a_site_that_is_not_fenced_is_split_brain() {
     assert!(marks(&folder, "fenced").is_empty(), "nobody was fenced");
 }
 
+/// What another fault keeps from the store has not been refused by its fence.
+#[test]
+fn a_cut_link_does_not_hide_that_nobody_was_fenced() {
+    let outage = "  - phase: outage
+    for: 6s
+    faults:
+      - { network: { link: store, site: primary, reset: true }, id: cut }
+      - { site-failure: primary, at: 600ms, for: 2s }
+  - { phase: dr, for: 1s }
+  - { read-back: dr }";
+    let red = fails("split_brain", "acknowledged");
+    turns_red(&mini("mini", outage, ""), "no-fencing", &red);
+}
+
 #[test]
 fn a_slow_recovery_fails_its_budget() {
     let folder = turns_red(&failover(), "slow-recovery", &fails("rto-budget", "back"));

@@ -3,47 +3,68 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
 
+use firedrill_erlmcp::WRITE_REFUSED;
 use firedrill_erlmcp::world::DirectorView;
 use firedrill_reports::recording::{Event, StepStage};
-use firedrill_scenarios::plan::{Act, FaultKind};
+use firedrill_scenarios::Outcome;
+use firedrill_scenarios::plan::{Act, RecoveryStep, Target};
 use firedrill_scenarios::template::ledger_value;
 use serde_json::json;
 
 use super::hands::{Hands, Reading};
 use super::script::Take;
+use crate::clock::Nanos;
 use crate::ledger::Clients;
 use crate::ledger::entry::{Attempt, Fate, NOBODY};
 use crate::ledger::pen::{Desk, Pen};
-use crate::mcp::caller::Caller;
-use crate::mcp::destination::Destination;
+use crate::mcp::caller::{Answer, Caller};
+use crate::mcp::destination::{Destination, Route};
 
 /// Writes that are sent to a site that was replaced.
 const WRITES: u32 = 5;
+/// For an answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// For pods to be ready again, and their door to know.
+const COMES_BACK: Nanos = 5_000_000_000;
+/// Between two tries.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// What came of them.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tried {
     refused: u32,
     acknowledged: u32,
-    unanswered: u32,
+    unknown: u32,
 }
 
 impl Hands {
-    /// After a site has come back: tries to write to it as in each epoch in which clients were sent to it, and which is
-    /// over. Without a ledger nothing is written, and nothing said of writes.
+    /// After a site has come back, or clients were moved away from it: tries to write to it as in each epoch in which
+    /// clients were sent to it, and which is over. Without a ledger nothing is written, and nothing said of writes.
     pub(super) async fn prove_fence(&self, take: Take) {
-        let Act::Fault(fault) = &self.plan.drill.actions[take.action].act else {
-            return;
-        };
-        let FaultKind::SiteFailure { site } = fault.kind else {
-            return;
-        };
         let (Some(reading), Some(desk)) = (&self.reading, &self.desk) else {
             return;
         };
-        for epoch in self.over(site) {
-            self.prove_over(take, site, epoch, reading, desk).await;
+        for site in self.left_by_clients(take) {
+            for epoch in self.over(site) {
+                self.prove_over(take, site, epoch, reading, desk).await;
+            }
+        }
+    }
+
+    /// The sites that clients may have been moved away from by what was done.
+    fn left_by_clients(&self, take: Take) -> Vec<usize> {
+        match &self.plan.drill.actions[take.action].act {
+            Act::Fault(fault) => fault.kind.site().into_iter().collect(),
+            Act::Step(RecoveryStep::FailBack { site }) => {
+                let all = match &self.plan.target {
+                    Target::Embedded(embedded) => embedded.sites.len(),
+                    Target::Endpoint(_) => 0,
+                };
+                (0..all).filter(|other| other != site).collect()
+            }
+            Act::Step(_) | Act::ReadBack { .. } => Vec::new(),
         }
     }
 
@@ -67,26 +88,49 @@ impl Hands {
             self.event(self.clock.now(), event);
         };
         tell(StepStage::Started);
-        match self.write_to(site, epoch, reading, desk).await {
-            Ok(tried) if tried.acknowledged == 0 && tried.refused > 0 => {
+        match self.answered(site, epoch, reading, desk).await {
+            Ok(tried) if tried.refused == WRITES => {
                 tell(StepStage::Done {
-                    detail: format!(
-                        "{} of {WRITES} writes in epoch {epoch} were refused",
-                        tried.refused
-                    ),
+                    detail: format!("{WRITES} of {WRITES} writes in epoch {epoch} were refused"),
                 });
             }
             Ok(tried) => tell(StepStage::Failed {
                 reason: format!(
-                    "of {WRITES} writes in epoch {epoch}, {} were acknowledged and {} not answered",
-                    tried.acknowledged, tried.unanswered
+                    "of {WRITES} writes in epoch {epoch}, {} were acknowledged, {} refused as the fence does, and of {} \
+                     nothing is known",
+                    tried.acknowledged, tried.refused, tried.unknown
                 ),
             }),
             Err(reason) => tell(StepStage::Failed { reason }),
         }
     }
 
-    /// Which site serves, and in which epoch, just before something is broken.
+    /// Tries again for as long as another fault may keep the site from answering, and while it comes to itself.
+    async fn answered(
+        &self,
+        site: usize,
+        epoch: u64,
+        reading: &Reading,
+        desk: &Desk,
+    ) -> Result<Tried, String> {
+        let began = self.clock.now();
+        loop {
+            let late = self.clock.now().saturating_sub(began) > COMES_BACK;
+            let last = late && self.in_force().is_empty();
+            let tried = self.write_to(site, epoch, reading, desk).await;
+            match &tried {
+                Ok(tried) if tried.refused == WRITES || tried.acknowledged > 0 => {}
+                Ok(_) | Err(_) if last => {}
+                Ok(_) | Err(_) => {
+                    tokio::time::sleep(AGAIN).await;
+                    continue;
+                }
+            }
+            return tried;
+        }
+    }
+
+    /// Which site serves, and in which epoch, just before something is broken or clients are moved.
     pub(super) fn note_served(&self, director: &DirectorView) {
         let route = director.route.clone();
         self.served()
@@ -114,6 +158,27 @@ impl Hands {
         own.map(|own| take_over(own, serves_in)).unwrap_or_default()
     }
 
+    /// The site's front door; or one of its pods, when the door sends everybody away, as a director has it do with a
+    /// site that does not serve any more. Who is within already is not kept out by a door.
+    async fn way_in(&self, site: usize, reading: &Reading) -> Result<Destination, String> {
+        let front = self.route_to(reading, Some(site))?;
+        let view = self.eyes.view()?;
+        let own = view.site(self.plan.site_name(site));
+        let pods = own.into_iter().flat_map(|site| site.pods());
+        let pods = pods
+            .filter(|pod| pod.ready)
+            .map(|pod| Route::plain(pod.address));
+        let mut why = String::new();
+        for route in std::iter::once(front).chain(pods) {
+            let destination = Destination::along(&route).map_err(|error| error.to_string())?;
+            match open(&mut Caller::new(&destination, &reading.dialect)).await {
+                Ok(()) => return Ok(destination),
+                Err(reason) => why = reason,
+            }
+        }
+        Err(why)
+    }
+
     async fn write_to(
         &self,
         site: usize,
@@ -121,10 +186,9 @@ impl Hands {
         reading: &Reading,
         desk: &Desk,
     ) -> Result<Tried, String> {
-        let route = self.route_to(reading, Some(site))?;
-        let destination = Destination::along(&route).map_err(|error| error.to_string())?;
+        let destination = self.way_in(site, reading).await?;
         let mut caller = Caller::new(&destination, &reading.dialect);
-        caller.open().await.map_err(|error| error.to_string())?;
+        open(&mut caller).await?;
         let mut pen = Pen::new(desk.clone());
         let client = Clients::number(self.plan.loads.len(), take_number(site));
         let mut tried = Tried::default();
@@ -136,16 +200,15 @@ impl Hands {
             let arguments = json!({ "client": pen.name(client), "sequence": sequence, "value": value, "epoch": epoch });
             let params = json!({ "name": "ledger_put", "arguments": arguments }).to_string();
             let sent = self.clock.now();
-            let answer = caller.call("tools/call", params.as_bytes()).await;
-            let fate = match &answer {
-                Ok(Ok(_)) => Fate::Acknowledged,
-                Ok(Err(_)) => Fate::Refused,
-                Err(_) => Fate::Unknown,
+            let call = caller.call("tools/call", params.as_bytes());
+            let fate = match tokio::time::timeout(PATIENCE, call).await {
+                Ok(Ok(answer)) => fate(&answer),
+                Ok(Err(_)) | Err(_) => Fate::Unknown,
             };
-            match answer {
-                Ok(Ok(_)) => tried.acknowledged += 1,
-                Ok(Err(_)) => tried.refused += 1,
-                Err(_) => tried.unanswered += 1,
+            match fate {
+                Fate::Acknowledged => tried.acknowledged += 1,
+                Fate::Refused => tried.refused += 1,
+                Fate::Unknown => tried.unknown += 1,
             }
             pen.note(Attempt {
                 client,
@@ -159,6 +222,23 @@ impl Hands {
         }
         pen.hand_over();
         Ok(tried)
+    }
+}
+
+async fn open(caller: &mut Caller<'_>) -> Result<(), String> {
+    match tokio::time::timeout(PATIENCE, caller.open()).await {
+        Ok(opened) => opened.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("no session was opened within {PATIENCE:?}")),
+    }
+}
+
+/// Only who says that the write was certainly not kept has refused it. Whatever else went wrong on its way, a limit or a
+/// cut link, says nothing of a fence.
+fn fate(answer: &Answer) -> Fate {
+    match answer {
+        Ok(_) => Fate::Acknowledged,
+        Err((Outcome::RpcError(WRITE_REFUSED), _)) => Fate::Refused,
+        Err(_) => Fate::Unknown,
     }
 }
 
@@ -177,6 +257,24 @@ fn take_number(site: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_did_not_reach_the_fence_was_not_refused_by_it() {
+        let error = |outcome| Err((outcome, String::new()));
+        assert_eq!(fate(&Ok(json!({}))), Fate::Acknowledged);
+        let refused = error(Outcome::RpcError(WRITE_REFUSED));
+        assert_eq!(fate(&refused), Fate::Refused);
+        for outcome in [
+            // The store cannot be asked; a queue is full; the front door has nobody.
+            Outcome::RpcError(-32603),
+            Outcome::RpcError(-32010),
+            Outcome::Http(429),
+            Outcome::Http(503),
+            Outcome::ToolError,
+        ] {
+            assert_eq!(fate(&error(outcome)), Fate::Unknown);
+        }
+    }
 
     #[test]
     fn each_epoch_that_is_over_is_proven_once_also_after_the_site_was_failed_back_to() {

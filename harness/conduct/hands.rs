@@ -18,11 +18,10 @@ use super::script::Take;
 use crate::clock::{Clock, Nanos};
 use crate::fault::claim::Claims;
 use crate::fault::heal::{Which, heal};
-use crate::fault::hostile::{self, Attack};
+use crate::fault::hostile;
 use crate::fault::inject::{Shared, inject, see_effect};
 use crate::fault::journal::open_changes;
-use crate::fault::pinned::{Pinned, Undo};
-use crate::fault::resolve::{ResolveError, Scene, resolve, stream, witness};
+use crate::fault::pinned::Undo;
 use crate::fault::seen::Eyes;
 use crate::fault::step;
 use crate::ledger::pen::Desk;
@@ -36,7 +35,6 @@ use crate::mcp::session::Dialect;
 pub const PASSES: u32 = 2;
 /// Where data that faults took away is kept until it is healed, in the run's folder.
 pub const QUARANTINE: &str = "quarantine";
-
 /// What is told while an action is taken.
 #[derive(Debug)]
 pub enum Told {
@@ -93,6 +91,8 @@ pub struct Hands {
     pub eyes: Eyes,
     /// The faults that were begun and are not undone yet.
     pub in_force: Arc<Mutex<Claims>>,
+    /// Those whose undoing has begun.
+    pub undoing: Arc<Mutex<BTreeSet<String>>>,
     /// The sites that clients were sent to when something was broken, with their epochs then: those whose end has
     /// not been proven yet.
     pub served: Arc<Mutex<BTreeMap<String, BTreeSet<u64>>>>,
@@ -153,12 +153,17 @@ impl Hands {
         });
     }
 
+    pub(super) fn undoing(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        // A set of names is whole at any time.
+        self.undoing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Nobody orders anything any more: what is still looked for is not waited for.
     pub fn release(&self) {
         self.in_force().release_all();
     }
 
-    fn in_force(&self) -> MutexGuard<'_, Claims> {
+    pub(super) fn in_force(&self) -> MutexGuard<'_, Claims> {
         // Each of its methods leaves it whole.
         self.in_force.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -213,32 +218,8 @@ impl Hands {
         self.event(self.clock.now(), event);
     }
 
-    /// Pins the fault's victims as the target is now; and who is to hear how it is refused, where others are.
-    fn pin(&self, take: Take, kind: &FaultKind) -> Result<(Pinned, Option<Attack>), String> {
-        let view = match &self.eyes.world {
-            Some(world) => Some(world.view().map_err(|error| error.to_string())?),
-            None => None,
-        };
-        if let Some(director) = view.as_ref().and_then(|view| view.director.as_ref()) {
-            self.note_served(director);
-        }
-        let scene = Scene {
-            plan: &self.plan,
-            view: view.as_ref(),
-            quarantine: self.run.join(QUARANTINE),
-        };
-        let mut random = stream(self.seed, take.action, take.number);
-        let id = self.id(take);
-        let pinned = resolve(&scene, &id, kind, &mut random)
-            .map_err(|error: ResolveError| error.to_string())?;
-        self.in_force()
-            .claim(&pinned)
-            .map_err(|held| held.to_string())?;
-        Ok((pinned, witness(&scene, &id, kind, &mut random)))
-    }
-
     async fn inject(&self, take: Take, kind: &FaultKind) -> Came {
-        let (pinned, witness) = match self.pin(take, kind) {
+        let (pinned, witness) = match self.pin(take, kind).await {
             Ok(pinned) => pinned,
             Err(reason) => {
                 let stage = FaultStage::EffectNotSeen { reason };
@@ -291,6 +272,7 @@ impl Hands {
         }
         let at = Some(self.clock.now());
         let ids: BTreeSet<String> = faults.iter().map(|(_, id, _)| id.clone()).collect();
+        self.undoing().extend(ids.iter().cloned());
         let which = Which::These {
             faults: &ids,
             held: &|| !self.in_force().is_empty(),
@@ -363,11 +345,18 @@ impl Hands {
             self.event(self.clock.now(), event);
         };
         self.sabotage_before_test(step);
+        if let Some(director) = self.eyes.view().ok().and_then(|view| view.director) {
+            self.note_served(&director);
+        }
         tell(StepStage::Started);
         let began = self.clock.absolute_ns(fault_began);
         match step::perform(step, &self.plan, &self.eyes, began).await {
             Ok(detail) => {
                 tell(StepStage::Done { detail });
+                if let RecoveryStep::Promote { site } = step {
+                    self.in_force().stands_again(self.plan.site_name(*site));
+                }
+                self.prove_fence(take).await;
                 true
             }
             Err(error) => {

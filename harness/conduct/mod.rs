@@ -8,6 +8,7 @@ mod bounded;
 pub mod drill;
 mod fence;
 pub mod hands;
+mod pin;
 mod sabotage;
 pub mod script;
 pub mod timeline;
@@ -168,6 +169,7 @@ fn drill(job: &Job, beside: &Beside, told: mpsc::UnboundedSender<Told>) -> Optio
         journal: beside.journal.clone(),
         eyes: beside.eyes.clone(),
         in_force: Arc::default(),
+        undoing: Arc::default(),
         served: Arc::default(),
         told,
         reading: beside.reading.clone(),

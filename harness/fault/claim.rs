@@ -19,6 +19,7 @@ struct Claim {
 #[derive(Debug, Default)]
 pub struct Claims(BTreeMap<String, BTreeSet<Claim>>);
 
+/// Another fault holds what this one would take.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{what} of {whose} is held by `{by}`, which is still in force: give that one an end before this one begins, or \
@@ -27,11 +28,11 @@ pub struct Claims(BTreeMap<String, BTreeSet<Claim>>);
 pub struct Held {
     whose: String,
     what: String,
-    by: String,
+    pub by: String,
 }
 
 impl Claims {
-    /// The fault holds what it will give back from now on.
+    /// The fault holds what it will give back from now on, and nothing that it held before.
     ///
     /// # Errors
     /// When another fault holds any of it: then nothing is held for this one.
@@ -41,6 +42,7 @@ impl Claims {
             .iter()
             .filter_map(|step| held_until(&step.undo.change))
             .collect();
+        self.0.remove(&fault.id);
         for (by, others) in &self.0 {
             if let Some(claim) = own.intersection(others).next().cloned() {
                 let Claim { whose, what } = claim;
@@ -54,6 +56,13 @@ impl Claims {
 
     pub fn release(&mut self, faults: &BTreeSet<String>) {
         self.0.retain(|fault, _| !faults.contains(fault));
+    }
+
+    /// The site was built anew and serves: what undoes its loss gives nothing back any more.
+    pub fn stands_again(&mut self, site: &str) {
+        for claims in self.0.values_mut() {
+            claims.retain(|claim| claim.whose != site || claim.what != POWER);
+        }
     }
 
     pub fn release_all(&mut self) {
@@ -76,7 +85,7 @@ fn held_until(reversal: &Reversal) -> Option<Claim> {
     match reversal {
         Reversal::Ask(request) => {
             let (whose, what) = asked_back(request)?;
-            claim(whose, what)
+            claim(&whose, what)
         }
         Reversal::Kick { process, .. } => claim(&process.name, "the running"),
         Reversal::Repair(damage) => claim(
@@ -92,26 +101,27 @@ fn held_until(reversal: &Reversal) -> Option<Claim> {
 const POWER: &str = "the power";
 
 /// Whose, and what; of the requests that undo something.
-fn asked_back(request: &Request) -> Option<(&str, &'static str)> {
+fn asked_back(request: &Request) -> Option<(String, &'static str)> {
+    let of = |whose: &str, what| Some((whose.to_owned(), what));
     match request {
-        Request::Power { site, .. } => Some((site, POWER)),
-        Request::NodePower { node, .. } => Some((node, POWER)),
-        Request::Cordon { node, .. } => Some((node, "the cordon")),
-        Request::Scale { site, .. } => Some((site, "the number of pods")),
-        Request::ReplicationPause(_) => Some(("replication", "the flow")),
-        Request::BackupPut { id, .. } => Some((id, "the sound backup")),
-        Request::Link { name, .. } => Some((name, "the shape")),
-        Request::Behave { pod, .. } => Some((pod, "the service time")),
-        Request::Press { pod, press, .. } => Some((
+        Request::Power { site, .. } => of(site, POWER),
+        Request::NodePower { node, .. } => of(node, POWER),
+        Request::Cordon { node, .. } => of(node, "the cordon"),
+        Request::Scale { site, .. } => of(site, "the number of pods"),
+        Request::ReplicationPause(_) => of("replication", "the flow"),
+        Request::BackupPut { site, id, .. } => of(&format!("{site}/{id}"), "the sound backup"),
+        Request::Link { name, .. } => of(name, "the shape"),
+        Request::Behave { pod, .. } => of(pod, "the service time"),
+        Request::Press { pod, press, .. } => of(
             pod,
             match press {
                 Press::Thread(_) => "the time of the thread",
                 Press::Memory(_) => "the memory",
                 Press::Work(_) => "the places at work",
             },
-        )),
-        Request::Certificate { site, .. } => Some((site, "the certificate")),
-        Request::Clock { .. } => Some(("director", "the clock")),
+        ),
+        Request::Certificate { site, .. } => of(site, "the certificate"),
+        Request::Clock { .. } => of("director", "the clock"),
         Request::View
         | Request::Evict { .. }
         | Request::RestartPod { .. }
@@ -169,6 +179,8 @@ mod tests {
                 .starts_with("the cordon of node-0 is held by `a`"),
             "{held}"
         );
+        // Its own it may take again, as it finds it now.
+        claims.claim(&cordon("b", "node-1")).unwrap();
         // What was refused holds nothing, and what is undone is free.
         claims.release(&BTreeSet::from(["a".to_owned()]));
         claims.claim(&cordon("c", "node-0")).unwrap();

@@ -117,12 +117,12 @@ fn too_many(
         .map(|(_, pods)| pods)
         .sum();
     let site = &embedded.sites[site];
-    let all = own + others;
+    let all = (own + others).min(site.pods);
     let limit = plan.drill.limits.pods;
     if own == 0 || others == 0 || f64::from(all) <= limit * f64::from(site.pods) + 1e-9 {
         return None;
     }
-    let wanted = (100 * all.min(site.pods)).div_ceil(site.pods);
+    let wanted = (100 * all).div_ceil(site.pods);
     Some((
         format!(
             "with what is in force already, {} into the phase, {all} of the {} pods of `{}` may be hit at once, more \
@@ -146,7 +146,8 @@ fn held(embedded: &Embedded, kind: &FaultKind) -> Vec<(String, &'static str)> {
             Pick::OnNode(node) => vec![node.clone()],
             Pick::Random(_) => Vec::new(),
         };
-        names.into_iter().map(|name| (name, what)).collect()
+        let names = names.into_iter().map(|name| (name, what));
+        names.collect::<Vec<_>>()
     };
     let node = |node: &NodeChoice, what| match node {
         NodeChoice::Named(node) => vec![(node.clone(), what)],
@@ -154,7 +155,20 @@ fn held(embedded: &Embedded, kind: &FaultKind) -> Vec<(String, &'static str)> {
     };
     match kind {
         FaultKind::PodPause(victims) => pods(victims, "the running"),
-        FaultKind::SlowPod { victims, .. } => pods(victims, "the service time"),
+        FaultKind::SlowPod {
+            victims,
+            factor,
+            busy,
+        } => {
+            let mut held = Vec::new();
+            if *factor != 1.0 {
+                held.extend(pods(victims, "the service time"));
+            }
+            if *busy > 0.0 {
+                held.extend(pods(victims, "the time of the thread"));
+            }
+            held
+        }
         FaultKind::MemoryExhaustion(victims) => pods(victims, "the memory"),
         FaultKind::QueueExhaustion(victims) => pods(victims, "the places at work"),
         FaultKind::CpuSaturation(victims) => pods(victims, "the time of the thread"),

@@ -50,6 +50,7 @@ pub use backup::LOG;
 pub use certificates::{Certificates, CertificatesError, make_certificates};
 pub use child::MARK;
 pub use launch::{Exited, LaunchError, Process, RunningSite, launch};
+pub use pod::WRITE_REFUSED;
 pub use role::{Role, RoleError, run as run_role};
 pub use site::{
     Behaviour, Bounds, HealthCheck, PODS_MAX, Profile, Reply, ServiceTime, SiteConfig, TlsFiles,

@@ -29,6 +29,8 @@ mod sessions;
 mod stall;
 mod tools;
 
+pub use tools::WRITE_REFUSED;
+
 use std::cell::Cell;
 use std::net::SocketAddr;
 use std::rc::Rc;

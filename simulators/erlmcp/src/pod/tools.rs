@@ -17,7 +17,8 @@ use super::refusal::Limit;
 use crate::site::Profile;
 
 /// A write that was certainly not kept: its store is fenced or a standby, or of another epoch.
-const WRITE_REFUSED: i64 = -32014;
+/// The write was certainly not kept: the store takes none, or none of this epoch.
+pub const WRITE_REFUSED: i64 = -32014;
 const SLOW_MS_MAX: u64 = 600_000;
 /// About a second of one core.
 const COMPUTE_N_MAX: u64 = 500_000_000;
