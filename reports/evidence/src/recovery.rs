@@ -37,7 +37,8 @@ pub struct Recovery {
     pub relapses: u64,
     /// There was evidence, and all of it was good.
     pub unnoticed: bool,
-    /// How finely this is seen: a slot (or the slots that were pooled), or a window where no single slot is bad.
+    /// How finely this is seen: a slot (or the slots that were pooled), or a window where no single slot shows the
+    /// outage or its end.
     pub resolution: u64,
 }
 
@@ -64,18 +65,23 @@ pub fn recover(
     let back = seen.back(outage.unwrap_or(0), not_before);
     let relapses = outage.map_or(0, |from| {
         let until = match back {
-            Back::At(index) => index,
+            Back::At { index, .. } => index,
             Back::NotBefore(_) => seen.slots.len(),
         };
         seen.relapses(from + 1..until)
     });
     let t1 = outage.map(|index| seen.slots[index].start.max(t0));
     let t7 = match back {
-        Back::At(index) => Some(seen.slots[index].start.max(not_before)),
+        Back::At { index, .. } => Some(seen.slots[index].start.max(not_before)),
         Back::NotBefore(_) => None,
     };
     let unnoticed = outage.is_none() && t7.is_some();
-    let resolution = seen.resolution(outage);
+    let resolution = match back {
+        Back::At {
+            by_windows: true, ..
+        } => seen.resolution(outage).max(seen.window),
+        Back::At { .. } | Back::NotBefore(_) => seen.resolution(outage),
+    };
     Recovery {
         t1,
         t6: outage.and_then(|index| seen.first_success(index + 1)),
@@ -86,7 +92,7 @@ pub fn recover(
             false => t7 - t0,
         }),
         rto_at_least: match back {
-            Back::At(_) => None,
+            Back::At { .. } => None,
             Back::NotBefore(instant) => Some(instant.max(not_before) - t0),
         },
         outage: t1.and_then(|t1| t7.map(|t7| t7.saturating_sub(t1))),
@@ -98,8 +104,8 @@ pub fn recover(
 
 /// Whether, and where, service is back.
 enum Back {
-    /// From the slot of this index on.
-    At(usize),
+    /// From the slot of this index on: the first that may be, or a later one that windows and shares show alone.
+    At { index: usize, by_windows: bool },
     /// Not shown; what was seen rules out every instant before this one.
     NotBefore(u64),
 }
@@ -154,7 +160,10 @@ impl<'a> Seen<'a> {
         let within = |index: &usize| rest[*index].within(self.limits);
         let good = |index: &usize| self.windows.is_good(*index) && within(index);
         match (from..self.slots.len()).find(good) {
-            Some(index) => Back::At(index),
+            Some(index) => Back::At {
+                index,
+                by_windows: index > from,
+            },
             None => {
                 let open = (clean.max(outage)..self.slots.len()).find(within);
                 let end = self.slots.last().map_or(0, |slot| slot.end);

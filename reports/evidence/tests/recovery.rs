@@ -272,6 +272,28 @@ fn the_end_is_seen_as_finely_as_the_last_bad_slots_are_judged() {
     );
 }
 
+/// A slot shows where it was bad. That it was back is shown by no slot here, unless by one that was read back.
+#[test]
+fn an_end_that_windows_show_is_seen_as_finely_as_they_are_long() {
+    let failed = |second: u64| match second {
+        10 => 300,
+        11..40 => 3,
+        _ => 0,
+    };
+    let dim = slots((0..80).map(|second| (300, failed(second), 0)));
+    let found = all(&dim, 10 * S);
+    assert!(found.t7 > Some(20 * S), "{found:?}");
+    assert_eq!((found.t1, found.resolution), (Some(10 * S), 10 * S));
+    let verified = recover(
+        &outages(80, |second| second == 10),
+        10 * S,
+        u64::MAX,
+        &LIMITS,
+        Some(40 * S),
+    );
+    assert_eq!((verified.t7, verified.resolution), (Some(40 * S), S));
+}
+
 /// Six failures in 300 a second: no single slot is bad beyond doubt, and no window is good.
 #[test]
 fn windows_see_what_no_slot_shows() {
