@@ -48,11 +48,22 @@ pub enum ShownBy {
 /// Does somebody say that the monthly test is covered, as the operating procedure calls it? Then all of it has to be
 /// there: its steps, and its disasters.
 pub fn is_monthly_test(covers: &str) -> bool {
-    const ROW: &str = "monthly operations 1";
-    let words: Vec<&str> = covers.split_whitespace().collect();
-    let rest = words.join(" ").to_lowercase();
-    let rest = rest.strip_prefix(ROW).map(|rest| rest.chars().next());
-    rest.is_some_and(|next| next.is_none_or(|next| !next.is_ascii_digit()))
+    let covers = covers.to_lowercase();
+    // A point within a number is a part of it: 1.5 is another row.
+    let parts = covers.split(|letter: char| !(letter.is_alphanumeric() || letter == '.'));
+    let words = parts.flat_map(|part| match part.trim_matches('.') {
+        number if number.starts_with(|first: char| first.is_ascii_digit()) => vec![number],
+        other => other.split('.').collect(),
+    });
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    words.windows(3).enumerate().any(|(index, three)| {
+        let row = match three {
+            ["monthly", "operations", "no" | "number" | "nr"] => words.get(index + 3).copied(),
+            ["monthly", "operations", row] => Some(*row),
+            _ => None,
+        };
+        row.is_some_and(|row| row.parse() == Ok(1))
+    })
 }
 
 /// The words of the disasters that the monthly test is about.
@@ -230,11 +241,20 @@ mod tests {
             "Monthly Operations 1, Disaster Recovery Test",
             "monthly  operations 1",
             "Monthly Operations 1: the drill",
+            "SOP Monthly Operations 1",
+            "Monthly Operations, 1",
+            "Monthly Operations No. 1",
+            "monthly_operations number 01.",
+            "Monthly Operations No.1",
         ] {
             assert!(is_monthly_test(covers), "{covers}");
         }
         for covers in [
             "Monthly Operations 12",
+            "Monthly Operations 1.5",
+            "Monthly Operations No. 1.5",
+            "Monthly Operations",
+            "Monthly Operations No.",
             "Monthly Operations 3",
             "",
             "Weekly",

@@ -43,7 +43,7 @@ pub(crate) fn programme(reader: &Reader<'_>, tree: &Item) -> Option<Programme> {
     let steps = steps(&fields, &drills);
     let covers = fields.text("covers");
     if covers.as_deref().is_some_and(is_monthly_test) {
-        whole(&fields, &steps);
+        whole(&fields, &steps, &drills);
     }
     Some(Programme {
         name: name.unwrap_or_default(),
@@ -55,13 +55,23 @@ pub(crate) fn programme(reader: &Reader<'_>, tree: &Item) -> Option<Programme> {
 }
 
 /// A part of the monthly test must not be shown to anybody as the test.
-fn whole(fields: &Fields<'_>, steps: &[ProcedureStep]) {
+fn whole(fields: &Fields<'_>, steps: &[ProcedureStep], drills: &Names) {
     for (name, shown_by) in MONTHLY_STEPS {
-        let there = |own: &ProcedureStep| own.name == name && own.shown_by == shown_by;
-        if steps.iter().any(there) {
+        let there = |own: &&ProcedureStep| own.name == name && own.shown_by == shown_by;
+        let word = shown_by.as_str();
+        if let Some(step) = steps.iter().find(there) {
+            let left_out = |(index, _): &(usize, &String)| !step.drills.contains(index);
+            let mut others = drills.known.iter().enumerate().filter(left_out);
+            // Not every disaster makes another site serve.
+            if let (true, Some((_, drill))) = (shown_by != ShownBy::Failover, others.next()) {
+                fields.reader.problem(
+                    fields.key_place("covers"),
+                    format!("this covers the monthly test, whose step `{name}` says nothing of `{drill}` here"),
+                    format!("leave `in` out of `{name}`, or take `covers` out"),
+                );
+            }
             continue;
         }
-        let word = shown_by.as_str();
         fields.reader.problem(
             fields.key_place("covers"),
             format!(

@@ -114,6 +114,11 @@ fn a_part_of_the_monthly_test_does_not_cover_it() {
             "shown_by: set-up",
             "`test_data_recovery` is not shown by `data-recovery`",
         ),
+        (
+            "shown_by: clean-up }",
+            "shown_by: clean-up, in: [site-failure] }",
+            "`cleanup_test_environment` says nothing of `data-corruption`",
+        ),
     ] {
         assert!(night.contains(right));
         let text = night.replacen(right, wrong, 1);
