@@ -148,7 +148,7 @@ impl Script {
         let phase = self.phase?;
         let until = self.until.get(phase).copied().flatten()?;
         // What lasts as long as the phase may keep the end of another fault from being seen: each would wait for the
-        // other.
+        // other, whatever the phase waits for.
         let lasting = self.entries.iter().any(|entry| {
             self.actions[entry.take.action].phase == phase
                 && entry.stage == (Stage::InForce { until: None })
@@ -157,7 +157,7 @@ impl Script {
             self.actions[entry.take.action].phase != phase
                 || match entry.stage {
                     Stage::Waiting { .. } | Stage::Running => false,
-                    Stage::Undoing => lasting && until == Until::Recovered,
+                    Stage::Undoing => lasting,
                     Stage::InForce { until } => until.is_none(),
                     Stage::Over => true,
                 }

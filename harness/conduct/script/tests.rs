@@ -250,12 +250,13 @@ fn a_fault_of_a_phase_ends_with_it() {
 #[test]
 fn a_phase_does_not_wait_for_an_end_that_it_hides_itself() {
     let down = fault(FaultKind::SiteFailure { site: 0 }, None);
-    for beside in [true, false] {
+    let both = [Until::Recovered, Until::Done];
+    for (until, beside) in both.into_iter().flat_map(|own| [(own, true), (own, false)]) {
         let mut actions = vec![action("kill", 0, at(0), fault(kill(), None))];
         if beside {
             actions.push(action("down", 0, at(0), down.clone()));
         }
-        let mut script = script(actions, vec![Some(Until::Recovered)]);
+        let mut script = script(actions, vec![Some(until)]);
         let begun = script.step(0, Seen::Begins { phase: 0, at: 0 });
         for order in begun {
             let Order::Take(take) = order else {
