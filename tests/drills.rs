@@ -142,6 +142,29 @@ fn a_site_that_was_replaced_while_its_pods_stood_still_is_fenced_too() {
     assert!(folder.events().iter().any(proven), "writes were refused");
 }
 
+/// The pod that is slow afterwards takes nothing back, and the stop stays where the lost site's promotion put it.
+#[test]
+fn what_was_lost_is_owed_to_the_lost_site_though_a_harmless_fault_follows() {
+    let folder = Folder::new();
+    let slow = "  - { phase: dr, for: 3s }
+  - { phase: slow, fault: { slow-pod: { site: dr, factor: 8 } }, for: 2s }
+  - { read-back: dr }";
+    let (outage, _) = SITE_FAILURE.split_once('\n').expect("its phase");
+    let objectives = "  - { rpo: 15min, budget: 1s }\n";
+    let text = mini("mini", &format!("{outage}\n{slow}"), objectives);
+    // The only pod of the other site is one too many otherwise.
+    let text = text.replacen("load:\n", "limits: { pods: 100 % }\nload:\n", 1);
+    let done = run(&folder, &text, &["--seed", "1"]);
+    passes(&folder, &done);
+    let result = folder.result();
+    let [lost, harmless] = [&result["faults"][0], &result["faults"][1]];
+    assert!(lost["rpo"].as_u64() > Some(0), "{lost}");
+    assert!(harmless["rpo"].is_null(), "{harmless}");
+    let data = &result["data"];
+    assert!(data["lost"].as_u64() > Some(0), "{data}");
+    assert_eq!(data["lost_after_stop"], 0, "{data}");
+}
+
 #[test]
 fn nobody_asks_for_the_fence_of_a_site_that_served_nobody() {
     let outage = "  - { phase: outage, fault: { site-failure: dr, for: 1s }, for: 4s }

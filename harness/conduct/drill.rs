@@ -1,6 +1,7 @@
 //! The drill beside the load: feeds the script with what happens, has its orders carried out, and hears what came
 //! of them.
 
+mod culprit;
 mod probed;
 
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use firedrill_reports::recording::{Event, FaultStage, Mark, StepStage};
 use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::{Act, Action, FaultKind, RecoveryStep, Target, When};
 
+use self::culprit::{Begun, culprit, harm};
 use super::hands::{Hands, Told};
 use super::sabotage::Moment;
 use super::script::{Order, Script, Seen, Take};
@@ -33,6 +35,8 @@ pub struct Drill {
     /// When the newest fault was injected; none so far.
     fault_began: Option<Nanos>,
     newest_fault: Option<String>,
+    /// Faults and failbacks, as they were begun.
+    begun: Vec<Begun>,
     /// The step that leads clients back, since then, and when it began.
     failback: Option<(String, Nanos)>,
     /// The newest restore of a backup that is put to the test.
@@ -50,7 +54,7 @@ pub struct Drill {
     recovered: bool,
     reads: Vec<Read>,
     promotions: Vec<Promotion>,
-    /// Marks since the newest fault that end what it may take back, with their kind.
+    /// Marks since the first fault that end what one may take back, with their kind.
     stops: Vec<(Nanos, Mark)>,
 }
 
@@ -107,6 +111,7 @@ impl Drill {
             before: Vec::new(),
             fault_began: None,
             newest_fault: None,
+            begun: Vec::new(),
             failback: None,
             tested: None,
             steady: None,
@@ -237,7 +242,7 @@ impl Drill {
                     // What was written later is in no backup.
                     passes.iter_mut().for_each(|pass| pass.began = own.began);
                 }
-                let fault = tested.map(Tested::stop).or_else(|| self.broken());
+                let fault = tested.map(Tested::stop);
                 self.reads.push(Read {
                     id,
                     site,
@@ -265,6 +270,7 @@ impl Drill {
             } => {
                 self.fault_began = Some(at);
                 self.newest_fault = Some(id.clone());
+                self.has_begun(at, id);
                 self.failback = None;
                 self.answered = false;
             }
@@ -278,10 +284,20 @@ impl Drill {
         }
     }
 
+    fn has_begun(&mut self, at: Nanos, id: &str) {
+        let own = self.index(id).and_then(|action| harm(&self.plan, action));
+        self.begun.extend(own.map(|harm| Begun {
+            id: id.to_owned(),
+            at,
+            harm,
+        }));
+    }
+
     fn step_begins(&mut self, at: Nanos, id: &str, on: &str) {
         match self.action(id).map(|action| action.act.clone()) {
             Some(Act::Step(RecoveryStep::FailBack { .. })) => {
                 self.failback = Some((id.to_owned(), at));
+                self.has_begun(at, id);
                 self.answered = false;
             }
             Some(Act::Step(step @ RecoveryStep::Restore { of, .. })) if step.is_test() => {
@@ -298,9 +314,13 @@ impl Drill {
 
     /// The action of an id, or of a repetition's.
     fn action(&self, id: &str) -> Option<&Action> {
+        self.plan.drill.actions.get(self.index(id)?)
+    }
+
+    fn index(&self, id: &str) -> Option<usize> {
         let id = id.split('#').next().unwrap_or_default();
         let mut actions = self.plan.drill.actions.iter();
-        actions.find(|action| action.id == id)
+        actions.position(|action| action.id == id)
     }
 
     /// A site answered a client for the first time after another one did.
@@ -320,33 +340,32 @@ impl Drill {
         vec![marked(at, mark, about, "clients", detail)]
     }
 
-    /// The newest fault, as a read-back of now has to see it.
-    fn broken(&self) -> Option<Broken> {
-        let (id, t0) = (self.newest_fault.clone()?, self.fault_began?);
-        let Act::Fault(fault) = &self.action(&id)?.act else {
+    /// The fault that a read-back is about, whose first pass began at `began` and whose last one at `read`.
+    fn broken(&self, began: Nanos, read: Nanos) -> Option<Broken> {
+        let promoted: Vec<Nanos> = self.promotions.iter().map(|own| own.at).collect();
+        let own = culprit(&self.begun, &promoted, read)?;
+        let Act::Fault(fault) = &self.action(&own.id)?.act else {
             return None;
         };
         let named = self.plan.profile.identity.is_some();
         let site = fault.kind.site().filter(|_| named);
         Some(Broken {
-            id,
+            id: own.id.clone(),
             stop: Stop {
-                t0,
-                until: None,
+                t0: own.at,
+                until: self.stopped(&own.id, own.at, began),
                 site: site.and_then(|site| u16::try_from(site).ok()),
             },
         })
     }
 
-    /// What was read back, and which sites were promoted when. Marks are told late, so that what ended a fault's
-    /// acknowledgements is looked up here and not when the read-back was made.
+    /// What was read back, and which sites were promoted when. Marks are told late, so that the fault
+    /// and what ended its acknowledgements are looked up here and not when the read-back was made.
     pub fn accounts(&self) -> (Vec<Read>, &[Promotion]) {
         let mut reads = self.reads.clone();
         for read in &mut reads {
-            let began = read.passes[0].began;
-            if let Some(broken) = read.fault.as_mut().filter(|own| own.stop.until.is_none()) {
-                broken.stop.until = self.stopped(&broken.id, broken.stop.t0, began);
-            }
+            let [began, last] = read.passes.map(|pass| pass.began);
+            read.fault = read.fault.take().or_else(|| self.broken(began, last));
         }
         (reads, &self.promotions)
     }
@@ -402,10 +421,10 @@ impl Drill {
             if mark == Mark::Promoted {
                 self.promotions.extend(self.promotion(at, &own.detail));
             }
+            self.stops.push((at, mark));
             if self.fault_began.is_none_or(|began| at < began) {
                 continue;
             }
-            self.stops.push((at, mark));
             let holds = match mark {
                 Mark::Detected => Some(When::Detected),
                 Mark::RouteSwitched => self.routed(&own.detail),

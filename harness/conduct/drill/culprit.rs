@@ -1,0 +1,125 @@
+//! Which fault a read-back is about. A harmless one that follows takes nothing back, and must not move the instant
+//! up to which an earlier one may: pure, so that it can be told without breaking anything.
+
+use firedrill_scenarios::Plan;
+use firedrill_scenarios::plan::{Act, FaultKind, RecoveryStep, Subject};
+
+use crate::clock::Nanos;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harm {
+    /// May take back what was acknowledged: a site, its data or its store is gone, nobody knows, or an objective on the
+    /// recovery point names it.
+    Takes,
+    /// Takes nothing back by itself, but a site may be promoted because of it.
+    Spares,
+    /// No fault: a site is promoted on purpose.
+    FailBack,
+}
+
+/// A fault or a failback that was begun, by the name of its repetition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    pub id: String,
+    pub at: Nanos,
+    pub harm: Harm,
+}
+
+/// What the action of this index may do to acknowledged writes; none for steps that move nobody.
+pub fn harm(plan: &Plan, action: usize) -> Option<Harm> {
+    let named = |subject: &Subject| matches!(subject, Subject::Rpo { fault: Some(own), .. } if *own == action);
+    match &plan.drill.actions.get(action)?.act {
+        Act::Fault(fault) => {
+            let kind = &fault.kind;
+            let unsure = matches!(kind, FaultKind::StoreCrash { .. } | FaultKind::Command(_));
+            let takes = unsure || kind.takes_site() || kind.takes_data();
+            match takes || plan.objectives.iter().any(|own| named(&own.subject)) {
+                true => Some(Harm::Takes),
+                false => Some(Harm::Spares),
+            }
+        }
+        Act::Step(RecoveryStep::FailBack { .. }) => Some(Harm::FailBack),
+        Act::Step(_) | Act::ReadBack { .. } => None,
+    }
+}
+
+/// The newest fault until `read` that may have taken something back, by its kind or because a site was promoted for it;
+/// without one the newest of all. `begun` and `promotions` are in the order of time. What a later fault takes all the
+/// same was acknowledged after the stop of this one, and none of that may be lost.
+pub fn culprit<'a>(begun: &'a [Begun], promotions: &[Nanos], read: Nanos) -> Option<&'a Begun> {
+    let faults = || {
+        let until = begun.iter().filter(move |own| own.at <= read);
+        until.filter(|own| own.harm != Harm::FailBack)
+    };
+    let by_kind = faults().rfind(|own| own.harm == Harm::Takes);
+    let mut before = 0;
+    let mut promoted_for = None;
+    for at in promotions.iter().copied().filter(|at| *at <= read) {
+        promoted_for = owner(begun, before, at).or(promoted_for);
+        before = at;
+    }
+    let found = by_kind.into_iter().chain(promoted_for);
+    found
+        .max_by_key(|own| own.at)
+        .or_else(|| faults().next_back())
+}
+
+/// Whom a promotion at `at` is owed to: the newest since the one `before` that takes a site or data, or else the newest
+/// of all; nobody, when that is a failback.
+fn owner(begun: &[Begun], before: Nanos, at: Nanos) -> Option<&Begun> {
+    let earlier = || begun.iter().filter(|own| own.at <= at);
+    let takes = earlier().rfind(|own| own.harm == Harm::Takes && own.at > before);
+    let newest = takes.or_else(|| earlier().next_back());
+    newest.filter(|own| own.harm != Harm::FailBack)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn begun(all: &[(&str, Nanos, Harm)]) -> Vec<Begun> {
+        let one = |(id, at, harm): &(&str, Nanos, Harm)| Begun {
+            id: (*id).to_owned(),
+            at: *at,
+            harm: *harm,
+        };
+        all.iter().map(one).collect()
+    }
+
+    #[test]
+    fn a_read_back_is_about_what_took_something_and_not_about_what_came_last() {
+        use Harm::{FailBack, Spares, Takes};
+        let site = ("site", 10, Takes);
+        let slow = ("slow", 20, Spares);
+        let cut = ("cut", 30, Spares);
+        let back = ("back", 40, FailBack);
+        let cases: [(&[(&str, Nanos, Harm)], &[Nanos], Option<&str>); 11] = [
+            (&[], &[], None),
+            (&[slow], &[], Some("slow")),
+            (&[slow, cut], &[], Some("cut")),
+            (&[site, slow], &[15], Some("site")),
+            // A promotion that comes late is still owed to the lost site.
+            (&[site, slow], &[25], Some("site")),
+            (&[site, slow], &[], Some("site")),
+            (&[slow, cut], &[25], Some("slow")),
+            (&[site, slow, cut], &[15, 35], Some("cut")),
+            (&[site, slow, back], &[15, 45], Some("site")),
+            (
+                &[site, slow, back, ("again", 50, Takes)],
+                &[15, 45],
+                Some("again"),
+            ),
+            // After the read-back: it says nothing of it.
+            (
+                &[site, slow, ("again", 150, Takes)],
+                &[15, 160],
+                Some("site"),
+            ),
+        ];
+        for (all, promotions, expected) in cases {
+            let all = begun(all);
+            let found = culprit(&all, promotions, 100).map(|own| own.id.as_str());
+            assert_eq!(found, expected, "{all:?} {promotions:?}");
+        }
+    }
+}
