@@ -49,6 +49,23 @@ fn damaged_data_is_back_when_it_was_read_back() {
     assert_eq!(marked.judged().faults[0].rto, Some(30 * SECOND - T0));
 }
 
+/// Nothing was asked of the target any more when it was read back; what it did before that is not forgotten.
+#[test]
+fn data_that_was_verified_after_the_load_shows_no_recovery() {
+    for (until, verdict, reason) in [
+        (17, Inconclusive, "too little load was left"),
+        (80, Fail, "was not back"),
+    ] {
+        let late = super::drilled::failing(|second, _| (11..until).contains(&second))
+            .kind(CORRUPTION)
+            .without(|event| matches!(event, Event::ReadBack { .. }))
+            .with(82 * SECOND, read_back(ReadBackStage::Started))
+            .with(83 * SECOND, sound(true));
+        assert_check(&late, "rto", verdict, reason);
+        assert_check(&late, "rto-budget", Fail, "was not back");
+    }
+}
+
 /// The damage may be served still when another site is read, unless clients were led there.
 #[test]
 fn damaged_data_is_not_back_when_a_site_was_read_that_serves_nobody() {

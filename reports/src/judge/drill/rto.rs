@@ -170,6 +170,9 @@ fn compare(
         (Some(rto), _) if rto < limit => (Verdict::Pass, reason),
         (Some(_), _) => (Verdict::Fail, reason),
         (None, Some(least)) if least >= limit => (Verdict::Fail, reason),
+        (None, Some(_)) if verified_too_late(drilled, fault) => {
+            (Verdict::Inconclusive, words::verified_too_late(fault))
+        }
         (None, Some(_)) => match drilled.view.recording.ended_early() {
             // It might have come back, had it been waited for.
             Some((
@@ -184,6 +187,26 @@ fn compare(
         },
         (None, None) => (Verdict::Inconclusive, reason),
     }
+}
+
+/// Service was back, and the data was verified when no load was left to show a window.
+fn verified_too_late(drilled: &Drilled<'_>, fault: &Broken) -> bool {
+    let (Nature::Data, Verified::At(at)) = (fault.nature, fault.verified) else {
+        return false;
+    };
+    let window = nanoseconds(drilled.view.recording.plan.drill.recovery.window);
+    if at.saturating_add(window) <= drilled.load.end() {
+        return false;
+    }
+    let service = Broken {
+        nature: Nature::Service,
+        ..fault.clone()
+    };
+    let whose = Whose::Everybody;
+    let back = drilled
+        .load
+        .recovery(drilled.view, &drilled.faults, &service, whose);
+    back.rto.is_some()
 }
 
 /// Why what was measured from the fault until it was over cannot be trusted.

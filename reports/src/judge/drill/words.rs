@@ -99,6 +99,14 @@ pub fn not_read_back(fault: &Broken) -> String {
     )
 }
 
+pub fn verified_too_late(fault: &Broken) -> String {
+    format!(
+        "the data was verified after {}, when too little load was left to show that service was back: read back \
+         earlier, or add a phase",
+        fault.id
+    )
+}
+
 pub fn rto(fault: &Broken, recovery: &Recovery, limit: u64) -> String {
     let about = placed(fault);
     let asked = format!("less than {} is asked", span(limit));
