@@ -77,8 +77,10 @@ fn owner(begun: &[Begun], before: Nanos, at: Nanos) -> Option<&Begun> {
 mod tests {
     use super::*;
 
-    fn begun(all: &[(&str, Nanos, Harm)]) -> Vec<Begun> {
-        let one = |(id, at, harm): &(&str, Nanos, Harm)| Begun {
+    type One = (&'static str, Nanos, Harm);
+
+    fn begun(all: &[One]) -> Vec<Begun> {
+        let one = |(id, at, harm): &One| Begun {
             id: (*id).to_owned(),
             at: *at,
             harm: *harm,
@@ -93,7 +95,7 @@ mod tests {
         let slow = ("slow", 20, Spares);
         let cut = ("cut", 30, Spares);
         let back = ("back", 40, FailBack);
-        let cases: [(&[(&str, Nanos, Harm)], &[Nanos], Option<&str>); 11] = [
+        let cases: [(&[One], &[Nanos], Option<&str>); 11] = [
             (&[], &[], None),
             (&[slow], &[], Some("slow")),
             (&[slow, cut], &[], Some("cut")),
