@@ -137,7 +137,7 @@ pub fn run(folder: &Folder, scenario: &str, more: &[&str]) -> Done {
 
 /// A program that runs, and what it says on stderr.
 pub struct Running {
-    child: Child,
+    child: Own,
     stderr: BufReader<std::process::ChildStderr>,
     pub said: String,
 }
@@ -155,6 +155,39 @@ pub fn start(folder: &Folder, scenario: &str) -> Running {
     ]))
 }
 
+/// Ends with a test that breaks off: sites that it serves would stay otherwise.
+struct Own(Option<Child>);
+
+impl Own {
+    fn ended(mut self) -> Done {
+        let child = self.0.take().expect("a program is waited for once");
+        done(
+            child
+                .wait_with_output()
+                .expect("the program can be waited for"),
+        )
+    }
+}
+
+impl Drop for Own {
+    fn drop(&mut self) {
+        let Some(child) = &mut self.0 else {
+            return;
+        };
+        for _ in 0..200 {
+            // It may be stopped, and may have ended by itself.
+            let pid = Pid::from_child(child);
+            let _ = kill_process(pid, Signal::TERM).and_then(|()| kill_process(pid, Signal::CONT));
+            if !matches!(child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
 impl Running {
     pub fn start(mut command: Command) -> Running {
         let mut child = command
@@ -164,14 +197,15 @@ impl Running {
             .expect("the program starts");
         let stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
         Running {
-            child,
+            child: Own(Some(child)),
             stderr,
             said: String::new(),
         }
     }
 
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        let child = self.child.0.as_ref();
+        child.expect("it was not waited for yet").id()
     }
 
     /// Reads stderr until a line holds the words.
@@ -206,11 +240,7 @@ impl Running {
             said,
         } = self;
         drop(stderr);
-        let mut end = done(
-            child
-                .wait_with_output()
-                .expect("the program can be waited for"),
-        );
+        let mut end = child.ended();
         end.stderr = said;
         end
     }
@@ -220,11 +250,7 @@ impl Running {
         self.stderr
             .read_to_string(&mut self.said)
             .expect("stderr can be read");
-        let mut end = done(
-            self.child
-                .wait_with_output()
-                .expect("the program can be waited for"),
-        );
+        let mut end = self.child.ended();
         end.stderr = self.said;
         end
     }
