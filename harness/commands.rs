@@ -34,6 +34,7 @@ use crate::observe::progress::note;
 use crate::preflight::Shortage;
 use crate::record::RecordError;
 use crate::scenario::{self, ScenarioError};
+use crate::signals::EndedEarly;
 use crate::target::TargetError;
 
 pub use capacity::capacity;
@@ -72,6 +73,9 @@ pub fn exit_of(error: &anyhow::Error) -> Exit {
                 RecordingError::Missing { .. } => Exit::Usage,
                 _ => Exit::Invalid,
             };
+        }
+        if cause.is::<EndedEarly>() {
+            return Exit::Interrupted;
         }
         if cause.is::<RunError>() {
             return Exit::Bug;

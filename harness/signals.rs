@@ -52,6 +52,40 @@ impl Ends {
     }
 }
 
+/// One came before there was anything to report.
+#[derive(Debug, thiserror::Error)]
+#[error("ended by a signal before the load began: nothing was measured, and nothing is left")]
+pub struct EndedEarly;
+
+/// Catches them where there is no runtime yet, and what has been started must not be left to itself.
+pub struct Early {
+    runtime: tokio::runtime::Runtime,
+    ends: Ends,
+}
+
+impl Early {
+    /// Catches them from now on.
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub fn catch() -> io::Result<Early> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let ends = runtime.block_on(async { Ends::catch() })?;
+        Ok(Early { runtime, ends })
+    }
+
+    /// # Errors
+    /// When one has come.
+    pub fn refuse(&mut self) -> Result<(), EndedEarly> {
+        match self.runtime.block_on(self.ends.have_come()) {
+            true => Err(EndedEarly),
+            false => Ok(()),
+        }
+    }
+}
+
 fn ignores_hangup() -> bool {
     fs::read_to_string("/proc/self/status").is_ok_and(|status| is_ignored(&status))
 }

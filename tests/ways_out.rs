@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::program::{Done, Folder, Running, command, done, is_alive, site_pids, start};
+use crate::program::{Done, Folder, Running, bare, command, done, is_alive, site_pids, start};
 use crate::sites::{Drill, Sites, kernel, small, text, until_nothing};
 
 const PAUSED: &str = "      - { pod-pause: { site: primary, pods: [primary-1] }, id: pause }
@@ -282,4 +282,30 @@ fn of_sites_that_end_with_their_run_nothing_is_left_after_sigkill() {
         0,
         "processes that the run started later"
     );
+}
+
+/// Sites are up and the machine is being measured: there is no load yet that could be ended.
+#[test]
+fn a_signal_before_the_load_leaves_neither_sites_nor_a_folder() {
+    for word in ["run", "capacity"] {
+        let folder = Folder::new();
+        let steady = "scenario: early\ntarget: { sites: { primary: { pods: 1 } } }
+load: { rate: 200/s, operations: [{ method: ping }] }\ntimeline: [{ phase: steady, for: 2s }]
+objectives: [{ errors: 1 % }]\n";
+        let path = folder.file("early.yaml", steady);
+        let temporary = folder.at("temporary");
+        std::fs::create_dir(&temporary).expect("a folder");
+        let run = folder.run();
+        let mut command = bare(&[word, text(&path), "--out", text(&run)]);
+        command.env("TMPDIR", &temporary);
+        let mut running = Running::start(command);
+        running.wait_for("seed");
+        running.signal(Signal::INT);
+        let done = running.finish();
+        assert_eq!(done.code, 130, "{done:#?}");
+        assert!(done.stderr.contains("before the load began"), "{done:#?}");
+        assert!(!run.exists(), "a folder without a run");
+        let left = std::fs::read_dir(&temporary).expect("a folder").count();
+        assert_eq!(left, 0, "what the sites had is left");
+    }
 }

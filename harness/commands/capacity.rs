@@ -25,6 +25,7 @@ use crate::observe::machine;
 use crate::observe::progress::note;
 use crate::record::Recorder;
 use crate::scenario;
+use crate::signals::Early;
 use crate::target::{Ready, endpoint};
 
 /// Finds how much the scenario's target carries.
@@ -41,6 +42,7 @@ pub fn capacity(options: &CapacityOptions) -> anyhow::Result<Exit> {
         None => Path::new("runs").join(format!("{}-capacity", identity.id)),
     };
     Recorder::refuse(&folder)?;
+    let mut signals = Early::catch()?;
     note(&format!(
         "firedrill {}   capacity of {}   seed {}   {}",
         env!("CARGO_PKG_VERSION"),
@@ -54,6 +56,7 @@ pub fn capacity(options: &CapacityOptions) -> anyhow::Result<Exit> {
     let target = prepare(steady.plan(), &run, identity.seed)?;
     // Not before all that could refuse the search has been asked.
     let calibration = calibration(&run);
+    signals.refuse()?;
     let begun = begun(options, &steady, &asked, &identity, &target);
     let begun = Begun {
         calibration: calibration.clone().unwrap_or_default(),

@@ -22,6 +22,7 @@ use crate::observe::progress::{Progress, note};
 use crate::preflight::{self, Room};
 use crate::record::Recorder;
 use crate::scenario;
+use crate::signals::Early;
 use crate::target::world;
 use crate::target::{Ready, embedded, endpoint};
 pub(super) use single::{Identity, Run, calibration, threads};
@@ -163,6 +164,7 @@ pub(super) fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyho
         Some(out) if several => out.join(&plan.name),
         Some(out) => out.clone(),
     };
+    let mut signals = Early::catch()?;
     note(&format!(
         "firedrill {}   {}   seed {}   {}",
         env!("CARGO_PKG_VERSION"),
@@ -181,7 +183,7 @@ pub(super) fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyho
             result: None,
         });
     }
-    let early = drive(plan, options, &identity, &folder)?;
+    let early = drive(plan, options, &identity, &folder, &mut signals)?;
     let result = conclude(&folder, options.strict)?;
     tell(&result);
     note(&format!("report: {}", folder.join("report.html").display()));
@@ -225,6 +227,7 @@ fn drive(
     options: &RunOptions,
     identity: &Identity,
     folder: &Path,
+    signals: &mut Early,
 ) -> anyhow::Result<Option<EarlyEnd>> {
     let run = Run {
         plan,
@@ -245,6 +248,10 @@ fn drive(
     };
     // Not before all that could refuse the run has been asked.
     let calibration = calibration(options);
+    if let Err(ended) = signals.refuse() {
+        recorder.discard();
+        return Err(ended.into());
+    }
     run.record(recorder, ready, calibration)
 }
 
