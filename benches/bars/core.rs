@@ -11,8 +11,20 @@ use crate::driven::Sink;
 /// The kernel counts in these.
 const TICKS_A_SECOND: f64 = 100.0;
 
-/// Puts the sink on our first core, and this program on the last one, whose number this is.
-pub fn away_from(sink: &Sink) -> usize {
+/// Where this program is kept, until this is dropped: what starts later is to have all cores.
+pub struct Kept {
+    pub core: usize,
+    before: CpuSet,
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        sched_setaffinity(None, &self.before).expect("the cores were ours");
+    }
+}
+
+/// Puts the sink on our first core, and this program on the last one.
+pub fn away_from(sink: &Sink) -> Kept {
     let ours = sched_getaffinity(None).expect("the kernel knows our cores");
     let cores: Vec<usize> = (0..CpuSet::MAX_CPU)
         .filter(|core| ours.is_set(*core))
@@ -22,7 +34,10 @@ pub fn away_from(sink: &Sink) -> usize {
     };
     keep(Some(sink.pid()), first);
     keep(None, last);
-    last
+    Kept {
+        core: last,
+        before: ours,
+    }
 }
 
 fn keep(process: Option<Pid>, core: usize) {

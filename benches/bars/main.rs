@@ -18,6 +18,14 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const SECOND: u64 = 1_000_000_000;
 /// The word that makes this program hold sessions and say what they cost.
 const HOLD: &str = "hold=";
+const BARS: [(&str, fn() -> bool); 4] = [
+    ("lateness", lateness),
+    ("sessions", sessions),
+    ("stall", stall::stall),
+    ("memory", memory),
+];
+/// So many sessions are held at the least, where the hard limit on open files leaves room for them.
+const SESSIONS: u64 = 18_000;
 
 /// A number, what it may be at most, and what it is called.
 pub fn bar(name: &str, measured: f64, most: f64, unit: &str) -> bool {
@@ -36,22 +44,22 @@ fn main() {
     if let Some(count) = asked.iter().find_map(|word| word.strip_prefix(HOLD)) {
         return hold(count.parse().expect("a number of sessions"));
     }
-    let wanted = |name: &str| {
-        let named = asked.iter().filter(|word| !word.starts_with('-')).count();
-        named == 0 || asked.iter().any(|word| word == name)
-    };
+    // `cargo bench` has words of its own.
+    let named: Vec<&String> = asked.iter().filter(|word| !word.starts_with('-')).collect();
+    let is_bar = |word: &String| BARS.iter().any(|(name, _)| name == word);
+    if let Some(unknown) = named.iter().find(|word| !is_bar(word)) {
+        let known: Vec<&str> = BARS.iter().map(|(name, _)| *name).collect();
+        eprintln!(
+            "error: no bar is called `{unknown}`; there are {}",
+            known.join(", ")
+        );
+        std::process::exit(2);
+    }
     let mut reached = true;
-    if wanted("lateness") {
-        reached &= lateness();
-    }
-    if wanted("sessions") {
-        reached &= sessions();
-    }
-    if wanted("stall") {
-        reached &= stall::stall();
-    }
-    if wanted("memory") {
-        reached &= memory();
+    for (name, measure) in BARS {
+        if named.is_empty() || named.iter().any(|word| *word == name) {
+            reached &= measure();
+        }
     }
     std::process::exit(i32::from(!reached));
 }
@@ -68,10 +76,10 @@ pub fn sum<'a>(times: impl Iterator<Item = &'a Histogram<u32>>) -> Histogram<u32
 /// How late operations are dispatched, by our fault: on a core that nothing else uses, as far as that is in our hands.
 fn lateness() -> bool {
     let sink = Sink::start();
-    let core = core::away_from(&sink);
+    let own = core::away_from(&sink);
     let mut reached = true;
     for rate in [1_000, 10_000] {
-        let others = core::Others::of(core);
+        let others = core::Others::of(own.core);
         let load = format!("rate: {rate}/s, sessions: {{ count: 64 }}");
         let counted = drive(
             plan(&load, sink.port),
@@ -107,6 +115,7 @@ fn sessions() -> bool {
     let room = limit.maximum.unwrap_or(u64::MAX).min(100_000) - 100;
     let counts = [5_000, 15_000, room / 100 * 100];
     let mut memory = Vec::new();
+    let mut most = 0;
     for count in counts.into_iter().filter(|count| *count <= room) {
         // In a process of its own: an allocator does not give everything back.
         let program = std::env::current_exe().expect("this program");
@@ -115,9 +124,18 @@ fn sessions() -> bool {
             .output()
             .expect("the program starts");
         let text = String::from_utf8_lossy(&output.stdout);
-        let held: u64 = text.trim().parse().expect("a number of bytes");
-        println!("{count} sessions held: {} KB of user memory", held / 1024);
+        let (held, sockets) = text
+            .trim()
+            .split_once(' ')
+            .expect("bytes, and open sockets");
+        let held: u64 = held.parse().expect("a number of bytes");
+        let sockets: u64 = sockets.parse().expect("a number of sockets");
+        println!(
+            "{count} sessions held, {sockets} sockets open: {} KB of user memory",
+            held / 1024
+        );
         memory.push((count as f64, held as f64));
+        most = most.max(if sockets >= count { count } else { 0 });
     }
     let [(fewer, small), (more, large), ..] = memory[..] else {
         println!(
@@ -131,13 +149,18 @@ fn sessions() -> bool {
         room + 100,
         memory.last().map_or(0.0, |(count, _)| *count)
     );
+    let enough = most >= SESSIONS;
+    println!(
+        "sessions held at once, each with its socket: {most}, at least {SESSIONS}: {}",
+        if enough { "reached" } else { "MISSED" }
+    );
     let each = (large - small) / (more - fewer) / 1024.0;
     bar(
         "memory of a session, slope from 5,000 to 15,000",
         each,
         4.0,
         "KB",
-    )
+    ) && enough
 }
 
 /// Holds so many idle sessions, each with its socket, and prints how much memory this process has then.
@@ -146,13 +169,24 @@ fn hold(count: u64) {
     let load = format!(
         "rate: 1/s, sessions: {{ count: {count}, open_rate: 5000/s, end: drop }}, max_in_flight: 50"
     );
-    let mut held = 0;
+    let (mut held, mut sockets) = (0, 0);
     let look = |_: &Counted| {
         held = user_memory();
+        sockets = sockets_of_ours();
         Then::GoOn
     };
     drive(plan(&load, sink.port), 1, 3 * SECOND, async |_, _| {}, look);
-    println!("{held}");
+    println!("{held} {sockets}");
+}
+
+fn sockets_of_ours() -> usize {
+    let open = fs::read_dir("/proc/self/fd").expect("our own descriptors");
+    let names = open
+        .flatten()
+        .filter_map(|entry| fs::read_link(entry.path()).ok());
+    names
+        .filter(|name| name.to_string_lossy().starts_with("socket:"))
+        .count()
 }
 
 /// Anonymous memory that is in use, without what the allocator holds for later in whole pages.
