@@ -157,6 +157,10 @@ pub fn list() -> anyhow::Result<Exit> {
 
 /// Answers whatever comes, until the process is ended.
 pub fn sink(address: SocketAddr, authority: Option<&Path>) -> anyhow::Result<Exit> {
+    anyhow::ensure!(
+        address.ip().is_loopback(),
+        "the sink answers whoever asks, and {address} is not loopback: write 127.0.0.1:0, or leave the address out"
+    );
     let mut sink = Sink::listen(address).with_context(|| format!("cannot listen on {address}"))?;
     let mut scheme = "http";
     if let Some(file) = authority {

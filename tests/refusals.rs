@@ -60,6 +60,9 @@ fn a_host_that_is_not_loopback_needs_a_word() {
         done.stderr
     );
     assert!(!folder.run().exists(), "a second attempt would be refused");
+    let sink = firedrill(&["sink", "0.0.0.0:0"]);
+    assert_eq!(sink.code, 2, "{}", sink.stderr);
+    assert!(sink.stderr.contains("is not loopback"), "{}", sink.stderr);
 }
 
 #[test]
