@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use firedrill_erlmcp::world::WorldError;
+use firedrill_erlmcp::world::{View, WorldError};
 use firedrill_scenarios::plan::FaultKind;
 
 use super::hands::{Hands, QUARANTINE};
@@ -18,6 +18,13 @@ const UNDOING: Nanos = 30_000_000_000;
 /// The same for one that is not being undone yet: its end and this one's beginning may be due at the same time.
 const CROSSING: Nanos = 2_000_000_000;
 const AGAIN: Duration = Duration::from_millis(20);
+
+/// A fault pinned in the target as it was then.
+struct Found {
+    pinned: Pinned,
+    witness: Option<Attack>,
+    view: Option<View>,
+}
 
 /// Why the fault cannot be begun now.
 struct Refused {
@@ -75,23 +82,23 @@ impl Hands {
     /// Twice, since what is pinned first may be the doing of a fault that is undone meanwhile. What is held already is
     /// nobody else's doing when it is looked at again.
     fn hold(&self, take: Take, kind: &FaultKind) -> Result<(Pinned, Option<Attack>), Refused> {
-        let (pinned, _) = self.resolve(take, kind)?;
-        self.claim(&pinned)?;
-        let (pinned, witness) = self.resolve(take, kind)?;
-        self.claim(&pinned)?;
-        Ok((pinned, witness))
+        self.claim(&self.resolve(take, kind)?)?;
+        let found = self.resolve(take, kind)?;
+        self.claim(&found)?;
+        Ok((found.pinned, found.witness))
     }
 
-    fn claim(&self, pinned: &Pinned) -> Result<(), Refused> {
-        let claimed = self.in_force().claim(pinned);
+    fn claim(&self, found: &Found) -> Result<(), Refused> {
+        let mut in_force = self.in_force();
+        let claimed = in_force.claim(&found.pinned, &self.plan, found.view.as_ref());
         claimed.map_err(|held| Refused {
             why: held.to_string(),
-            by: Some(held.by),
+            by: Some(held.by().to_owned()),
         })
     }
 
     /// The fault's victims as the target is now; and who is to hear how it is refused, where others are.
-    fn resolve(&self, take: Take, kind: &FaultKind) -> Result<(Pinned, Option<Attack>), Refused> {
+    fn resolve(&self, take: Take, kind: &FaultKind) -> Result<Found, Refused> {
         let view = match &self.eyes.world {
             Some(world) => Some(world.view()?),
             None => None,
@@ -107,6 +114,11 @@ impl Hands {
         let mut random = stream(self.seed, take.action, take.number);
         let id = self.id(take);
         let pinned = resolve(&scene, &id, kind, &mut random)?;
-        Ok((pinned, witness(&scene, &id, kind, &mut random)))
+        let witness = witness(&scene, &id, kind, &mut random);
+        Ok(Found {
+            pinned,
+            witness,
+            view,
+        })
     }
 }

@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use firedrill_erlmcp::world::{Press, Request};
+use firedrill_erlmcp::world::{Press, Request, View};
+use firedrill_scenarios::Plan;
 
 use super::pinned::{Pinned, Reversal};
+use super::radius::{Hits, TooMuch};
 
 /// One thing that is given back: whose, and what of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,60 +19,87 @@ struct Claim {
 
 /// The faults that were begun and are not undone yet, with what each of them holds.
 #[derive(Debug, Default)]
-pub struct Claims(BTreeMap<String, BTreeSet<Claim>>);
+pub struct Claims {
+    held: BTreeMap<String, BTreeSet<Claim>>,
+    hits: BTreeMap<String, Hits>,
+}
 
-/// Another fault holds what this one would take.
+/// Another fault stands in the way of this one.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{what} of {whose} is held by `{by}`, which is still in force: give that one an end before this one begins, or \
-     choose another victim"
-)]
-pub struct Held {
-    whose: String,
-    what: String,
-    pub by: String,
+pub enum Held {
+    #[error(
+        "{what} of {whose} is held by `{by}`, which is still in force: give that one an end before this one begins, or \
+         choose another victim"
+    )]
+    Claimed {
+        whose: String,
+        what: String,
+        by: String,
+    },
+    #[error(transparent)]
+    TooMuch(#[from] TooMuch),
+}
+
+impl Held {
+    /// The fault that stands in the way.
+    pub fn by(&self) -> &str {
+        match self {
+            Held::Claimed { by, .. } => by,
+            Held::TooMuch(much) => much.by(),
+        }
+    }
 }
 
 impl Claims {
     /// The fault holds what it will give back from now on, and nothing that it held before.
     ///
     /// # Errors
-    /// When another fault holds any of it: then nothing is held for this one.
-    pub fn claim(&mut self, fault: &Pinned) -> Result<(), Held> {
+    /// When another fault holds any of it, or the two together hit too much: then nothing is held for this one.
+    pub fn claim(&mut self, fault: &Pinned, plan: &Plan, view: Option<&View>) -> Result<(), Held> {
         let own: BTreeSet<Claim> = fault
             .steps
             .iter()
             .filter_map(|step| held_until(&step.undo.change))
             .collect();
-        self.0.remove(&fault.id);
-        for (by, others) in &self.0 {
+        self.release(&BTreeSet::from([fault.id.clone()]));
+        for (by, others) in &self.held {
             if let Some(claim) = own.intersection(others).next().cloned() {
                 let Claim { whose, what } = claim;
                 let by = by.clone();
-                return Err(Held { whose, what, by });
+                return Err(Held::Claimed { whose, what, by });
             }
         }
-        self.0.insert(fault.id.clone(), own);
+        if let Some(view) = view {
+            let hits = Hits::of(fault, plan, view);
+            hits.within(self.hits.iter(), plan, view)?;
+            self.hits.insert(fault.id.clone(), hits);
+        }
+        self.held.insert(fault.id.clone(), own);
         Ok(())
     }
 
     pub fn release(&mut self, faults: &BTreeSet<String>) {
-        self.0.retain(|fault, _| !faults.contains(fault));
+        self.held.retain(|fault, _| !faults.contains(fault));
+        self.hits.retain(|fault, _| !faults.contains(fault));
     }
 
     /// The site was built anew and serves: what undoes its loss gives nothing back any more.
     pub fn stands_again(&mut self, site: &str) {
-        for claims in self.0.values_mut() {
+        for claims in self.held.values_mut() {
             claims.retain(|claim| claim.whose != site || claim.what != POWER);
+        }
+        for hits in self.hits.values_mut() {
+            hits.stands_again(site);
         }
     }
 
     pub fn release_all(&mut self) {
-        self.0.clear();
+        self.held.clear();
+        self.hits.clear();
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.held.is_empty()
     }
 }
 
@@ -146,6 +175,13 @@ mod tests {
     use super::super::pinned::{Change, Step, Undo};
     use super::*;
 
+    fn plan() -> Plan {
+        let text = "scenario: own\nload: { rate: 100/s, operations: [{ tool: echo }] }\n\
+                    timeline: [{ phase: steady, for: 30s }]\nobjectives: [{ errors: 1 % }]\n";
+        let given = firedrill_scenarios::Given::named("own.yaml");
+        Plan::parse(text, &given).unwrap_or_else(|problems| panic!("{problems}"))
+    }
+
     fn cordon(id: &str, node: &str) -> Pinned {
         let request = Request::Cordon {
             site: "primary".to_owned(),
@@ -170,31 +206,35 @@ mod tests {
 
     #[test]
     fn nobody_takes_what_another_fault_will_give_back() {
-        let mut claims = Claims::default();
-        claims.claim(&cordon("a", "node-0")).unwrap();
-        claims.claim(&cordon("b", "node-1")).unwrap();
-        let held = claims.claim(&cordon("c", "node-0")).unwrap_err();
+        let (mut claims, plan) = (Claims::default(), plan());
+        claims.claim(&cordon("a", "node-0"), &plan, None).unwrap();
+        claims.claim(&cordon("b", "node-1"), &plan, None).unwrap();
+        let held = claims
+            .claim(&cordon("c", "node-0"), &plan, None)
+            .unwrap_err();
         assert!(
             held.to_string()
                 .starts_with("the cordon of node-0 is held by `a`"),
             "{held}"
         );
         // Its own it may take again, as it finds it now.
-        claims.claim(&cordon("b", "node-1")).unwrap();
+        claims.claim(&cordon("b", "node-1"), &plan, None).unwrap();
         // What was refused holds nothing, and what is undone is free.
         claims.release(&BTreeSet::from(["a".to_owned()]));
-        claims.claim(&cordon("c", "node-0")).unwrap();
+        claims.claim(&cordon("c", "node-0"), &plan, None).unwrap();
         claims.release_all();
         assert!(claims.is_empty());
     }
 
     #[test]
     fn a_fault_that_holds_nothing_is_in_force_all_the_same() {
-        let mut claims = Claims::default();
+        let (mut claims, plan) = (Claims::default(), plan());
         let mut kill = cordon("kill", "node-3");
         kill.steps.clear();
-        claims.claim(&kill).unwrap();
+        claims.claim(&kill, &plan, None).unwrap();
         assert!(!claims.is_empty());
-        claims.claim(&cordon("drain", "node-3")).unwrap();
+        claims
+            .claim(&cordon("drain", "node-3"), &plan, None)
+            .unwrap();
     }
 }

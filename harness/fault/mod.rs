@@ -10,6 +10,7 @@
 //! damage    bytes of a file changed, and put back
 //! limit     what the kernel lets a process have
 //! gauge     resources that are used up, seen: the kernel's accounts, and knock: a client of our own
+//! radius    what all faults in force hit together
 //! hostile   clients of our own that do harm
 //! sockets   the kernel's table of them
 //! journal   what is in force, on disk before it acts
@@ -31,6 +32,7 @@ pub mod knock;
 pub mod limit;
 pub mod pinned;
 pub mod process;
+pub mod radius;
 pub mod resolve;
 pub mod seen;
 pub mod sockets;
