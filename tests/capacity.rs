@@ -209,7 +209,7 @@ fn what_cannot_be_searched_is_refused_before_anything_starts() {
         open.to_str().expect("a path"),
         closed.to_str().expect("a path"),
     );
-    let cases: [(&str, &[&str], &str); 8] = [
+    let cases: [(&str, &[&str], &str); 10] = [
         ("site-failure", &[], "without faults"),
         ("dr-night", &[], "is a programme"),
         (open, &["--from", "50"], "--from 50/s"),
@@ -219,6 +219,12 @@ fn what_cannot_be_searched_is_refused_before_anything_starts() {
             &["--from", "500/s", "--most", "400/s"],
             "nowhere to go",
         ),
+        (
+            open,
+            &["--at-least", "500/s", "--most", "400/s"],
+            "raise --most",
+        ),
+        (open, &["--at-least", "2000000/s"], "lower --at-least"),
         (open, &["--from", "5/s"], "too few operations"),
         (open, &["--trials", "0"], "invalid value"),
         (open, &["--target", "nowhere"], "`nowhere` is no target"),

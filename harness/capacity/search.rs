@@ -75,7 +75,7 @@ impl Search {
         };
         match wanted {
             // An answer that came with the last trial is one.
-            Next::End(EndedBy::Budget) if self.is_found() => Next::End(EndedBy::Precision),
+            Next::End(EndedBy::Budget) if self.is_found() => Next::End(self.found()),
             // Nor is it the trials that were too few when the target was never seen to give way.
             Next::End(EndedBy::Budget) if self.generator_was_first() => {
                 Next::End(EndedBy::Generator)
@@ -148,7 +148,7 @@ impl Search {
 
     fn bisect(&self, met: f64, ceiling: Option<f64>) -> Next {
         if self.is_found() {
-            return Next::End(EndedBy::Precision);
+            return Next::End(self.found());
         }
         if self
             .tried
@@ -179,6 +179,14 @@ impl Search {
 
     fn generator_was_first(&self) -> bool {
         self.missed().is_none() && self.beyond_measuring().is_some()
+    }
+
+    /// An interval that ends where the search does is no answer, however narrow.
+    fn found(&self) -> EndedBy {
+        match self.belief.reaches_most() {
+            true => EndedBy::Most,
+            false => EndedBy::Precision,
+        }
     }
 
     fn is_found(&self) -> bool {

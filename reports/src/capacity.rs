@@ -167,7 +167,7 @@ pub enum EndedBy {
     Precision,
     /// No trials are left.
     Budget,
-    /// The highest level that was allowed is met.
+    /// The highest level that was allowed is met, or the capacity may lie beyond it.
     Most,
     /// Nothing was met, however low.
     NothingMet,

@@ -120,6 +120,20 @@ fn a_target_that_never_gives_way_is_tried_up_to_the_most() {
     );
 }
 
+/// The capacity may lie far beyond what was allowed, whatever a hiccup says.
+#[test]
+fn a_hiccup_does_not_make_the_end_of_the_range_the_capacity() {
+    for hiccup in 0..6 {
+        let most = Settings {
+            most: 1_000.0,
+            ..settings()
+        };
+        let mut trials = 0..;
+        let found = find(most, |_| verdict(trials.next() != Some(hiccup)));
+        assert_eq!(found.end, EndedBy::Most, "{hiccup}: {:?}", found.tried);
+    }
+}
+
 #[test]
 fn a_target_that_meets_nothing_is_tried_down_to_the_least() {
     let found = find(settings(), |_| Outcome::Missed);

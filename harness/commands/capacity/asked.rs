@@ -51,6 +51,21 @@ impl Asked {
                     .map_or(most.to_string(), |most| most.to_string())
             );
         }
+        let at_least = level("--at-least", options.at_least)?;
+        if at_least.is_some_and(|wanted| wanted > most) {
+            let wanted = options
+                .at_least
+                .map_or(String::new(), |own| own.to_string());
+            match options.most {
+                Some(end) => bail!(
+                    "--at-least {wanted} lies beyond --most {end}, where the search ends: raise --most"
+                ),
+                None => bail!(
+                    "--at-least {wanted} lies beyond {most}, where the search ends on this machine: lower --at-least, or \
+                     give --most and the room for it"
+                ),
+            }
+        }
         refuse(options, steady, most)?;
         let settings = Settings {
             from,
@@ -61,10 +76,7 @@ impl Asked {
             trials: options.trials,
             whole: steady.form == Form::Closed,
         };
-        Ok(Asked {
-            settings,
-            at_least: level("--at-least", options.at_least)?,
-        })
+        Ok(Asked { settings, at_least })
     }
 }
 

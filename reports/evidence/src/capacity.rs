@@ -15,6 +15,10 @@ const SOFTNESS: [f64; 2] = [0.2, 0.8];
 /// Cells to one step of the precision.
 const CELLS: f64 = 10.0;
 
+/// Where the probability still rises at the most, a fortieth of it lies above an interval that holds 38 fortieths, and
+/// nowhere below it is denser: no more than this share of the interval's width is left above it.
+const LEFT_ABOVE: f64 = 0.03;
+
 /// The probability that the interval holds the capacity.
 pub const CONFIDENCE: f64 = 0.95;
 
@@ -24,9 +28,9 @@ pub struct Belief {
     /// Logarithm of the least level, and the width of a cell.
     least: f64,
     width: f64,
-    softness: [f64; 2],
-    /// For each softness, the weight of each cell. They sum to one over both.
-    weights: [Vec<f64>; 2],
+    softness: [f64; SOFTNESS.len()],
+    /// For each softness, the weight of each cell. They sum to one over all.
+    weights: [Vec<f64>; SOFTNESS.len()],
 }
 
 impl Belief {
@@ -34,12 +38,12 @@ impl Belief {
     pub fn new(least: f64, most: f64, precision: f64) -> Belief {
         let (low, high) = (least.ln(), most.ln());
         let cells = ((high - low) / precision * CELLS).ceil().max(2.0);
-        let even = vec![0.5 / cells; cells as usize];
+        let even = vec![1.0 / cells / SOFTNESS.len() as f64; cells as usize];
         Belief {
             least: low,
             width: (high - low) / cells,
             softness: SOFTNESS.map(|share| share * precision),
-            weights: [even.clone(), even],
+            weights: SOFTNESS.map(|_| even.clone()),
         }
     }
 
@@ -63,9 +67,10 @@ impl Belief {
 
     /// The level below which the capacity lies with this probability.
     pub fn quantile(&self, q: f64) -> f64 {
-        let [sharp, soft] = &self.weights;
+        let cells = self.weights[0].len();
         let mut before = 0.0;
-        for (cell, weight) in sharp.iter().zip(soft).map(|(a, b)| a + b).enumerate() {
+        for cell in 0..cells {
+            let weight: f64 = self.weights.iter().map(|own| own[cell]).sum();
             if before + weight >= q {
                 // Rounding leaves a little of the whole to the last cells, which weigh next to nothing.
                 let within = ((q - before) / weight.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
@@ -73,13 +78,20 @@ impl Belief {
             }
             before += weight;
         }
-        (self.least + sharp.len() as f64 * self.width).exp()
+        (self.least + cells as f64 * self.width).exp()
     }
 
     /// The ends of the interval that holds the capacity with the probability [`CONFIDENCE`].
     pub fn interval(&self) -> (f64, f64) {
         let outside = (1.0 - CONFIDENCE) / 2.0;
         (self.quantile(outside), self.quantile(1.0 - outside))
+    }
+
+    /// Whether the interval ends where the levels do: then it says nothing of how far the capacity lies beyond them.
+    pub fn reaches_most(&self) -> bool {
+        let (lower, upper) = self.interval();
+        let most = self.least + self.weights[0].len() as f64 * self.width;
+        most - upper.ln() <= LEFT_ABOVE * (upper / lower).ln()
     }
 }
 
@@ -109,6 +121,26 @@ mod tests {
         assert!(lower > 95.0 && upper < 210.0, "{lower} {upper}");
         (0..4).for_each(|_| belief.see(200.0, true));
         assert!(belief.interval().1 > 210.0, "it was met there after all");
+    }
+
+    #[test]
+    fn what_lies_beyond_the_levels_is_told_from_what_lies_among_them() {
+        let of = |seen: &[(f64, bool)]| {
+            let mut belief = Belief::new(10.0, 1_000.0, 0.05);
+            for (level, met) in seen {
+                belief.see(*level, *met);
+            }
+            belief.reaches_most()
+        };
+        let hiccup = [
+            (900.0, false),
+            (900.0, true),
+            (960.0, true),
+            (1_000.0, true),
+        ];
+        assert!(of(&hiccup) && of(&hiccup[..1].repeat(0)));
+        let within = [(900.0, true), (1_000.0, false), (960.0, true)];
+        assert!(!of(&within.repeat(4)));
     }
 
     proptest! {

@@ -28,7 +28,13 @@ pub fn judge_capacity(recorded: &Recorded, trials: Vec<Trial>) -> CapacityDocume
     let mut document = CapacityDocument {
         schema_version: CAPACITY_SCHEMA_VERSION.to_owned(),
         run: run(recorded),
-        verdict: verdict(ended_by, &capacity, begun.at_least),
+        verdict: verdict(
+            ended_by,
+            &capacity,
+            begun
+                .at_least
+                .map(|wanted| Wanted::of(wanted, begun.settings, &trials)),
+        ),
         reason: String::new(),
         form: begun.form,
         settings: begun.settings,
@@ -46,6 +52,9 @@ pub fn judge_capacity(recorded: &Recorded, trials: Vec<Trial>) -> CapacityDocume
         &document,
         recorded.ended.as_ref().map(|(_, detail)| detail.as_str()),
     );
+    if let Some(few) = too_few(&document) {
+        document.reason = format!("{few}; {}", document.reason);
+    }
     if recorded.ended.is_none() || !recorded.sealed {
         document.verdict = Verdict::Invalid;
         let why = if recorded.ended.is_none() {
@@ -56,6 +65,18 @@ pub fn judge_capacity(recorded: &Recorded, trials: Vec<Trial>) -> CapacityDocume
         document.reason = why.to_owned();
     }
     document
+}
+
+/// Why what was met at or above the wanted level does not decide.
+fn too_few(document: &CapacityDocument) -> Option<String> {
+    let wanted = Wanted::of(document.at_least?, document.settings, &document.trials);
+    let few = document.capacity.lower.is_none() && wanted.missed == 0 && wanted.met > 0;
+    (few && document.verdict == Verdict::Inconclusive && !wanted.is_met()).then(|| {
+        format!(
+            "only {} of the {} trials that decide were met there: raise --trials, or lower --from",
+            wanted.met, wanted.needed
+        )
+    })
 }
 
 fn run(recorded: &Recorded) -> CapacityRun {
@@ -108,8 +129,12 @@ fn capacity(settings: &Settings, trials: &[Trial]) -> Capacity {
         let (lower, upper) = belief.interval();
         let told =
             |level: f64| settings.settled(if settings.whole { level.floor() } else { level });
-        found.estimate = Some(told(belief.quantile(0.5)));
-        (found.lower, found.upper) = (Some(told(lower)), Some(told(upper)));
+        found.lower = Some(told(lower));
+        // Nor is the end of the search an upper bound of what lies beyond it.
+        if !belief.reaches_most() {
+            found.estimate = Some(told(belief.quantile(0.5)));
+            found.upper = Some(told(upper));
+        }
     }
     found
 }
@@ -130,22 +155,50 @@ fn gave_way(trials: &[Trial], capacity: &Capacity, ended_by: EndedBy) -> Option<
         trial: own.number,
         reason: own.reason.clone(),
     };
+    // A check has a load of its own, which is no level that gave way.
+    let of_search = || trials.iter().filter(|own| own.purpose == Purpose::Trial);
     if ended_by == EndedBy::Generator {
-        let untrusted = trials
-            .iter()
-            .filter(|own| own.outcome == Outcome::Untrusted);
+        let untrusted = of_search().filter(|own| own.outcome == Outcome::Untrusted);
         let lowest = untrusted.min_by(|one, other| one.level.total_cmp(&other.level))?;
         return Some(of(lowest, Limit::Generator));
     }
     let at_knee =
         |own: &&Trial| own.outcome == Outcome::Missed && Some(own.level) == capacity.missed;
-    let of_search = decided(trials).find(at_knee);
-    let any = || trials.iter().find(|own| own.outcome == Outcome::Missed);
-    let first = of_search.or_else(any)?;
+    let any = || of_search().find(|own| own.outcome == Outcome::Missed);
+    let first = of_search().find(at_knee).or_else(any)?;
     Some(of(first, first.limit?))
 }
 
-fn verdict(ended_by: EndedBy, capacity: &Capacity, at_least: Option<f64>) -> Verdict {
+/// A level that has to be carried, and the trials there or above it.
+struct Wanted {
+    level: f64,
+    met: u32,
+    missed: u32,
+    /// So many have to be met where there is no interval: as often as a level is tried that decides.
+    needed: u32,
+}
+
+impl Wanted {
+    fn of(level: f64, settings: Settings, trials: &[Trial]) -> Wanted {
+        let count = |outcome| {
+            let there = decided(trials).filter(|own| own.level >= level);
+            there.filter(|own| own.outcome == outcome).count() as u32
+        };
+        Wanted {
+            level,
+            met: count(Outcome::Met),
+            missed: count(Outcome::Missed),
+            needed: settings.repeats,
+        }
+    }
+
+    /// Where nothing was missed there is no interval, and what was met often enough is carried.
+    fn is_met(&self) -> bool {
+        self.missed == 0 && self.met >= self.needed
+    }
+}
+
+fn verdict(ended_by: EndedBy, capacity: &Capacity, at_least: Option<Wanted>) -> Verdict {
     match ended_by {
         EndedBy::NotRecovered | EndedBy::TargetLost | EndedBy::NothingMet => return Verdict::Fail,
         // What was cut short did not do all that was asked of it.
@@ -156,19 +209,25 @@ fn verdict(ended_by: EndedBy, capacity: &Capacity, at_least: Option<f64>) -> Ver
         | EndedBy::Generator
         | EndedBy::TooLittle => {}
     }
-    if let Some(wanted) = at_least {
-        // Where nothing was missed, what was met is carried.
-        let carried = capacity.lower.or(capacity.met);
-        if carried.is_some_and(|carried| carried >= wanted) {
+    if let Some(wanted) = &at_least {
+        let carried = match capacity.lower {
+            Some(lower) => lower >= wanted.level,
+            None => wanted.is_met(),
+        };
+        if carried {
             return Verdict::Pass;
         }
-        if capacity.upper.is_some_and(|upper| upper < wanted) {
+        if capacity.upper.is_some_and(|upper| upper < wanted.level) {
             return Verdict::Fail;
+        }
+        // The generator was no limit to what was met, but too seldom.
+        if wanted.met > 0 {
+            return Verdict::Inconclusive;
         }
     }
     match ended_by {
         EndedBy::Generator => Verdict::Invalid,
-        EndedBy::Precision if at_least.is_none() => Verdict::Pass,
+        EndedBy::Precision if at_least.is_none() && capacity.upper.is_some() => Verdict::Pass,
         _ => Verdict::Inconclusive,
     }
 }

@@ -58,7 +58,8 @@ pub struct CapacityRun {
 /// The highest level that meets the objectives, and how well it is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Capacity {
-    /// Null when nothing was met, or nothing missed: then there is no interval either.
+    /// Null when nothing was met, or nothing missed: then there is no interval either. Null, as `upper` is, when the
+    /// interval reaches the highest level that was allowed: the capacity may lie beyond it.
     pub estimate: Option<f64>,
     /// It lies between these with the probability `confidence`.
     pub lower: Option<f64>,

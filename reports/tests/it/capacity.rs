@@ -234,9 +234,68 @@ fn what_was_met_alone_is_a_bound_and_no_interval() {
         lines.contains("capacity: at least 200/s, the generator gave way first at 400/s"),
         "{lines}"
     );
-    // What had to be carried was carried, whatever was the limit beyond it.
-    let enough = judge_capacity(&recorded(EndedBy::Generator, Some(150.0)), trials);
-    assert_eq!(enough.verdict, Verdict::Pass);
+    // What had to be carried was carried as often as a level is tried, whatever was the limit beyond it.
+    let of = |wanted| judge_capacity(&recorded(EndedBy::Generator, Some(wanted)), trials.clone());
+    assert_eq!(of(90.0).verdict, Verdict::Pass);
+    let once = of(150.0);
+    assert_eq!(once.verdict, Verdict::Inconclusive);
+    assert!(
+        once.reason.contains("only 1 of the 2 trials"),
+        "{}",
+        once.reason
+    );
+    assert_eq!(of(300.0).verdict, Verdict::Invalid);
+}
+
+/// The search may go no further than 10,000/s, and its one miss was a hiccup.
+#[test]
+fn an_interval_that_reaches_the_end_of_the_search_is_a_lower_bound() {
+    let met = [9_000.0, 9_600.0, 10_000.0, 10_000.0, 9_800.0];
+    let mut trials: Vec<Trial> = met
+        .iter()
+        .zip(1..)
+        .map(|(level, number)| of_level(number, *level, Outcome::Met))
+        .collect();
+    trials.push(of_level(6, 9_300.0, Outcome::Missed));
+    for ended in [EndedBy::Most, EndedBy::Precision] {
+        let of = |wanted| judge_capacity(&recorded(ended, wanted), trials.clone());
+        let found = of(None);
+        assert_eq!(
+            (found.verdict, found.capacity.upper),
+            (Verdict::Inconclusive, None)
+        );
+        let lines = render::capacity_lines(&found);
+        assert!(
+            lines.contains("capacity: at least 8,")
+                && lines.contains("reached its end at 10,000/s"),
+            "{lines}"
+        );
+        assert_eq!(of(Some(8_000.0)).verdict, Verdict::Pass);
+        assert_eq!(of(Some(9_999.0)).verdict, Verdict::Inconclusive);
+    }
+}
+
+#[test]
+fn a_check_is_no_level_that_gave_way() {
+    let check = |outcome| Trial {
+        purpose: Purpose::Check,
+        ..of_level(1, 10.0, outcome)
+    };
+    for (ended, outcome) in [
+        (EndedBy::Generator, Outcome::Untrusted),
+        (EndedBy::NotRecovered, Outcome::Missed),
+    ] {
+        let trials = vec![check(outcome), of_level(2, 400.0, outcome)];
+        let found = judge_capacity(&recorded(ended, None), trials);
+        assert_eq!(
+            found.gave_way.map(|own| own.level),
+            Some(400.0),
+            "{ended:?}"
+        );
+        let alone = judge_capacity(&recorded(ended, None), vec![check(outcome)]);
+        assert_eq!(alone.gave_way, None, "{ended:?}");
+        assert!(!alone.reason.ends_with(": "), "{}", alone.reason);
+    }
 }
 
 #[test]

@@ -36,6 +36,12 @@ pub fn answer(found: &CapacityDocument) -> String {
             told(lower),
             told(upper)
         ),
+        (_, Some(lower), _) => format!(
+            "at least {} ({}), and the search ends at {}",
+            told(lower),
+            share(capacity.confidence),
+            told(found.settings.most)
+        ),
         _ => match (capacity.met, capacity.missed) {
             (Some(met), _) => format!("at least {}", told(met)),
             (None, Some(missed)) => format!("below {}", told(missed)),
@@ -75,8 +81,16 @@ pub fn reason(found: &CapacityDocument, detail: Option<&str>) -> String {
     let first = found
         .gave_way
         .as_ref()
-        .map_or("", |own| own.reason.as_str());
+        .map_or(String::new(), |own| format!(": {}", own.reason));
     let ended = match found.ended_by {
+        EndedBy::Precision | EndedBy::Most
+            if found.capacity.lower.is_some() && found.capacity.upper.is_none() =>
+        {
+            format!(
+                "the search reached its end at {}, and the capacity may lie beyond it: raise --most",
+                told(settings.most)
+            )
+        }
         EndedBy::Precision => format!("known to {}", share(settings.precision)),
         EndedBy::Budget => format!(
             "the {} trials are spent: raise --trials, or --precision",
@@ -91,9 +105,9 @@ pub fn reason(found: &CapacityDocument, detail: Option<&str>) -> String {
                 .gave_way
                 .as_ref()
                 .map_or(settings.least, |own| own.level);
-            format!("the objectives are missed at {} already: {first}", told(at))
+            format!("the objectives are missed at {} already{first}", told(at))
         }
-        EndedBy::Generator => format!("the generator was the limit, and not the target: {first}"),
+        EndedBy::Generator => format!("the generator was the limit, and not the target{first}"),
         EndedBy::TooLittle => {
             "a trial holds too few operations for a verdict: lengthen it with --trial".to_owned()
         }
