@@ -18,7 +18,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const SECOND: u64 = 1_000_000_000;
 /// The word that makes this program hold sessions and say what they cost.
 const HOLD: &str = "hold=";
-const BARS: [(&str, fn() -> bool); 4] = [
+/// What it is called, and what measures it; whether it was reached.
+type Bar = (&'static str, fn() -> bool);
+const BARS: [Bar; 4] = [
     ("lateness", lateness),
     ("sessions", sessions),
     ("stall", stall::stall),
