@@ -203,6 +203,8 @@ const ALL: &str = "  - phase: all
 fn what_a_killed_run_used_up_is_given_back_by_another() {
     let folder = Folder::new();
     let scenario = mini("memory: 32MiB", &watched("monotonic"), ALL, "");
+    // Both pods are hit at once.
+    let scenario = scenario.replacen('\n', "\nlimits: { pods: 100 % }\n", 1);
     let scenario = folder.file("scenario.yaml", &scenario);
     let scenario = scenario.to_str().expect("a path");
     let (out, state) = (folder.run(), folder.run().with_file_name("state"));
