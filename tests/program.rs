@@ -174,16 +174,13 @@ impl Drop for Own {
         let Some(child) = &mut self.0 else {
             return;
         };
-        for _ in 0..200 {
-            // It may be stopped, and may have ended by itself.
-            let pid = Pid::from_child(child);
-            let _ = kill_process(pid, Signal::TERM).and_then(|()| kill_process(pid, Signal::CONT));
-            if !matches!(child.try_wait(), Ok(None)) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(50));
+        // It may be stopped, and may have ended by itself.
+        let pid = Pid::from_child(child);
+        let _ = kill_process(pid, Signal::TERM).and_then(|()| kill_process(pid, Signal::CONT));
+        let ended = firedrill::fault::process::ends_within(child.id(), Duration::from_secs(10));
+        if !ended.unwrap_or(false) {
+            let _ = child.kill();
         }
-        let _ = child.kill();
         let _ = child.wait();
     }
 }
