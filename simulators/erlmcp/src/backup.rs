@@ -35,11 +35,19 @@ pub(crate) struct Checked {
     pub sha256: String,
 }
 
-/// Takes a backup of the first `length` bytes of `log` into the folder `place`.
-pub(crate) fn take(log: &Path, length: u64, last: u64, place: &Path) -> io::Result<Manifest> {
+/// Takes a backup of the first `length` bytes of `log` into the folder `place`. It is numbered after all that are there
+/// and in the folder of their `copies`: a backup that was lost keeps its number, and can be put back beside this one.
+pub(crate) fn take(
+    log: &Path,
+    length: u64,
+    last: u64,
+    place: &Path,
+    copies: &Path,
+) -> io::Result<Manifest> {
     let begun_ns = clock::monotonic_ns();
     fs::create_dir_all(place)?;
-    let id = format!("backup-{:06}", newest_number(place)? + 1);
+    let newest = newest_number(place)?.max(newest_number(copies)?);
+    let id = format!("backup-{:06}", newest + 1);
     let new = place.join(format!("{UNFINISHED}{id}"));
     remove(&new)?;
     fs::create_dir(&new)?;
@@ -170,7 +178,32 @@ fn names(place: &Path) -> io::Result<Vec<PathBuf>> {
         .collect())
 }
 
+/// Zero in a folder that is empty or not there.
 fn newest_number(place: &Path) -> io::Result<u64> {
     let number = |name: &PathBuf| name.to_str()?.strip_prefix("backup-")?.parse().ok();
-    Ok(names(place)?.iter().filter_map(number).max().unwrap_or(0))
+    match names(place) {
+        Ok(names) => Ok(names.iter().filter_map(number).max().unwrap_or(0)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_that_was_taken_away_keeps_its_number() {
+        let root = tempfile::tempdir().unwrap();
+        let log = root.path().join(LOG);
+        fs::write(&log, "").unwrap();
+        let (local, copies) = (root.path().join("local"), root.path().join("copies"));
+        let take = || take(&log, 0, 0, &local, &copies).unwrap().id;
+
+        assert_eq!(take(), "backup-000001");
+        let lost = take();
+        copy(&local, &copies, &lost).unwrap();
+        remove(&local.join(&lost)).unwrap();
+        assert_eq!(take(), "backup-000003");
+    }
 }

@@ -41,9 +41,14 @@ pub(super) async fn run(store: Rc<Store>, schedule: Schedule) {
 async fn take(store: &Store, schedule: &Schedule) -> io::Result<Manifest> {
     let log = store.config.directory.join(backup::LOG);
     let (last, end) = store.committer.tail();
-    let Schedule { local, keep, .. } = schedule.clone();
+    let Schedule {
+        local,
+        off_site,
+        keep,
+        ..
+    } = schedule.clone();
     let work = tokio::task::spawn_blocking(move || {
-        let manifest = backup::take(&log, end, last, &local)?;
+        let manifest = backup::take(&log, end, last, &local, &off_site)?;
         backup::prune(&local, keep)?;
         Ok(manifest)
     });
