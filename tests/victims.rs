@@ -93,6 +93,31 @@ fn a_dry_run_pins_whom_the_run_hits() {
 }
 
 #[test]
+fn victims_are_chosen_by_the_labels_that_the_sites_give_their_pods() {
+    let plain = scenario(
+        "pod-pause: { site: primary, pods: [primary-2] }, id: pause",
+        4,
+    );
+    let labelled = scenario(
+        "pod-pause: { site: primary, labels: { role: canary } }, id: pause",
+        4,
+    )
+    .replace(
+        "pods: 4,",
+        "pods: 4, labels: { primary-2: { role: canary } },",
+    );
+    let sites = Sites::start(&labelled);
+    for seed in ["1", "2", "3"] {
+        let said = dry(&sites, &labelled, seed);
+        assert_eq!(on(&said.stdout, "pause: pod-pause"), "primary-2");
+    }
+    let done = dry(&sites, &plain, "1");
+    assert_eq!(done.code, 5, "{done:#?}");
+    let why = "primary (2 nodes, 4 pods), of which primary-2 has role=canary";
+    assert!(done.stderr.contains(why), "{done:#?}");
+}
+
+#[test]
 fn a_dry_run_without_sites_says_when_victims_are_drawn() {
     let folder = Folder::new();
     let done = run(&folder, &scenario(PAUSE, 4), &["--seed", "3", "--dry-run"]);

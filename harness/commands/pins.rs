@@ -117,7 +117,8 @@ pub fn refuse(aims: Option<&[Aim]>) -> Result<(), TargetError> {
             }
             Ok(_)
             | Err(
-                ResolveError::TooFew { .. }
+                ResolveError::NoLabelled { .. }
+                | ResolveError::TooFew { .. }
                 | ResolveError::AsManyAlready { .. }
                 | ResolveError::Ended { .. }
                 | ResolveError::NoStore { .. }

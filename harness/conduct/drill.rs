@@ -285,7 +285,8 @@ impl Drill {
     }
 
     fn has_begun(&mut self, at: Nanos, id: &str) {
-        let own = self.index(id).and_then(|action| harm(&self.plan, action));
+        let index = self.index(id);
+        let own = index.and_then(|action| harm(&self.plan, action, self.serving));
         self.begun.extend(own.map(|harm| Begun {
             id: id.to_owned(),
             at,

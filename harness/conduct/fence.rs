@@ -39,6 +39,24 @@ struct Tried {
     unknown: u32,
 }
 
+impl Tried {
+    fn count(&mut self, fate: Fate) {
+        match fate {
+            Fate::Acknowledged => self.acknowledged += 1,
+            Fate::Refused => self.refused += 1,
+            Fate::Unknown => self.unknown += 1,
+        }
+    }
+}
+
+/// A site in an epoch that is over, and what writing to it needs.
+struct Stale<'a> {
+    site: usize,
+    epoch: u64,
+    reading: &'a Reading,
+    desk: &'a Desk,
+}
+
 impl Hands {
     /// After a site has come back, or clients were moved away from it: tries to write to it as in each epoch in which
     /// clients were sent to it, and which is over. Without a ledger nothing is written, and nothing said of writes.
@@ -47,8 +65,22 @@ impl Hands {
             return;
         };
         for site in self.left_by_clients(take) {
-            for epoch in self.over(site) {
-                self.prove_over(take, site, epoch, reading, desk).await;
+            match self.over(site) {
+                Ok(epochs) => {
+                    for epoch in epochs {
+                        let stale = Stale {
+                            site,
+                            epoch,
+                            reading,
+                            desk,
+                        };
+                        self.prove_over(take, &stale).await;
+                    }
+                }
+                Err(reason) => {
+                    let id = format!("{}-fence", self.id(take));
+                    self.tell_of_fence(id, site, StepStage::Failed { reason });
+                }
             }
         }
     }
@@ -68,27 +100,23 @@ impl Hands {
         }
     }
 
-    /// Writes to the site as somebody does who thinks that it still serves in this epoch.
-    async fn prove_over(
-        &self,
-        take: Take,
-        site: usize,
-        epoch: u64,
-        reading: &Reading,
-        desk: &Desk,
-    ) {
-        let id = format!("{}-fence-of-epoch-{epoch}", self.id(take));
-        let tell = |stage| {
-            let event = Event::Step {
-                id: id.clone(),
-                step: "prove-fence".to_owned(),
-                on: self.plan.site_name(site).to_owned(),
-                stage,
-            };
-            self.event(self.clock.now(), event);
+    fn tell_of_fence(&self, id: String, site: usize, stage: StepStage) {
+        let event = Event::Step {
+            id,
+            step: "prove-fence".to_owned(),
+            on: self.plan.site_name(site).to_owned(),
+            stage,
         };
+        self.event(self.clock.now(), event);
+    }
+
+    /// Writes to the site as somebody does who thinks that it still serves in this epoch.
+    async fn prove_over(&self, take: Take, stale: &Stale<'_>) {
+        let epoch = stale.epoch;
+        let id = format!("{}-fence-of-epoch-{epoch}", self.id(take));
+        let tell = |stage| self.tell_of_fence(id.clone(), stale.site, stage);
         tell(StepStage::Started);
-        match self.answered(site, epoch, reading, desk).await {
+        match self.answered(stale).await {
             Ok(tried) if tried.refused == WRITES => {
                 tell(StepStage::Done {
                     detail: format!("{WRITES} of {WRITES} writes in epoch {epoch} were refused"),
@@ -106,18 +134,12 @@ impl Hands {
     }
 
     /// Tries again for as long as another fault may keep the site from answering, and while it comes to itself.
-    async fn answered(
-        &self,
-        site: usize,
-        epoch: u64,
-        reading: &Reading,
-        desk: &Desk,
-    ) -> Result<Tried, String> {
+    async fn answered(&self, stale: &Stale<'_>) -> Result<Tried, String> {
         let began = self.clock.now();
         loop {
             let late = self.clock.now().saturating_sub(began) > COMES_BACK;
             let last = late && self.in_force().is_empty();
-            let tried = self.write_to(site, epoch, reading, desk).await;
+            let tried = self.write_to(stale).await;
             match &tried {
                 Ok(tried) if tried.refused == WRITES || tried.acknowledged > 0 => {}
                 Ok(_) | Err(_) if last => {}
@@ -146,21 +168,26 @@ impl Hands {
 
     /// The epochs in which the site served once and does not any more: clients are sent to another one, or to the same
     /// one in a later epoch, when it was failed back to before there was time to ask. Each is named once.
-    fn over(&self, site: usize) -> BTreeSet<u64> {
+    ///
+    /// # Errors
+    /// When it served once, and nobody says whether it still does.
+    fn over(&self, site: usize) -> Result<BTreeSet<u64>, String> {
         let name = self.plan.site_name(site);
-        let director = self.eyes.view().ok().and_then(|view| view.director);
-        let Some(director) = director else {
-            return BTreeSet::new();
-        };
+        if self.served().get(name).is_none_or(BTreeSet::is_empty) {
+            return Ok(BTreeSet::new());
+        }
+        let director = self.eyes.view()?.director;
+        let director = director.ok_or("nobody says any more which site serves")?;
         let serves_in = (director.route == name).then_some(director.epoch);
         let mut served = self.served();
         let own = served.get_mut(name);
-        own.map(|own| take_over(own, serves_in)).unwrap_or_default()
+        Ok(own.map(|own| take_over(own, serves_in)).unwrap_or_default())
     }
 
-    /// The site's front door; or one of its pods, when the door sends everybody away, as a director has it do with a
-    /// site that does not serve any more. Who is within already is not kept out by a door.
-    async fn way_in(&self, site: usize, reading: &Reading) -> Result<Destination, String> {
+    /// Writes through the site's front door; or to one of its pods, when the door sends everybody away, as a director
+    /// has it do with a site that does not serve any more. Who is within already is not kept out by a door.
+    async fn write_to(&self, stale: &Stale<'_>) -> Result<Tried, String> {
+        let Stale { site, reading, .. } = *stale;
         let front = self.route_to(reading, Some(site))?;
         let view = self.eyes.view()?;
         let own = view.site(self.plan.site_name(site));
@@ -171,33 +198,28 @@ impl Hands {
         let mut why = String::new();
         for route in std::iter::once(front).chain(pods) {
             let destination = Destination::along(&route).map_err(|error| error.to_string())?;
-            match open(&mut Caller::new(&destination, &reading.dialect)).await {
-                Ok(()) => return Ok(destination),
+            let mut caller = Caller::new(&destination, &reading.dialect);
+            match open(&mut caller).await {
+                Ok(()) => return self.write_with(caller, stale).await,
                 Err(reason) => why = reason,
             }
         }
         Err(why)
     }
 
-    async fn write_to(
-        &self,
-        site: usize,
-        epoch: u64,
-        reading: &Reading,
-        desk: &Desk,
-    ) -> Result<Tried, String> {
-        let destination = self.way_in(site, reading).await?;
-        let mut caller = Caller::new(&destination, &reading.dialect);
-        open(&mut caller).await?;
-        let mut pen = Pen::new(desk.clone());
-        let client = Clients::number(self.plan.loads.len(), take_number(site));
+    async fn write_with(&self, mut caller: Caller<'_>, stale: &Stale<'_>) -> Result<Tried, String> {
+        let mut pen = Pen::new(stale.desk.clone());
+        let client = Clients::number(self.plan.loads.len(), take_number(stale.site));
         let mut tried = Tried::default();
         for _ in 0..WRITES {
             let Some(sequence) = pen.take(client) else {
                 return Err("the ledger's disk is too slow".to_owned());
             };
-            let value = format!("{:016x}", ledger_value(pen.name(client), sequence));
-            let arguments = json!({ "client": pen.name(client), "sequence": sequence, "value": value, "epoch": epoch });
+            let name = pen.name(client);
+            let value = format!("{:016x}", ledger_value(name, sequence));
+            let arguments = json!({
+                "client": name, "sequence": sequence, "value": value, "epoch": stale.epoch
+            });
             let params = json!({ "name": "ledger_put", "arguments": arguments }).to_string();
             let sent = self.clock.now();
             let call = caller.call("tools/call", params.as_bytes());
@@ -205,11 +227,7 @@ impl Hands {
                 Ok(Ok(answer)) => fate(&answer),
                 Ok(Err(_)) | Err(_) => Fate::Unknown,
             };
-            match fate {
-                Fate::Acknowledged => tried.acknowledged += 1,
-                Fate::Refused => tried.refused += 1,
-                Fate::Unknown => tried.unknown += 1,
-            }
+            tried.count(fate);
             pen.note(Attempt {
                 client,
                 sequence,

@@ -35,6 +35,7 @@ use crate::mcp::session::Dialect;
 pub const PASSES: u32 = 2;
 /// Where data that faults took away is kept until it is healed, in the run's folder.
 pub const QUARANTINE: &str = "quarantine";
+
 /// What is told while an action is taken.
 #[derive(Debug)]
 pub enum Told {
@@ -91,8 +92,6 @@ pub struct Hands {
     pub eyes: Eyes,
     /// The faults that were begun and are not undone yet.
     pub in_force: Arc<Mutex<Claims>>,
-    /// Those whose undoing has begun.
-    pub undoing: Arc<Mutex<BTreeSet<String>>>,
     /// The sites that clients were sent to when something was broken, with their epochs then: those whose end has
     /// not been proven yet.
     pub served: Arc<Mutex<BTreeMap<String, BTreeSet<u64>>>>,
@@ -151,11 +150,6 @@ impl Hands {
             };
             takes.iter().copied().map(told).collect()
         });
-    }
-
-    pub(super) fn undoing(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        // A set of names is whole at any time.
-        self.undoing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Nobody orders anything any more: what is still looked for is not waited for.
@@ -272,7 +266,7 @@ impl Hands {
         }
         let at = Some(self.clock.now());
         let ids: BTreeSet<String> = faults.iter().map(|(_, id, _)| id.clone()).collect();
-        self.undoing().extend(ids.iter().cloned());
+        self.in_force().end(&ids);
         let which = Which::These {
             faults: &ids,
             held: &|| !self.in_force().is_empty(),

@@ -169,7 +169,6 @@ fn drill(job: &Job, beside: &Beside, told: mpsc::UnboundedSender<Told>) -> Optio
         journal: beside.journal.clone(),
         eyes: beside.eyes.clone(),
         in_force: Arc::default(),
-        undoing: Arc::default(),
         served: Arc::default(),
         told,
         reading: beside.reading.clone(),

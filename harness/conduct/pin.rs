@@ -67,15 +67,19 @@ impl Hands {
             };
             let own = BTreeSet::from([self.id(take)]);
             self.in_force().release(&own);
-            let patience = match &refused.by {
-                _ if self.in_force().is_empty() => 0,
-                Some(by) if self.undoing().contains(by) => UNDOING,
-                Some(_) | None => CROSSING,
-            };
-            if self.clock.now().saturating_sub(began) >= patience {
+            if self.clock.now().saturating_sub(began) >= self.patience(&refused) {
                 return Err(refused.why);
             }
             tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    fn patience(&self, refused: &Refused) -> Nanos {
+        let in_force = self.in_force();
+        match &refused.by {
+            _ if in_force.is_empty() => 0,
+            Some(by) if in_force.is_ending(by) => UNDOING,
+            Some(_) | None => CROSSING,
         }
     }
 

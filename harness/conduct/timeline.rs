@@ -263,6 +263,13 @@ impl Timeline {
             return;
         };
         span.waits = false;
+        let event = Event::Waited {
+            phase: span.name.clone(),
+        };
+        commands.push(Command::Record {
+            at: now,
+            event: Box::new(event),
+        });
         let end = (now + NOTICE - self.zero).next_multiple_of(self.bucket.max(1));
         let earlier = span.end.saturating_sub(end);
         span.end -= earlier;
@@ -360,7 +367,7 @@ mod tests {
         let other = timeline.step(zero + 60, Happening::Waited { phase: 0 });
         assert!(other.is_empty(), "warm-up waits for nothing");
         let commands = timeline.step(zero + 70, Happening::Waited { phase: 1 });
-        assert_eq!(commands, [Command::Recut]);
+        assert_eq!(names(&commands), ["Waited", "Recut"]);
         let end = NOTICE + 1_000;
         let borders: Vec<_> = timeline
             .segments()

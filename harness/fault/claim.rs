@@ -22,6 +22,8 @@ struct Claim {
 pub struct Claims {
     held: BTreeMap<String, BTreeSet<Claim>>,
     hits: BTreeMap<String, Hits>,
+    /// Those whose undoing has begun.
+    ending: BTreeSet<String>,
 }
 
 /// Another fault stands in the way of this one.
@@ -76,6 +78,15 @@ impl Claims {
         }
         self.held.insert(fault.id.clone(), own);
         Ok(())
+    }
+
+    /// Their undoing has begun.
+    pub fn end(&mut self, faults: &BTreeSet<String>) {
+        self.ending.extend(faults.iter().cloned());
+    }
+
+    pub fn is_ending(&self, fault: &str) -> bool {
+        self.ending.contains(fault)
     }
 
     pub fn release(&mut self, faults: &BTreeSet<String>) {

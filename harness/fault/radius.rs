@@ -32,7 +32,7 @@ pub enum TooMuch {
         by: String,
         site: String,
         hit: usize,
-        all: usize,
+        all: u32,
         allowed: u32,
     },
     #[error(
@@ -130,17 +130,17 @@ impl Hits {
                     by = by.or(Some(fault));
                 }
             }
-            let wanted = view.site(site).map_or(0, |site| site.wanted_pods as usize);
-            let (hit, share) = (all.count().min(wanted), plan.drill.limits.pods);
+            let wanted = view.site(site).map_or(0, |site| site.wanted_pods);
+            let (hit, limits) = (all.count().min(wanted as usize), &plan.drill.limits);
             if let Some(by) = by
-                && hit as f64 > share * wanted as f64 + 1e-9
+                && !limits.allows_pods(hit, wanted)
             {
                 return Err(TooMuch::Pods {
                     by: by.clone(),
                     site: site.clone(),
                     hit,
                     all: wanted,
-                    allowed: (share * 100.0).round() as u32,
+                    allowed: limits.pods_percent(),
                 });
             }
         }
@@ -213,11 +213,11 @@ fn budget(plan: &Plan, site: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use firedrill_erlmcp::Role;
-    use firedrill_erlmcp::world::{Press, ProcessState, ProcessView, SiteView};
+    use firedrill_erlmcp::world::Press;
     use firedrill_scenarios::Given;
 
     use super::super::pinned::{Reversal, Step, Undo};
+    use super::super::resolve::tests::{pod, standing, view_of};
     use super::*;
 
     fn plan(limits: &str) -> Plan {
@@ -231,38 +231,12 @@ mod tests {
             .unwrap_or_else(|problems| panic!("{problems}"))
     }
 
-    fn site(name: &str, pods: u32) -> SiteView {
-        let pod = |number: u32| ProcessView {
-            name: format!("{name}-{number}"),
-            role: Role::Pod,
-            node: None,
-            pid: Some(1_000 + number),
-            started: 1,
-            address: ([127, 1, 0, 1], 1).into(),
-            control: None,
-            state: ProcessState::Running,
-            ready: true,
-        };
-        SiteView {
-            name: name.to_owned(),
-            powered: true,
-            nodes: Vec::new(),
-            wanted_pods: pods,
-            processes: (0..pods).map(pod).collect(),
-            store: None,
-            front: ([127, 1, 0, 1], 1).into(),
-            data: std::path::PathBuf::new(),
-            backups: Vec::new(),
-        }
-    }
-
     fn view() -> View {
-        View {
-            sites: vec![site("primary", 4), site("dr", 2)],
-            director: None,
-            replication: None,
-            links: Vec::new(),
-        }
+        let site = |name: &str, pods: u32| {
+            let pods = (0..pods).map(|number| pod(name, number, None));
+            standing(name, Vec::new(), pods.collect())
+        };
+        view_of(vec![site("primary", 4), site("dr", 2)])
     }
 
     fn fault(id: &str, requests: Vec<Request>) -> Pinned {

@@ -1,5 +1,5 @@
 //! From a fault of the plan and the target as it is now to a pinned fault. Victims are chosen here, once: by name,
-//! by node, or drawn from the seed.
+//! by node, by label, or drawn from the seed.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use firedrill_erlmcp::Role;
 use firedrill_erlmcp::world::{BackupView, NodeView, Place, ProcessView, SiteView, View};
 use firedrill_scenarios::Plan;
-use firedrill_scenarios::plan::{self, FaultKind, NodeChoice, Pick, Target, Victims};
+use firedrill_scenarios::plan::{
+    self, FaultKind, Labels, NodeChoice, Pick, Target, Victims, labels_text,
+};
 use rand::RngExt as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng as _;
@@ -36,6 +38,8 @@ pub enum ResolveError {
         name: String,
         known: String,
     },
+    #[error("no pod of site `{site}` that runs has {labels}: label one, or choose by other labels")]
+    NoLabelled { site: String, labels: String },
     #[error("site `{site}` has {there} pods that run, and the fault is for {wanted}")]
     TooFew {
         site: String,
@@ -49,7 +53,7 @@ pub enum ResolveError {
     TooMany {
         site: String,
         hit: usize,
-        all: usize,
+        all: u32,
         allowed: u32,
     },
     #[error(
@@ -262,8 +266,14 @@ impl<'a> Scene<'a> {
         victims: &Victims,
         random: &mut Xoshiro256PlusPlus,
     ) -> Result<(&'a SiteView, Vec<Process>), ResolveError> {
-        let site = self.site(victims.site)?;
-        let running: Vec<&ProcessView> = pods(site).collect();
+        let (site, labels) = (self.site(victims.site)?, &victims.labels);
+        let running: Vec<&ProcessView> = pods(site).filter(|pod| has(pod, labels)).collect();
+        if running.is_empty() && !labels.is_empty() {
+            return Err(ResolveError::NoLabelled {
+                site: site.name.clone(),
+                labels: labels_text(labels),
+            });
+        }
         let chosen: Vec<&ProcessView> = match &victims.pick {
             Pick::All => running.clone(),
             Pick::OnNode(node) => running
@@ -277,22 +287,28 @@ impl<'a> Scene<'a> {
                 .collect::<Result<_, _>>()?,
             Pick::Random(count) => draw(site, &running, *count as usize, random)?,
         };
+        if chosen.is_empty() {
+            return Err(ResolveError::TooFew {
+                site: site.name.clone(),
+                there: 0,
+                wanted: 1,
+            });
+        }
         self.within_limits(site, chosen.len())?;
         Ok((site, chosen.into_iter().filter_map(Process::of).collect()))
     }
 
     fn within_limits(&self, site: &SiteView, hit: usize) -> Result<(), ResolveError> {
-        let all = site.wanted_pods as usize;
-        let share = self.plan.drill.limits.pods;
-        if hit as f64 > share * all as f64 + 1e-9 {
-            return Err(ResolveError::TooMany {
-                site: site.name.clone(),
-                hit,
-                all,
-                allowed: (share * 100.0).round() as u32,
-            });
+        let (all, limits) = (site.wanted_pods, &self.plan.drill.limits);
+        if limits.allows_pods(hit, all) {
+            return Ok(());
         }
-        Ok(())
+        Err(ResolveError::TooMany {
+            site: site.name.clone(),
+            hit,
+            all,
+            allowed: limits.pods_percent(),
+        })
     }
 
     /// A node, of whose pods at most so many are missing at once.
@@ -350,6 +366,11 @@ fn pods(site: &SiteView) -> impl Iterator<Item = &ProcessView> {
     site.processes
         .iter()
         .filter(|process| process.role == Role::Pod && process.pid.is_some())
+}
+
+fn has(pod: &ProcessView, labels: &Labels) -> bool {
+    let own = |(key, value)| pod.labels.get(key) == Some(value);
+    labels.iter().all(own)
 }
 
 fn on_node(site: &SiteView, node: &NodeView) -> Vec<Process> {
@@ -454,4 +475,4 @@ fn newest_backup(site: &SiteView) -> Result<&BackupView, ResolveError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

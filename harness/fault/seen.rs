@@ -17,6 +17,8 @@ mod traffic;
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(20);
+/// Between two where the user's own program is asked, which may be work for a whole cluster.
+const ASK: Duration = Duration::from_millis(500);
 
 /// How long an end may take to be seen: processes start, pods become ready.
 const END: Duration = Duration::from_secs(20);
@@ -40,11 +42,15 @@ impl Eyes {
     /// What was still missing at the end.
     pub async fn wait_for(&self, sights: &[Sight], limit: Duration) -> Result<(), String> {
         let missing = RefCell::new(String::new());
+        let asks = sights
+            .iter()
+            .any(|sight| matches!(sight, Sight::Says { .. }));
+        let pause = if asks { ASK } else { LOOK };
         let watch = async {
             let mut logs = files::Watch::default();
             while let Some(what) = self.missing(sights, &mut logs) {
                 missing.replace(what);
-                tokio::time::sleep(LOOK).await;
+                tokio::time::sleep(pause).await;
             }
         };
         tokio::time::timeout(limit, watch)

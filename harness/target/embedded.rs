@@ -204,6 +204,7 @@ pub fn site_config(
     config.addresses = Ipv4Addr::new(127, 1, number as u8, 0);
     config.disruption_budget = site.disruption_budget;
     config.restart_delay = site.restart_delay;
+    config.labels = site.labels.clone();
     config.behaviour = firedrill_erlmcp::Behaviour {
         service_time: service_time(&own.service_time),
         error_rate: own.error_rate,

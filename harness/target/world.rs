@@ -12,7 +12,9 @@ use firedrill_erlmcp::world::{
 use firedrill_erlmcp::{TlsFiles, make_certificates};
 use firedrill_reports::recording::{Event, Mode};
 use firedrill_scenarios::Plan;
-use firedrill_scenarios::plan::{self, Act, Embedded, FaultKind, Target, TlsOptions, Url};
+use firedrill_scenarios::plan::{
+    self, Act, Embedded, FaultKind, Labels, Target, TlsOptions, Url, labels_text,
+};
 
 use super::embedded::{Folder, describe, site_config};
 use super::{Ready, TargetError, authority, trust};
@@ -137,7 +139,7 @@ fn wanted(plan: &Plan, embedded: &Embedded) -> String {
     let sites = embedded
         .sites
         .iter()
-        .map(|site| site_in_words(&site.name, site.nodes, site.pods));
+        .map(|site| labelled_in_words(&site.name, site.nodes, site.pods, site.labels.iter()));
     let replication = embedded
         .replication
         .map(|own| (name(own.from), name(own.to)));
@@ -149,7 +151,9 @@ fn wanted(plan: &Plan, embedded: &Embedded) -> String {
 fn there(plan: &Plan, view: &View) -> String {
     let sites = view.sites.iter().map(|site| {
         let nodes = u32::try_from(site.nodes.len()).unwrap_or(u32::MAX);
-        site_in_words(&site.name, nodes, site.wanted_pods)
+        let own = site.processes.iter();
+        let labels = own.map(|process| (&process.name, &process.labels));
+        labelled_in_words(&site.name, nodes, site.wanted_pods, labels)
     });
     let replication = view.replication.as_ref();
     let replication = replication.map(|own| (own.from.as_str(), own.to.as_str()));
@@ -165,6 +169,25 @@ pub(super) fn site_in_words(name: &str, nodes: u32, pods: u32) -> String {
         several(nodes),
         several(pods)
     )
+}
+
+/// `primary (1 node, 2 pods), of which primary-1 has role=canary`.
+fn labelled_in_words<'a>(
+    name: &str,
+    nodes: u32,
+    pods: u32,
+    labels: impl Iterator<Item = (&'a String, &'a Labels)>,
+) -> String {
+    let site = site_in_words(name, nodes, pods);
+    let mut labelled: Vec<String> = labels
+        .filter(|(_, labels)| !labels.is_empty())
+        .map(|(pod, labels)| format!("{pod} has {}", labels_text(labels)))
+        .collect();
+    labelled.sort_unstable();
+    match labelled.is_empty() {
+        true => site,
+        false => format!("{site}, of which {}", labelled.join(" and ")),
+    }
 }
 
 fn in_words(

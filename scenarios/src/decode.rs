@@ -5,11 +5,11 @@
 //! - `load`, `arrivals`, `operation`, `answer`, `check`, `flow`: what is sent, and when
 //! - `programme`: several scenarios one after the other
 //! - `timeline`, `probe`, `objective`: phases, observations, limits
-//! - `action`, `fault`, `step`: what is broken, what brings it back, and when
+//! - `action`, `fault`, `victims`, `step`: what is broken, what brings it back, and when
 //! - `continuity`, `ledger`, `drill`, `drilled`: what survives a site, how it is read back, what counts as recovered
 //! - `identity`: the names of checks
-//! - `prospect`, `feasible`, `recoverable`, `measurable`: will there be something to judge? can the target be
-//!   broken like this, does something bring it back, and is that measured?
+//! - `prospect`, `feasible`, `radius`, `overlap`, `recoverable`, `measurable`: will there be something to judge? can
+//!   the target be broken like this, and may it, does something bring it back, and is that measured?
 
 pub(crate) mod action;
 pub(crate) mod answer;
@@ -35,12 +35,14 @@ pub(crate) mod probe;
 pub(crate) mod profile;
 pub(crate) mod programme;
 pub(crate) mod prospect;
+mod radius;
 pub(crate) mod reader;
 pub(crate) mod recoverable;
 pub(crate) mod resource;
 pub(crate) mod step;
 pub(crate) mod target;
 pub(crate) mod timeline;
+mod victims;
 
 use std::time::Duration;
 

@@ -36,8 +36,8 @@ pub use operation::{
 };
 pub use target::{
     Backups, Behaviour, Bounds, Director, DirectorClock, Embedded, Endpoint, HeaderValue, Identity,
-    PODS_MAX, Profile, ProtocolVersion, Replication, Secret, ServiceTime, Site, Target, TlsOptions,
-    Url,
+    Labels, PODS_MAX, Profile, ProtocolVersion, Replication, Secret, ServiceTime, Site, Target,
+    TlsOptions, Url, labels_text,
 };
 
 #[derive(Clone, Debug, PartialEq)]

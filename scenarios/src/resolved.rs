@@ -258,6 +258,7 @@ fn site(site: &Site) -> Yaml {
         ("pods", Some(count(site.pods))),
         ("disruption_budget", Some(count(site.disruption_budget))),
         ("restart_delay", Some(duration(site.restart_delay))),
+        ("labels", labels_of_pods(site)),
         (
             "behaviour",
             Some(Yaml::map([
@@ -278,6 +279,12 @@ fn site(site: &Site) -> Yaml {
             ])),
         ),
     ])
+}
+
+fn labels_of_pods(site: &Site) -> Option<Yaml> {
+    let pod = |(pod, labels)| Some((String::clone(pod), drill::labelled(labels)?));
+    let pods: Vec<_> = site.labels.iter().filter_map(pod).collect();
+    (!pods.is_empty()).then_some(Yaml::Map(pods))
 }
 
 fn service(time: &ServiceTime) -> Yaml {

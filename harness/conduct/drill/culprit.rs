@@ -25,15 +25,19 @@ pub struct Begun {
     pub harm: Harm,
 }
 
-/// What the action of this index may do to acknowledged writes; none for steps that move nobody.
-pub fn harm(plan: &Plan, action: usize) -> Option<Harm> {
+/// What the action of this index may do to acknowledged writes while this site answers clients, if that is known; none
+/// for steps that move nobody. Taken for too little it only moves the blame: an earlier fault is charged with what was
+/// lost after its stop, which may be nothing.
+pub fn harm(plan: &Plan, action: usize, serving: Option<u16>) -> Option<Harm> {
     let named = |subject: &Subject| matches!(subject, Subject::Rpo { fault: Some(own), .. } if *own == action);
     match &plan.drill.actions.get(action)?.act {
         Act::Fault(fault) => {
             let kind = &fault.kind;
             let unsure = matches!(kind, FaultKind::StoreCrash { .. } | FaultKind::Command(_));
+            let elsewhere = |(site, serving)| site != usize::from(serving);
+            let idle = kind.site().zip(serving).is_some_and(elsewhere);
             let takes = unsure || kind.takes_site() || kind.takes_data();
-            match takes || plan.objectives.iter().any(|own| named(&own.subject)) {
+            match (takes && !idle) || plan.objectives.iter().any(|own| named(&own.subject)) {
                 true => Some(Harm::Takes),
                 false => Some(Harm::Spares),
             }
@@ -76,6 +80,27 @@ fn owner(begun: &[Begun], before: Nanos, at: Nanos) -> Option<&Begun> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_done_to_a_site_that_serves_nobody_takes_nothing_of_its_own() {
+        let plan = |fault: &str, objective: &str| {
+            let text = format!(
+                "scenario: own\ntarget: {{ sites: {{ primary: {{}}, dr: {{}} }}, replication: {{ from: primary, to: dr }}, \
+                 backups: {{}} }}\nload: {{ rate: 100/s, operations: [{{ ledger: write }}] }}\n\
+                 timeline: [{{ phase: outage, for: 30s, fault: {{ {fault} }} }}, {{ read-back: dr }}]\n\
+                 objectives: [{{ {objective} }}]\n"
+            );
+            let given = firedrill_scenarios::Given::named("own.yaml");
+            Plan::parse(&text, &given).unwrap_or_else(|problems| panic!("{problems}"))
+        };
+        let corruption = "data-corruption: primary, id: own";
+        let any = plan(corruption, "errors: 90 %");
+        assert_eq!(harm(&any, 0, None), Some(Harm::Takes));
+        assert_eq!(harm(&any, 0, Some(0)), Some(Harm::Takes));
+        assert_eq!(harm(&any, 0, Some(1)), Some(Harm::Spares));
+        let named = plan(corruption, "rpo: 1h, fault: own");
+        assert_eq!(harm(&named, 0, Some(1)), Some(Harm::Takes));
+    }
 
     type One = (&'static str, Nanos, Harm);
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use firedrill_scenarios::plan::{Fault, Pick, RecoveryStep, Victims};
+use firedrill_scenarios::plan::{Fault, Labels, Pick, RecoveryStep, Victims};
 
 use super::*;
 
@@ -27,6 +27,7 @@ fn fault(kind: FaultKind, hold: Option<u64>) -> Act {
 fn kill() -> FaultKind {
     FaultKind::PodKill(Victims {
         site: 0,
+        labels: Labels::new(),
         pick: Pick::Random(1),
     })
 }

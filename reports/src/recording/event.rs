@@ -43,6 +43,10 @@ pub enum Event {
     PhaseEnded {
         phase: String,
     },
+    /// What the phase waited for has come.
+    Waited {
+        phase: String,
+    },
     /// Sessions that the server no longer knew, and what came of opening them again; at most one a second and load.
     SessionsLost {
         load: String,

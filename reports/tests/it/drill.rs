@@ -309,6 +309,21 @@ fn a_failback_ends_what_a_fault_is_judged_by_and_is_judged_itself() {
 }
 
 #[test]
+fn a_phase_that_is_over_before_what_it_waits_for_fails_the_run() {
+    let mut recording = good().recording();
+    recording.plan.timeline[1].until = Some(Until::Recovered);
+    let result = firedrill_reports::judge(&recording, None);
+    let waits = result
+        .checks
+        .iter()
+        .find(|check| check.id == "waits")
+        .unwrap();
+    let because = "`outage` was over after 60 s, and the target had not recovered";
+    assert_eq!((waits.verdict, waits.reason.as_str()), (Fail, because));
+    assert_eq!(result.verdict, Fail);
+}
+
+#[test]
 fn a_phase_that_waited_ends_when_it_did() {
     let mut drill = good();
     drill.run.waited = vec![("outage".into(), 30 * SECOND)];
@@ -329,6 +344,7 @@ fn a_phase_that_waited_ends_when_it_did() {
         (outage.end, outage.complete),
         (Some(ZERO + 30 * SECOND), true)
     );
+    assert!(result.checks.iter().all(|check| check.id != "waits"));
     assert_eq!(
         (dr.start, dr.end),
         (Some(ZERO + 30 * SECOND), Some(ZERO + 50 * SECOND))

@@ -199,6 +199,10 @@ impl Run {
                     },
                 );
             }
+            if waited.is_some() && end <= stop {
+                let phase = phase.name.clone();
+                write(ZERO + end, Event::Waited { phase });
+            }
             if end <= stop && (self.ended || end < self.length()) {
                 write(
                     ZERO + end,

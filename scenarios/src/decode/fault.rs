@@ -7,10 +7,10 @@ use super::fields::Fields;
 use super::hostile::hostile;
 use super::reader::Reader;
 use super::resource;
+use super::victims::victims;
 use crate::grammar::{Kind, fault as grammar};
 use crate::plan::{
     Act, Blocked, Command, Corruption, Fault, FaultKind, Link, LinkShape, NodeChoice, PODS_MAX,
-    Pick, Victims,
 };
 use crate::text::tree::{Item, Node};
 
@@ -168,74 +168,10 @@ pub(super) fn site_or_map<'a>(
     Some(Named::Map(fields, site))
 }
 
-fn site_key(fields: &Fields<'_>, stage: Stage<'_>) -> Option<usize> {
+pub(super) fn site_key(fields: &Fields<'_>, stage: Stage<'_>) -> Option<usize> {
     fields
         .reader
         .reference(fields.get("site")?, "site", stage.sites)
-}
-
-pub(super) fn victims(reader: &Reader<'_>, item: &Item, stage: Stage<'_>) -> Option<Victims> {
-    if !matches!(item.node, Node::Map(_)) {
-        let site = reader.reference(item, "site", stage.sites)?;
-        let pick = Pick::Random(1);
-        return Some(Victims { site, pick });
-    }
-    victims_of(&Fields::open(reader, item, &grammar::VICTIMS)?, stage)
-}
-
-/// Of a map that says which pods of a site, whatever else it says.
-pub(super) fn victims_of(fields: &Fields<'_>, stage: Stage<'_>) -> Option<Victims> {
-    let reader = fields.reader;
-    let site = site_key(fields, stage)?;
-    if let Some(node) = fields.get("node") {
-        fields.refuse(&["pods"], "`node`", "name the node, or say which pods");
-        let pick = Pick::OnNode(reader.name(node)?);
-        return Some(Victims { site, pick });
-    }
-    let pick = match fields.get("pods") {
-        None => Pick::Random(1),
-        Some(item) => pick(reader, item)?,
-    };
-    Some(Victims { site, pick })
-}
-
-fn pick(reader: &Reader<'_>, item: &Item) -> Option<Pick> {
-    match &item.node {
-        Node::List(names) => {
-            if names.is_empty() {
-                reader.problem(item.place, "no pod is named", "name at least one pod");
-            }
-            named_once(reader, names).map(Pick::Named)
-        }
-        Node::Scalar(scalar) if scalar.text == "all" => Some(Pick::All),
-        Node::Scalar(scalar) if !scalar.text.starts_with(|c: char| c.is_ascii_digit()) => {
-            reader.problem(
-                item.place,
-                format!("`{}` does not say which pods", scalar.text),
-                "write a number, all, or a list of names: [primary-0]",
-            );
-            None
-        }
-        Node::Scalar(_) | Node::Map(_) => reader.count(item, 1).map(Pick::Random),
-    }
-}
-
-/// A pod that is named twice would count twice against the limits, and be hit once.
-fn named_once(reader: &Reader<'_>, items: &[Item]) -> Option<Vec<String>> {
-    let mut names = Vec::with_capacity(items.len());
-    for item in items {
-        let name = reader.name(item)?;
-        if names.contains(&name) {
-            reader.problem(
-                item.place,
-                format!("`{name}` is named twice"),
-                "name each pod once",
-            );
-            return None;
-        }
-        names.push(name);
-    }
-    Some(names)
 }
 
 fn node(reader: &Reader<'_>, item: &Item, stage: Stage<'_>) -> Option<(usize, NodeChoice)> {

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::overlap;
 use super::reader::Reader;
+use super::{overlap, radius};
 use crate::plan::{
     Act, Action, Embedded, Fault, FaultKind, Link, NodeChoice, Pick, Plan, RecoveryStep, Site,
-    Target, Victims,
+    Target, Victims, labels_text,
 };
 use crate::text::nearest::choices;
 use crate::text::{Place, unit};
@@ -24,14 +24,14 @@ pub(crate) fn faults(reader: &Reader<'_>, plan: &Plan, places: &[Place]) {
             Act::Fault(Fault { kind, .. }) => {
                 needs_of_fault(reader, embedded, kind, *place);
                 names(reader, embedded, kind, *place);
-                pods(reader, plan, embedded, kind, *place);
+                radius::pods(reader, plan, embedded, kind, *place);
                 scale(reader, embedded, kind, *place);
             }
             Act::Step(step) => needs_of_step(reader, embedded, step, *place),
             Act::ReadBack { .. } => {}
         }
     }
-    sites(reader, plan, places);
+    radius::sites(reader, plan, places);
     overlap::faults(reader, plan, embedded, places);
     told_apart(reader, plan, places);
 }
@@ -169,15 +169,9 @@ fn needs_of_step(reader: &Reader<'_>, embedded: &Embedded, step: &RecoveryStep, 
     }
 }
 
-// ---- names of pods and nodes ----
+// ---- names of pods and nodes, and labels ----
 
-/// As the stand-in calls them: `primary-0`, and `primary-node-0`.
-pub(super) fn pod_names(site: &Site) -> Vec<String> {
-    (0..site.pods)
-        .map(|number| format!("{}-{number}", site.name))
-        .collect()
-}
-
+/// As the stand-in calls them: `primary-node-0`.
 fn node_names(site: &Site) -> Vec<String> {
     (0..site.nodes)
         .map(|number| format!("{}-node-{number}", site.name))
@@ -204,12 +198,14 @@ fn names(reader: &Reader<'_>, embedded: &Embedded, kind: &FaultKind, place: Plac
         | FaultKind::CpuSaturation(victims) => {
             let site = &embedded.sites[victims.site];
             match &victims.pick {
-                Pick::Named(pods) => pods
-                    .iter()
-                    .for_each(|pod| known(&pod_names(site), "pod", pod)),
+                Pick::Named(pods) => {
+                    let all: Vec<String> = site.pod_names().collect();
+                    pods.iter().for_each(|pod| known(&all, "pod", pod));
+                }
                 Pick::OnNode(node) => known(&node_names(site), "node", node),
                 Pick::All | Pick::Random(_) => {}
             }
+            labelled(reader, site, victims, place);
         }
         FaultKind::NodeDrain { site, node } | FaultKind::NodeLoss { site, node } => match node {
             NodeChoice::Named(node) => known(&node_names(&embedded.sites[*site]), "node", node),
@@ -234,118 +230,34 @@ fn names(reader: &Reader<'_>, embedded: &Embedded, kind: &FaultKind, place: Plac
     }
 }
 
-// ---- the blast radius ----
-
-/// Pods that the fault takes at once, of the site's.
-pub(super) fn taken(embedded: &Embedded, kind: &FaultKind) -> Option<(usize, u32)> {
-    let of_node = |site: usize| {
-        let own = &embedded.sites[site];
-        (site, own.pods.div_ceil(own.nodes.max(1)))
+/// Labels that too few pods have, or none.
+fn labelled(reader: &Reader<'_>, site: &Site, victims: &Victims, place: Place) {
+    let (there, labels) = (site.pods_with(&victims.labels).len(), &victims.labels);
+    let wanted = match &victims.pick {
+        Pick::Random(pods) => *pods as usize,
+        Pick::All | Pick::OnNode(_) => 1,
+        Pick::Named(_) => return,
     };
-    match kind {
-        FaultKind::PodKill(victims)
-        | FaultKind::PodPause(victims)
-        | FaultKind::PodTerminate(victims)
-        | FaultKind::SlowPod { victims, .. }
-        | FaultKind::MemoryExhaustion(victims)
-        | FaultKind::QueueExhaustion(victims)
-        | FaultKind::CpuSaturation(victims) => {
-            let Victims { site, pick } = victims;
-            Some(match pick {
-                Pick::All => (*site, embedded.sites[*site].pods),
-                Pick::Named(pods) => (*site, u32::try_from(pods.len()).unwrap_or(u32::MAX)),
-                Pick::OnNode(_) => of_node(*site),
-                Pick::Random(pods) => (*site, *pods),
-            })
-        }
-        // Evictions wait for the disruption budget.
-        FaultKind::NodeDrain { site, .. } => {
-            let (site, pods) = of_node(*site);
-            Some((site, pods.min(embedded.sites[site].disruption_budget)))
-        }
-        FaultKind::NodeLoss { site, .. } => Some(of_node(*site)),
-        FaultKind::RollingRestart { site } => Some((*site, 1)),
-        FaultKind::Scale { site, pods } => {
-            Some((*site, embedded.sites[*site].pods.saturating_sub(*pods)))
-        }
-        FaultKind::StoreCrash { .. }
-        | FaultKind::SiteFailure { .. }
-        | FaultKind::DataCorruption { .. }
-        | FaultKind::SystemFailure { .. }
-        | FaultKind::NaturalDisaster { .. }
-        | FaultKind::BackupLost { .. }
-        | FaultKind::BackupDamaged { .. }
-        | FaultKind::ReplicationPause
-        | FaultKind::Network { .. }
-        | FaultKind::Command(_)
-        | FaultKind::DiskFull { .. }
-        | FaultKind::ClockJump { .. }
-        | FaultKind::CertificateExpiry { .. }
-        | FaultKind::Hostile { .. } => None,
-    }
-}
-
-fn pods(reader: &Reader<'_>, plan: &Plan, embedded: &Embedded, kind: &FaultKind, place: Place) {
-    let Some((site, taken)) = taken(embedded, kind) else {
+    if labels.is_empty() || there >= wanted {
         return;
+    }
+    let own = site.labels.iter();
+    let own: Vec<String> = own
+        .map(|(pod, own)| format!("{pod} {}", labels_text(own)))
+        .collect();
+    let remedy = match own.is_empty() {
+        true => format!("give {} labels, in the target", site.name),
+        false => format!("its labels: {}", own.join("; ")),
     };
-    let own = &embedded.sites[site];
-    let limit = plan.drill.limits.pods;
-    if taken > own.pods {
-        reader.problem(
-            place,
-            format!("`{}` has {} pods, not {taken}", own.name, own.pods),
-            format!("write pods: {} or less, or pods: all", own.pods),
-        );
-    } else if f64::from(taken) > limit * f64::from(own.pods) + 1e-9 {
-        let allowed = unit::share_text(limit);
-        let wanted = (100 * taken).div_ceil(own.pods);
-        reader.problem(
-            place,
-            format!(
-                "{taken} of the {} pods of `{}` at once are more than the limit of {allowed}",
-                own.pods, own.name
-            ),
-            format!("take fewer, or write limits: {{ pods: {wanted} % }}"),
-        );
-    }
-}
-
-/// Sites that are down at once: those that faults of the same phase take.
-fn sites(reader: &Reader<'_>, plan: &Plan, places: &[Place]) {
-    let limit = plan.drill.limits.sites;
-    for phase in 0..plan.timeline.len() {
-        let mut down: Vec<usize> = Vec::new();
-        for (action, place) in plan.drill.actions.iter().zip(places) {
-            let site = match &action.act {
-                Act::Fault(fault) if fault.kind.takes_site() => fault.kind.site(),
-                Act::Fault(_) | Act::Step(_) | Act::ReadBack { .. } => None,
-            };
-            let Some(site) = site.filter(|site| action.phase == phase && !down.contains(site))
-            else {
-                continue;
-            };
-            down.push(site);
-            if down.len() > limit as usize {
-                reader.problem(
-                    *place,
-                    format!(
-                        "`{}` may take {} down at once, more than the limit of {limit}",
-                        plan.timeline[phase].name,
-                        if down.len() == 1 {
-                            "a whole site".to_owned()
-                        } else {
-                            format!("{} sites", down.len())
-                        }
-                    ),
-                    format!(
-                        "put them into phases of their own, or write limits: {{ sites: {} }}",
-                        down.len()
-                    ),
-                );
-            }
-        }
-    }
+    reader.problem(
+        place,
+        format!(
+            "{there} of the pods of `{}` have {}, and the fault is for {wanted}",
+            site.name,
+            labels_text(labels)
+        ),
+        remedy,
+    );
 }
 
 /// A number of pods that the site has already changes nothing.

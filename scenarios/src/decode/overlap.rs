@@ -1,10 +1,11 @@
 //! Faults of one phase that are in force at the same time, as far as the scenario itself says when they begin: none
-//! may hold what another one will give back, and together they take no more than the limits allow. Where an action
-//! waits for another, or for a condition, only the run can know; it refuses what would be given back twice.
+//! may hold what another one will give back, and together they take no more pods than the limits allow. Where an action
+//! waits for another, or for a condition, or lasts into a later phase, only the run can know: it holds both against all
+//! that is in force then, and whole sites too.
 
 use std::time::Duration;
 
-use super::feasible::{pod_names, taken};
+use super::radius::{Taken, taken};
 use super::reader::Reader;
 use crate::plan::{Act, Embedded, Fault, FaultKind, Link, NodeChoice, Pick, Plan, Start, Victims};
 use crate::text::{Place, unit};
@@ -109,20 +110,23 @@ fn too_many(
     span: &Span<'_>,
 ) -> Option<Problem> {
     let (site, own) = taken(embedded, span.kind)?;
-    let others = before
-        .iter()
-        .filter_map(|other| taken(embedded, other.kind));
-    let others: u32 = others
-        .filter(|(other, _)| *other == site)
-        .map(|(_, pods)| pods)
-        .sum();
-    let site = &embedded.sites[site];
-    let all = (own + others).min(site.pods);
-    let limit = plan.drill.limits.pods;
-    if own == 0 || others == 0 || f64::from(all) <= limit * f64::from(site.pods) + 1e-9 {
+    let mut all = Taken::default();
+    for other in before {
+        match taken(embedded, other.kind) {
+            Some((of, others)) if of == site => all.add(others),
+            Some(_) | None => {}
+        }
+    }
+    if own.count() == 0 || all.count() == 0 {
         return None;
     }
-    let wanted = (100 * all).div_ceil(site.pods);
+    all.add(own);
+    let (site, limits) = (&embedded.sites[site], &plan.drill.limits);
+    let all = all.count().min(site.pods as usize);
+    if limits.allows_pods(all, site.pods) {
+        return None;
+    }
+    let wanted = (100 * all).div_ceil(site.pods as usize);
     Some((
         format!(
             "with what is in force already, {} into the phase, {all} of the {} pods of `{}` may be hit at once, more \
@@ -130,7 +134,7 @@ fn too_many(
             unit::duration_text(span.from),
             site.pods,
             site.name,
-            unit::share_text(limit)
+            unit::share_text(limits.pods)
         ),
         format!("let the earlier one end before, or write limits: {{ pods: {wanted} % }}"),
     ))
@@ -141,7 +145,7 @@ fn held(embedded: &Embedded, kind: &FaultKind) -> Vec<(String, &'static str)> {
     let site = |site: usize, what| vec![(embedded.sites[site].name.clone(), what)];
     let pods = |victims: &Victims, what: &'static str| {
         let names = match &victims.pick {
-            Pick::All => pod_names(&embedded.sites[victims.site]),
+            Pick::All => embedded.sites[victims.site].pods_with(&victims.labels),
             Pick::Named(names) => names.clone(),
             Pick::OnNode(node) => vec![node.clone()],
             Pick::Random(_) => Vec::new(),

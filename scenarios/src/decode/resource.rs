@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::action::Stage;
-use super::fault::{victims, victims_of};
+
 use super::fields::Fields;
 use super::hostile::of_clients;
 use super::reader::Reader;
+use super::victims::{victims, victims_of};
 use crate::grammar::resource as grammar;
 use crate::plan::{Bounds, DirectorClock, FaultKind, ServiceTime};
 use crate::text::tree::{Item, Node};

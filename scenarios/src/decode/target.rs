@@ -1,5 +1,6 @@
 //! What is driven: stand-in sites, or an endpoint.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::continuity;
@@ -8,9 +9,12 @@ use super::fields::Fields;
 use super::profile::profile;
 use super::reader::Reader;
 use super::resource;
+use super::victims::labels;
 use crate::grammar::target;
-use crate::plan::{Behaviour, Bounds, Embedded, PODS_MAX, Profile, ServiceTime, Site, Target};
-use crate::text::tree::{Item, Node};
+use crate::plan::{
+    Behaviour, Bounds, Embedded, Labels, PODS_MAX, Profile, ServiceTime, Site, Target,
+};
+use crate::text::tree::{Item, Key, Node};
 
 /// The target and its profile. Without a value: one stand-in site.
 pub(crate) fn target(reader: &Reader<'_>, item: Option<&Item>) -> (Target, Profile) {
@@ -86,6 +90,7 @@ fn default_site(name: String) -> Site {
         pods: 2,
         disruption_budget: 1,
         restart_delay: Duration::from_millis(500),
+        labels: BTreeMap::new(),
         behaviour: Behaviour::default(),
     }
 }
@@ -155,10 +160,29 @@ fn site(reader: &Reader<'_>, name: String, item: &Item) -> Site {
     site.restart_delay = fields
         .duration("restart_delay")
         .unwrap_or(site.restart_delay);
+    if let Some(item) = fields.get("labels") {
+        site.labels = labels_of_pods(reader, item, &site);
+    }
     if let Some(item) = fields.get("behaviour") {
         site.behaviour = behaviour(reader, item);
     }
     site
+}
+
+fn labels_of_pods(reader: &Reader<'_>, item: &Item, site: &Site) -> BTreeMap<String, Labels> {
+    let entries = reader
+        .named(item, "a map of labels by pod")
+        .unwrap_or_default();
+    let known: Vec<String> = site.pod_names().collect();
+    for (pod, _) in entries.iter().filter(|(pod, _)| !known.contains(&pod.text)) {
+        reader.problem(
+            pod.place,
+            format!("`{}` has no pod called `{}`", site.name, pod.text),
+            format!("its pods: {}", known.join(", ")),
+        );
+    }
+    let labelled = |(pod, item): &(Key, Item)| (pod.text.clone(), labels(reader, item));
+    entries.iter().map(labelled).collect()
 }
 
 fn behaviour(reader: &Reader<'_>, item: &Item) -> Behaviour {

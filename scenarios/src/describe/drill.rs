@@ -5,7 +5,7 @@ use super::number::{duration, plural, rate, share, size};
 use crate::plan::{
     Act, Action, BackupChoice, BackupPlace, Blocked, Corruption, Fault, FaultKind, Flood, Ledger,
     Link, LinkShape, Manner, NodeChoice, Pick, Plan, Rate, RecoveryStep, Site, Start, Target,
-    Victims, When,
+    Victims, When, labels_text,
 };
 use crate::text::unit;
 
@@ -153,13 +153,20 @@ fn whole(plan: &Plan, site: usize) -> String {
     })
 }
 
-fn pods(plan: &Plan, Victims { site, pick }: &Victims) -> String {
-    let name = plan.site_name(*site);
-    let all = plan.site(*site).map_or(0, |site| site.pods);
+fn pods(plan: &Plan, victims: &Victims) -> String {
+    let Victims { site, labels, pick } = victims;
+    let all = plan
+        .site(*site)
+        .map_or(0, |site| site.pods_with(labels).len());
+    let name = match labels.is_empty() {
+        true => plan.site_name(*site).to_owned(),
+        false => format!("{} with {}", plan.site_name(*site), labels_text(labels)),
+    };
     match pick {
         Pick::All => format!("all {all} pods of {name}"),
         Pick::Named(pods) => pods.join(" and "),
-        Pick::OnNode(node) => format!("the pods on {node}"),
+        Pick::OnNode(node) => format!("the pods of {name} on {node}"),
+        Pick::Random(1) if all == 1 => format!("the only pod of {name}"),
         Pick::Random(1) => format!("one of the {all} pods of {name} (drawn by the seed)"),
         Pick::Random(pods) => format!("{pods} of the {all} pods of {name} (drawn by the seed)"),
     }

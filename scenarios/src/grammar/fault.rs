@@ -262,11 +262,17 @@ pub(super) const NODE_NAME: super::Key = key(
     None,
     "Instead of `pods`: all pods of this node (primary-node-0).",
 );
+pub(super) const LABELS: super::Key = key(
+    "labels",
+    What::Named(&What::Name),
+    None,
+    "Only pods that have all of these labels: { role: canary }.",
+);
 
 pub(crate) static VICTIMS: Kind = Kind {
     name: "victims",
     about: "Pods of a site, chosen once and pinned by their identity.",
-    keys: &[SITE, WHICH, NODE_NAME],
+    keys: &[SITE, WHICH, NODE_NAME, LABELS],
     required: &["site"],
     instead: &[],
     one_of: &[],

@@ -1,6 +1,6 @@
 //! The maps of what is used up, and of the bounds that are there against it.
 
-use super::fault::{NODE_NAME, SITE, WHICH};
+use super::fault::{LABELS, NODE_NAME, SITE, WHICH};
 use super::{Kind, What, key};
 
 pub(crate) static SLOW: Kind = Kind {
@@ -10,6 +10,7 @@ pub(crate) static SLOW: Kind = Kind {
         SITE,
         WHICH,
         NODE_NAME,
+        LABELS,
         key(
             "factor",
             What::Number,

@@ -109,6 +109,12 @@ pub(crate) static SITE: Kind = Kind {
             "From the end of a process that should run until it is started again.",
         ),
         key(
+            "labels",
+            What::Named(&What::Named(&What::Name)),
+            None,
+            "Labels of pods, by the pod's name, for faults to choose by: { primary-1: { role: canary } }.",
+        ),
+        key(
             "behaviour",
             What::Map(&BEHAVIOUR),
             None,

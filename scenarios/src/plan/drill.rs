@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Manner, Pointer, Rate};
+use super::{Labels, Manner, Pointer, Rate};
 use crate::template::Template;
 
 /// Everything that is done to the target beside load. Without actions the plan is a benchmark.
@@ -63,6 +63,18 @@ impl Default for BlastRadius {
             pods: 0.5,
             served_by: None,
         }
+    }
+}
+
+impl BlastRadius {
+    /// May so many of a site's pods be hit at once?
+    pub fn allows_pods(&self, hit: usize, all: u32) -> bool {
+        // A share such as 0.3 of ten pods is a little less than three in binary.
+        hit as f64 <= self.pods * f64::from(all) + 1e-9
+    }
+
+    pub fn pods_percent(&self) -> u32 {
+        (self.pods * 100.0).round() as u32
     }
 }
 
@@ -234,6 +246,8 @@ pub enum FaultKind {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Victims {
     pub site: usize,
+    /// Of the pods that have all of these.
+    pub labels: Labels,
     pub pick: Pick,
 }
 

@@ -1,5 +1,6 @@
 //! What is driven: stand-in sites or an endpoint, and what it speaks.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -78,7 +79,35 @@ pub struct Site {
     pub disruption_budget: u32,
     /// From the end of a process that should run until it is started again.
     pub restart_delay: Duration,
+    /// What each pod that has any is labelled with, by its name.
+    pub labels: BTreeMap<String, Labels>,
     pub behaviour: Behaviour,
+}
+
+impl Site {
+    /// As the stand-in calls them: `primary-0`.
+    pub fn pod_names(&self) -> impl Iterator<Item = String> {
+        (0..self.pods).map(|number| format!("{}-{number}", self.name))
+    }
+
+    /// The pods that have all of these labels: every one, where there are none.
+    pub fn pods_with(&self, labels: &Labels) -> Vec<String> {
+        let has = |pod: &String| {
+            let own =
+                |(key, value)| self.labels.get(pod).and_then(|own| own.get(key)) == Some(value);
+            labels.iter().all(own)
+        };
+        self.pod_names().filter(has).collect()
+    }
+}
+
+/// What something is labelled with: `role: canary`.
+pub type Labels = BTreeMap<String, String>;
+
+/// `role=canary, zone=a`.
+pub fn labels_text(labels: &Labels) -> String {
+    let one = |(key, value): (&String, &String)| format!("{key}={value}");
+    labels.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// How each pod of a stand-in site behaves.

@@ -5,8 +5,8 @@ use super::yaml::Yaml;
 use super::{count, duration, flag};
 use crate::decode::{fault, step};
 use crate::plan::{
-    Act, Action, Command, Fault, FaultKind, Link, LinkShape, NodeChoice, Pick, Plan, RecoveryStep,
-    Start, Victims, When,
+    Act, Action, Command, Fault, FaultKind, Labels, Link, LinkShape, NodeChoice, Pick, Plan,
+    RecoveryStep, Start, Victims, When,
 };
 use crate::text::unit;
 
@@ -235,7 +235,8 @@ fn fault_value(plan: &Plan, kind: &FaultKind) -> Yaml {
     }
 }
 
-fn victims(plan: &Plan, Victims { site, pick }: &Victims) -> Vec<(String, Yaml)> {
+fn victims(plan: &Plan, victims: &Victims) -> Vec<(String, Yaml)> {
+    let Victims { site, labels, pick } = victims;
     let (pods, node) = match pick {
         Pick::All => (Some(Yaml::word("all")), None),
         Pick::Named(pods) => (Some(words(pods)), None),
@@ -246,9 +247,16 @@ fn victims(plan: &Plan, Victims { site, pick }: &Victims) -> Vec<(String, Yaml)>
         ("site", Some(name(plan, *site))),
         ("pods", pods),
         ("node", node),
+        ("labels", labelled(labels)),
     ];
     let given = |(key, value): (&str, Option<Yaml>)| Some((key.to_owned(), value?));
     entries.into_iter().filter_map(given).collect()
+}
+
+/// None of what has no labels.
+pub(super) fn labelled(labels: &Labels) -> Option<Yaml> {
+    let label = |(key, value): (&String, &String)| (key.clone(), Yaml::text(value));
+    (!labels.is_empty()).then(|| Yaml::Map(labels.iter().map(label).collect()))
 }
 
 fn network(plan: &Plan, link: Link, shape: &LinkShape) -> Yaml {

@@ -45,6 +45,9 @@ const MISTAKES: &[(&str, &str)] = &[
     ("dr: {}", "dr: { behaviour: { bounds: { memory: much } } }"),
     ("dr: {}", "dr: { behaviour: { bounds: { queue: 256 } } }"),
     ("director: {}", "director: { clock: sundial }"),
+    ("dr: {}", "dr: { labels: { dr-2: { role: canary } } }"),
+    ("dr: {}", "dr: { labels: { dr-1: {} } }"),
+    ("dr: {}", "dr: { labels: { dr-1: canary } }"),
     // faults
     ("site-failure: primary", "site-failure: primry"),
     ("site-failure: primary", "site-falure: primary"),
@@ -194,6 +197,14 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "site-failure: primary",
+        "pod-kill: { site: primary, labels: { role: canary } }",
+    ),
+    (
+        "site-failure: primary",
+        "pod-kill: { site: primary, labels: { role: canary }, pods: [primary-1] }",
+    ),
+    (
+        "site-failure: primary",
         "pod-kill: { site: primary, node: primary-node-0, pods: 1 }",
     ),
     (
@@ -340,6 +351,31 @@ fn every_mistake_shows_itself_alone_and_with_a_remedy() {
     }
     assert!(odd.is_empty(), "{odd}");
     insta::assert_snapshot!(page);
+}
+
+#[test]
+fn a_pod_that_two_faults_name_is_hit_once() {
+    let given = Given::named("drill.yaml");
+    let limited = |second: &str| {
+        let both = format!(
+            "slow-pod: {{ site: primary, pods: [primary-1] }}, for: 9s }}, \
+             {{ memory-exhaustion: {{ site: primary, pods: [{second}] }}, for: 9s"
+        );
+        let text = DRILL.replacen("site-failure: primary", &both, 1);
+        let text = text.replace("objectives:", "limits: { pods: 25 % }\nobjectives:");
+        Plan::parse(
+            &text.replace(
+                "  - { rto: 4h, budget: 8s }\n  - { rpo: 15min }\n",
+                "  - { errors: 9 % }\n",
+            ),
+            &given,
+        )
+    };
+    if let Err(problems) = limited("primary-1") {
+        panic!("{problems}");
+    }
+    let found = limited("primary-2").unwrap_err().to_string();
+    assert!(found.contains("2 of the 4 pods of `primary`"), "{found}");
 }
 
 /// Smaller plans, in which something that a drill needs is missing altogether.

@@ -1,5 +1,6 @@
 //! What a caller says about a site: how many pods, how they behave, what they speak.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub struct SiteConfig {
     pub disruption_budget: u32,
     /// In a world: from the end of a process that should run until it is started again.
     pub restart_delay: Duration,
+    /// In a world: what each pod that has any is labelled with, by its name.
+    pub labels: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// More pods than the processes of one machine are good for.
@@ -64,6 +67,7 @@ impl SiteConfig {
             epoch: 1,
             disruption_budget: 1,
             restart_delay: Duration::from_millis(500),
+            labels: BTreeMap::new(),
         }
     }
 

@@ -5,7 +5,7 @@ use firedrill_scenarios::plan::{Act, RecoveryStep};
 
 use super::faults::{Broken, Effect};
 use super::{Drilled, words};
-use crate::judge::blank;
+use crate::judge::{blank, trust};
 use crate::recording::{Event, StepStage};
 use crate::result::{Amount, Check, Relation};
 
@@ -14,6 +14,7 @@ pub fn checks(drilled: &Drilled<'_>) -> Vec<Check> {
         steady(drilled),
         broken(drilled),
         steps(drilled),
+        waits(drilled),
         backups(drilled),
         leftovers(drilled),
     ];
@@ -118,6 +119,33 @@ fn steps(drilled: &Drilled<'_>) -> Option<Check> {
         verdict,
         reason: failed.join("; "),
         ..blank("steps".to_owned(), words::ABOUT_STEPS.to_owned())
+    })
+}
+
+/// There is one only when a phase was over before what it waited for had come: `within` is a limit too.
+fn waits(drilled: &Drilled<'_>) -> Option<Check> {
+    let view = drilled.view;
+    let has_come = |name: &str| {
+        let came = |event: &Event| matches!(event, Event::Waited { phase } if phase == name);
+        view.recording.at(came).is_some()
+    };
+    let phases = view.recording.plan.timeline.iter().zip(&view.phases);
+    let ran_out = phases.enumerate().filter_map(|(index, (phase, ran))| {
+        let until = phase
+            .until
+            .filter(|_| ran.complete && !has_come(&ran.name))?;
+        let trusted = trust::of_phase(view, index).is_empty();
+        Some((trusted, words::ran_out(phase, until)))
+    });
+    let (trusted, reasons): (Vec<bool>, Vec<String>) = ran_out.unzip();
+    (!reasons.is_empty()).then(|| Check {
+        verdict: match trusted.contains(&true) {
+            true => Verdict::Fail,
+            // Our own trouble may have looked like the target's.
+            false => Verdict::Invalid,
+        },
+        reason: reasons.join("; "),
+        ..blank("waits".to_owned(), words::ABOUT_WAITS.to_owned())
     })
 }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use firedrill_evidence::Distrust;
 use firedrill_evidence::recovery::Recovery;
-use firedrill_scenarios::plan::{Action, DataCounter, Refusal};
+use firedrill_scenarios::plan::{Action, DataCounter, Phase, Refusal, Until};
 
 use super::faults::{Broken, Nature};
+use crate::judge::view::nanoseconds;
 use crate::judge::words::distrusted;
 use crate::numbers::{count, duration, span};
 use crate::recording::{Answered, Data, RecoveryPoint};
@@ -24,6 +25,7 @@ pub const NO_ACKNOWLEDGEMENT: &str = "no write was acknowledged before the fault
 pub const ABOUT_STEADY: &str = "the target is steady before the first fault";
 pub const ABOUT_FAULTS: &str = "every fault was injected, and seen in force from outside";
 pub const ABOUT_STEPS: &str = "every recovery step was done";
+pub const ABOUT_WAITS: &str = "every phase that waits has what it waits for within its time";
 pub const ABOUT_BACKUPS: &str = "the newest backups, at the site and off it, are there and sound";
 pub const ABOUT_LEFTOVERS: &str = "faults that were not undone, or not seen to be undone";
 
@@ -328,6 +330,18 @@ pub fn suite(passed: usize, all: usize, detection: Option<u64>, recovery: Option
 
 pub fn not_steady(reason: &str) -> String {
     format!("no fault was injected, since the target was not steady before: {reason}")
+}
+
+pub fn ran_out(phase: &Phase, until: Until) -> String {
+    let waited_for = match until {
+        Until::Recovered => "the target had not recovered",
+        Until::Done => "what was to be done in it was not done",
+    };
+    format!(
+        "`{}` was over after {}, and {waited_for}",
+        phase.name,
+        span(nanoseconds(phase.length))
+    )
 }
 
 pub fn step_failed(id: &str, on: &str, reason: &str) -> String {

@@ -163,6 +163,7 @@ fn told(event: &Event) -> Option<String> {
         Event::TimelineStarted => "the timeline started".to_owned(),
         Event::PhaseStarted { phase } => format!("phase {phase} started"),
         Event::PhaseEnded { phase } => format!("phase {phase} ended"),
+        Event::Waited { phase } => format!("phase {phase} has what it waited for"),
         Event::SessionsLost {
             load,
             lost,

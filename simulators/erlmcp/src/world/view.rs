@@ -1,5 +1,6 @@
 //! How everything stands. Instants are nanoseconds of CLOCK_MONOTONIC: one machine, one clock.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -71,6 +72,9 @@ pub struct ProcessView {
     pub role: Role,
     /// Of pods only.
     pub node: Option<String>,
+    /// Of pods only: `role` is `canary`.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
     /// `None` while there is no process.
     pub pid: Option<u32>,
     /// Start time in ticks, as field 22 of `/proc/PID/stat` has it: tells a process from a later one with its pid.

@@ -1,6 +1,6 @@
 //! Looking at everything: what the processes say of themselves, and what the kernel says of them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -125,6 +125,11 @@ fn nodes(site: &SiteGround) -> Vec<NodeView> {
     site.nodes.iter().map(node).collect()
 }
 
+fn labels<'a>(ground: &'a Ground, unit: &Unit) -> Option<&'a BTreeMap<String, String>> {
+    let site = unit.site.filter(|_| unit.role == Role::Pod)?;
+    ground.sites[site].config.labels.get(&unit.name)
+}
+
 fn process(ground: &Ground, unit: &Unit, ready_pods: &BTreeSet<String>) -> ProcessView {
     let life = unit.life();
     let (pid, started, state) = match life {
@@ -143,6 +148,7 @@ fn process(ground: &Ground, unit: &Unit, ready_pods: &BTreeSet<String>) -> Proce
             .site
             .zip(unit.node.get())
             .map(|(site, node)| ground.sites[site].nodes[node].name.clone()),
+        labels: labels(ground, unit).cloned().unwrap_or_default(),
         pid,
         started,
         address: unit.address,
