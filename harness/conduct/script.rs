@@ -154,7 +154,9 @@ impl Script {
                 && entry.stage == (Stage::InForce { until: None })
         });
         let taken = self.entries.iter().all(|entry| {
-            self.actions[entry.take.action].phase != phase
+            let action = &self.actions[entry.take.action];
+            action.phase != phase
+                || action.start == Start::Afterwards
                 || match entry.stage {
                     Stage::Waiting { .. } | Stage::Running => false,
                     Stage::Undoing => lasting,
@@ -187,10 +189,20 @@ impl Script {
             Seen::Holds(condition) => self.holds(&condition, now),
             Seen::Taken { take, ok } => self.taken(take, ok, now),
             Seen::Refused(take) | Seen::Undone(take) => self.set(take, Stage::Over),
-            Seen::LoadOver => self.load_over = true,
+            Seen::LoadOver => self.load_is_over(now),
             Seen::EndEarly => self.ending = true,
         }
         self.orders(now)
+    }
+
+    fn load_is_over(&mut self, now: Nanos) {
+        self.load_over = true;
+        for index in 0..self.entries.len() {
+            let action = &self.actions[self.entries[index].take.action];
+            if action.start == Start::Afterwards {
+                self.wait_until(index, now);
+            }
+        }
     }
 
     fn begins(&mut self, phase: usize, at: Nanos) {
@@ -310,6 +322,7 @@ impl Script {
                         Stage::InForce { .. } | Stage::Undoing | Stage::Over => false,
                     }
             }),
+            Start::Afterwards => !self.load_over,
             Start::At(_) | Start::When { .. } => false,
         };
         due || waits_for_one_that_may

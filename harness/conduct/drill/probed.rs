@@ -23,7 +23,7 @@ impl Drill {
         let conditions = self.plan.drill.actions.iter();
         let conditions = conditions.filter_map(|action| match &action.start {
             Start::When { condition, .. } => Some(condition),
-            Start::At(_) | Start::After { .. } => None,
+            Start::At(_) | Start::After { .. } | Start::Afterwards => None,
         });
         let held: Vec<When> = conditions.filter(|own| holds(own)).cloned().collect();
         held.into_iter()

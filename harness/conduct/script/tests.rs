@@ -173,10 +173,11 @@ fn a_read_back_after_the_load_is_made_before_the_faults_are_undone() {
     let site = fault(FaultKind::SystemFailure { site: 0 }, None);
     let actions = vec![
         action("down", 0, at(0), site),
-        action("read", 0, at(10), Act::ReadBack { site: None }),
+        action("read", 0, Start::Afterwards, Act::ReadBack { site: None }),
     ];
-    let mut script = script(actions, vec![None]);
+    let mut script = script(actions, vec![Some(Until::Done)]);
     script.step(0, Seen::Begins { phase: 0, at: 0 });
+    assert_eq!(script.waited(), None);
     script.step(
         0,
         Seen::Taken {
@@ -184,6 +185,7 @@ fn a_read_back_after_the_load_is_made_before_the_faults_are_undone() {
             ok: true,
         },
     );
+    assert_eq!(script.waited(), Some(0), "the read-back is no part of it");
     let orders = script.step(10 * SECOND, Seen::LoadOver);
     assert_eq!(orders, [Order::Take(take(1, 0))]);
     let orders = script.step(

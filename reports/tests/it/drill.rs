@@ -318,7 +318,7 @@ fn a_phase_that_is_over_before_what_it_waits_for_fails_the_run() {
         .iter()
         .find(|check| check.id == "waits")
         .unwrap();
-    let because = "`outage` was over after 60 s, and the target had not recovered";
+    let because = "`outage` was over after 50 s, and the target had not recovered";
     assert_eq!((waits.verdict, waits.reason.as_str()), (Fail, because));
     assert_eq!(result.verdict, Fail);
 }

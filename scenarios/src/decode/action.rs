@@ -192,7 +192,7 @@ fn ids(reader: &Reader<'_>, drafts: &[Draft<'_>]) -> Names {
 fn in_order(reader: &Reader<'_>, all: &[Action], places: &[Place]) {
     let follows = |index: usize| match all[index].start {
         Start::After { action, .. } => Some(action),
-        Start::At(_) | Start::When { .. } => None,
+        Start::At(_) | Start::When { .. } | Start::Afterwards => None,
     };
     for (index, action) in all.iter().enumerate() {
         let Some(before) = follows(index) else {

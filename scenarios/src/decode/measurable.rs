@@ -111,7 +111,7 @@ fn rpo(reader: &Reader<'_>, plan: &Plan, fault: Option<usize>, item: &Item) {
 fn follows(later: &Action, earlier: &Action) -> bool {
     let at = |action: &Action| match action.start {
         Start::At(at) => Some(at),
-        Start::After { .. } | Start::When { .. } => None,
+        Start::After { .. } | Start::When { .. } | Start::Afterwards => None,
     };
     later.phase == earlier.phase
         && match (at(later), at(earlier)) {

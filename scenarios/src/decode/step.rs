@@ -47,7 +47,7 @@ pub(super) fn read_back<'a>(
     reader: &'a Reader<'a>,
     item: &'a Item,
     phase: usize,
-    at: Duration,
+    start: Start,
     stage: Stage<'_>,
 ) -> Option<Draft<'a>> {
     let fields = Fields::open(reader, item, &timeline::READ_BACK)?;
@@ -56,7 +56,7 @@ pub(super) fn read_back<'a>(
         id: fields.get("id"),
         place: item.place,
         phase,
-        start: Begin::Known(Start::At(at)),
+        start: Begin::Known(start),
         times: 1,
         every: Duration::ZERO,
         act: Act::ReadBack { site },

@@ -10,7 +10,7 @@ use super::load::Loads;
 use super::reader::{Names, Reader};
 use super::step;
 use crate::grammar::timeline as grammar;
-use crate::plan::{Arrivals, Drive, Load, Phase, Until};
+use crate::plan::{Arrivals, Drive, Load, Phase, Start, Until};
 use crate::text::tree::{Item, Node};
 
 pub(crate) static UNTIL: [(&str, Until); 2] =
@@ -65,7 +65,8 @@ pub(crate) fn timeline(fields: &Fields<'_>, loads: &Loads, stage: Stage<'_>) -> 
         }
         let index = found.phases.len();
         for item in read_backs.drain(..) {
-            drafts.push(step::read_back(reader, item, index, Duration::ZERO, stage));
+            let start = Start::At(Duration::ZERO);
+            drafts.push(step::read_back(reader, item, index, start, stage));
         }
         let Some(phase) = phase(reader, item, loads) else {
             found.names.complete = false;
@@ -86,10 +87,10 @@ pub(crate) fn timeline(fields: &Fields<'_>, loads: &Loads, stage: Stage<'_>) -> 
         action::within_phases(reader, &drafts.all, &found.phases);
     }
     // What stands at the end begins when the last phase is over.
-    if let Some(last) = found.phases.last() {
+    if let Some(last) = found.phases.len().checked_sub(1) {
         for item in read_backs {
-            let index = found.phases.len() - 1;
-            drafts.push(step::read_back(reader, item, index, last.length, stage));
+            let start = Start::Afterwards;
+            drafts.push(step::read_back(reader, item, last, start, stage));
         }
     }
     let complete = drafts.complete && found.names.complete;

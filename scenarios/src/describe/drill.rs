@@ -80,6 +80,7 @@ fn start(plan: &Plan, own: &Action) -> String {
     let first = match &own.start {
         Start::At(at) if at.is_zero() => "at its start".to_owned(),
         Start::At(at) => format!("{} after its start", duration(*at)),
+        Start::Afterwards => "when the load is over".to_owned(),
         Start::After { action, delay } => {
             let id = &plan.drill.actions[*action].id;
             format!("{}after {id} is done", later(delay))

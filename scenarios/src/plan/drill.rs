@@ -109,6 +109,8 @@ pub enum Start {
     After { action: usize, delay: Duration },
     /// When something holds for the first time in the phase.
     When { condition: When, delay: Duration },
+    /// After the last phase, when the load is over.
+    Afterwards,
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -19,7 +19,6 @@ pub(super) fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> Opti
 /// The phases with what is done in them, and the read-backs between them.
 pub(super) fn timeline(plan: &Plan) -> Vec<Yaml> {
     let mut entries = Vec::new();
-    let last = plan.timeline.len().saturating_sub(1);
     for (index, phase) in plan.timeline.iter().enumerate() {
         let own = plan.drill.actions.iter().filter(|own| own.phase == index);
         let mut own: Vec<&Action> = own.collect();
@@ -31,9 +30,8 @@ pub(super) fn timeline(plan: &Plan) -> Vec<Yaml> {
         } else {
             own.iter().take_while(|own| begins_with_phase(own)).count()
         };
-        let at_the_end = |action: &&&Action| {
-            is_read_back(action) && action.start == Start::At(phase.length) && index == last
-        };
+        let at_the_end =
+            |action: &&&Action| is_read_back(action) && action.start == Start::Afterwards;
         let behind = own[before..].iter().rev().take_while(at_the_end).count();
         let after = own.split_off(own.len() - behind);
         let inside = own.split_off(before);
@@ -74,14 +72,17 @@ fn with(mut entries: Vec<(String, Yaml)>, more: Vec<(&str, Option<Yaml>)>) -> Ya
 
 fn action(plan: &Plan, own: &Action) -> Yaml {
     let (start, delay) = match &own.start {
-        Start::At(at) => (("at", duration(*at)), None),
+        Start::At(at) => (("at", Some(duration(*at))), None),
         Start::After { action, delay } => {
             let id = Yaml::text(&plan.drill.actions[*action].id);
-            (("after", id), Some(duration(*delay)))
+            (("after", Some(id)), Some(duration(*delay)))
         }
-        Start::When { condition, delay } => {
-            (("when", when(plan, condition)), Some(duration(*delay)))
-        }
+        Start::When { condition, delay } => (
+            ("when", Some(when(plan, condition))),
+            Some(duration(*delay)),
+        ),
+        // It stands behind the phases.
+        Start::Afterwards => (("at", None), None),
     };
     let hold = match &own.act {
         Act::Fault(Fault { hold, .. }) => hold.map(duration),
@@ -94,7 +95,7 @@ fn action(plan: &Plan, own: &Action) -> Yaml {
             ("for", hold),
             ("times", repeated.then(|| count(own.times))),
             ("every", repeated.then(|| duration(own.every))),
-            (start.0, Some(start.1)),
+            start,
             ("delay", delay),
             ("id", Some(Yaml::text(&own.id))),
         ],

@@ -122,8 +122,12 @@ fn steps(drilled: &Drilled<'_>) -> Option<Check> {
     })
 }
 
-/// There is one only when a phase was over before what it waited for had come: `within` is a limit too.
+/// There is one only when a phase was over before what it waited for had come: `within` is a limit too. Where nothing
+/// was broken, nothing had to recover.
 fn waits(drilled: &Drilled<'_>) -> Option<Check> {
+    if steady(drilled).is_some() {
+        return None;
+    }
     let view = drilled.view;
     let has_come = |name: &str| {
         let came = |event: &Event| matches!(event, Event::Waited { phase } if phase == name);
