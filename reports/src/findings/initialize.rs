@@ -1,4 +1,4 @@
-//! Sessions that are opened again and again cost the target more than what is done in them.
+//! Sessions that are opened again and again cost clients more than what is done in them.
 
 use super::{Signature, Times};
 
@@ -6,6 +6,9 @@ use super::{Signature, Times};
 const ENOUGH: u64 = 20;
 /// Of the time that was spent waiting for the target.
 const MOST: f64 = 0.5;
+/// Half of the openings take at least so long, in nanoseconds. A session of one operation takes three exchanges: most of
+/// the time goes into opening it, however fast the target is.
+const NOTICED: u64 = 10_000_000;
 
 /// `opened`: `initialize` until the session was open. `operations`: from the first byte sent to the end.
 pub fn seen(opened: &Times, operations: &Times) -> Option<Signature> {
@@ -15,9 +18,10 @@ pub fn seen(opened: &Times, operations: &Times) -> Option<Signature> {
     let whole = |times: &Times| times.mean() * times.len() as f64;
     let (opening, operating) = (whole(opened), whole(operations));
     let share = opening / (opening + operating);
-    (share > MOST).then(|| Signature::InitializeDominates {
+    let initialize_p50 = opened.value_at_quantile(0.5);
+    (share > MOST && initialize_p50 >= NOTICED).then(|| Signature::InitializeDominates {
         sessions: opened.len(),
-        initialize_p50: opened.value_at_quantile(0.5),
+        initialize_p50,
         operations: operations.len(),
         operation_p50: operations.value_at_quantile(0.5),
         share,
@@ -59,5 +63,14 @@ mod tests {
         assert_eq!(seen(&times(19, 50 * MS), &times(190, 2 * MS)), None);
         assert_eq!(seen(&times(20, 50 * MS), &times(19, 2 * MS)), None);
         assert_eq!(seen(&times(0, 1), &times(0, 1)), None);
+    }
+
+    /// A session of one operation takes three exchanges, whatever the target: most of the time goes into opening.
+    #[test]
+    fn fast_openings_are_not() {
+        let fast = |each| seen(&times(200, 2 * each), &times(200, each));
+        assert_eq!(fast(MS / 5), None);
+        assert_eq!(fast(4 * MS), None);
+        assert!(fast(6 * MS).is_some());
     }
 }
