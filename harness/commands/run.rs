@@ -302,6 +302,11 @@ pub(super) fn driven_by(options: &RunOptions) -> Vec<String> {
     words.extend(hosts.map(|host| format!("--allow-host {}", quoted(host))));
     let threads = options.threads.iter();
     words.extend(threads.map(|threads| format!("--threads {threads}")));
+    words.extend(
+        options
+            .no_calibration
+            .then(|| "--no-calibration".to_owned()),
+    );
     words
 }
 
