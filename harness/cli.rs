@@ -100,7 +100,7 @@ pub struct RunOptions {
     /// Load threads. Default: one a core.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub threads: Option<u32>,
-    /// Do not look first what this machine can do; the report then says nothing of the headroom.
+    /// Do not look first what this machine can do; the headroom is then that of the load threads alone.
     #[arg(long)]
     pub no_calibration: bool,
 }
@@ -167,7 +167,7 @@ pub struct CapacityOptions {
     /// Load threads. Default: one a core.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256))]
     pub threads: Option<u32>,
-    /// Do not look first what this machine can do; the trials then say nothing of the headroom.
+    /// Do not look first what this machine can do; the headroom is then that of the load threads alone.
     #[arg(long)]
     pub no_calibration: bool,
 }

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use firedrill_reports::result::Trial;
-use firedrill_reports::{CapacityDocument, ResultDocument, capacity, programme, recording, render};
+use firedrill_reports::{
+    CapacityDocument, Recording, ResultDocument, capacity, programme, recording, render,
+};
 
 use super::{exit_of_verdict, say};
 use crate::cli::RecordingOptions;
@@ -40,13 +42,17 @@ pub fn conclude(folder: &Path, strict: bool) -> anyhow::Result<ResultDocument> {
     if programme::is_programme(folder) {
         return conclude_programme(folder, strict);
     }
+    conclude_run(folder, strict).map(|(_, result)| result)
+}
+
+fn conclude_run(folder: &Path, strict: bool) -> anyhow::Result<(Recording, ResultDocument)> {
     let recording = recording::read(folder)
         .with_context(|| format!("`{}` cannot be judged", folder.display()))?;
     let result = firedrill_reports::judge(&recording, strict.then_some(true));
     for (name, bytes) in render::outputs(&recording, &result) {
         write(&folder.join(name), bytes)?;
     }
-    Ok(result)
+    Ok((recording, result))
 }
 
 /// The same for the folder of a search for capacity: every trial's outputs, and those over all of them. One recording
@@ -55,12 +61,9 @@ pub fn conclude_capacity(folder: &Path) -> anyhow::Result<CapacityDocument> {
     let unfit = || format!("`{}` cannot be judged", folder.display());
     let recorded = capacity::read(folder).with_context(unfit)?;
     let of = |attempt: &capacity::Attempt| {
-        let result = conclude(&folder.join(&attempt.folder), false)?;
-        Ok(firedrill_reports::trial(
-            attempt,
-            &result,
-            recorded.begun.form,
-        ))
+        let (recording, result) = conclude_run(&folder.join(&attempt.folder), false)?;
+        let form = recorded.begun.form;
+        Ok(firedrill_reports::trial(attempt, &recording, &result, form))
     };
     let trials: anyhow::Result<Vec<Trial>> = recorded.attempts.iter().map(of).collect();
     let found = firedrill_reports::judge_capacity(&recorded, trials?);

@@ -267,8 +267,8 @@ pub struct Generator {
     /// What this machine can do; null where nobody looked.
     #[serde(default)]
     pub calibration: Option<Calibration>,
-    /// The share of it that was left in the busiest second, by the rate and by the time of the busiest thread. Null
-    /// without a calibration.
+    /// The share of it that was left in the busiest second, by the rate and by the time of the busiest thread: by
+    /// that time alone where nobody looked what the machine can do. Null where neither is known.
     #[serde(default)]
     pub headroom: Option<f64>,
     /// Why the measurement cannot be trusted; empty when it can.

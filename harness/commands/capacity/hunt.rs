@@ -170,8 +170,9 @@ impl<'a> Hunt<'a> {
         };
         let early = self.run(&attempt)?;
         let path = self.folder.join(&attempt.folder);
-        let result = judge(&recording::read(&path)?, None);
-        let own = trial(&attempt, &result, self.steady.form);
+        let recording = recording::read(&path)?;
+        let result = judge(&recording, None);
+        let own = trial(&attempt, &recording, &result, self.steady.form);
         note(&render::capacity_line(&own, self.steady.form));
         self.record(Event::Tried(attempt.clone()))?;
         self.attempts.push(attempt);

@@ -1,10 +1,12 @@
 //! Trials at many levels to one answer: how much the target carries, and what gave way first.
 //!
 //! - `trial`: one trial's result to what it says about its level
+//! - `queue`: whether more and more is under way
 //! - `law`: throughput against concurrency
 //! - `words`: the answer in words
 
 mod law;
+mod queue;
 mod trial;
 mod words;
 

@@ -191,7 +191,16 @@ pub fn generator(view: &View<'_>) -> Generator {
 }
 
 /// What was left of the machine in the busiest bucket, and of the busiest thread in its busiest second: the smaller.
+/// Without a calibration nobody knows the first.
 fn headroom(view: &View<'_>) -> Option<f64> {
+    let threads = 0..view.recording.started.threads;
+    let of_threads = threads.filter_map(|thread| wanted(view, thread));
+    let used = of_threads.chain(asked_of_machine(view)).reduce(f64::max)?;
+    Some(((1.0 - used).clamp(0.0, 1.0) * 1000.0).round() / 1000.0)
+}
+
+/// The most that was sent in a bucket, as a share of what this machine can send in one.
+fn asked_of_machine(view: &View<'_>) -> Option<f64> {
     let started = &view.recording.started;
     let calibration = started.calibration?;
     let cores = f64::from(started.threads.min(started.environment.cores).max(1));
@@ -201,20 +210,16 @@ fn headroom(view: &View<'_>) -> Option<f64> {
         *due.entry(line.bucket).or_default() += line.due() - line.not_sent();
     }
     let peak = due.into_values().max().unwrap_or(0) as f64;
-    let rate = peak / view.recording.plan.bucket.as_secs_f64() / most.max(1.0);
-    let used = (0..started.threads)
-        .map(|thread| wanted(view, thread))
-        .fold(rate, f64::max);
-    Some(((1.0 - used).clamp(0.0, 1.0) * 1000.0).round() / 1000.0)
+    Some(peak / view.recording.plan.bucket.as_secs_f64() / most.max(1.0))
 }
 
 /// The most of a second that a load thread had a core or waited for one: a core that others had was not left over.
-fn wanted(view: &View<'_>, thread: u32) -> f64 {
+fn wanted(view: &View<'_>, thread: u32) -> Option<f64> {
     let sampled = |name: &str| view.recording.sampled(&format!("{name}{thread}"));
     let waited: BTreeMap<u64, f64> = sampled(series::RUN_DELAY).iter().copied().collect();
     let busy = sampled(series::BUSY).iter();
     busy.map(|(at, busy)| busy + waited.get(at).unwrap_or(&0.0) / 1e9)
-        .fold(0.0, f64::max)
+        .reduce(f64::max)
 }
 
 fn distrust(view: &View<'_>, phase: usize) -> Vec<String> {

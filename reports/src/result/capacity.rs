@@ -149,7 +149,7 @@ pub struct Trial {
     pub concurrency: Option<f64>,
     /// How late firedrill itself was. Nanoseconds.
     pub lateness_p99: Option<u64>,
-    /// The share of its own capacity that firedrill had left. Null without a calibration.
+    /// The share of its own capacity that firedrill had left; without a calibration, of the time of its busiest thread.
     pub headroom: Option<f64>,
     /// The latency limits that it was held against.
     pub limits: Vec<LatencyLimit>,

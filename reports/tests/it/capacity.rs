@@ -6,7 +6,7 @@ use firedrill_reports::capacity::{
 };
 use firedrill_reports::recording::Mode;
 use firedrill_reports::result::{LatencyLimit, Limit, Trial};
-use firedrill_reports::{CapacityDocument, capacity_schema, judge_capacity, render, trial};
+use firedrill_reports::{CapacityDocument, capacity_schema, judge, judge_capacity, render, trial};
 use firedrill_scenarios::Outcome as Ended;
 use firedrill_scenarios::outcome::{ConnectFailure, NotSent};
 
@@ -23,8 +23,18 @@ fn attempt(purpose: Purpose) -> Attempt {
     }
 }
 
+fn tried(run: &Run, purpose: Purpose, form: Form) -> Trial {
+    let recording = run.recording();
+    trial(
+        &attempt(purpose),
+        &recording,
+        &judge(&recording, None),
+        form,
+    )
+}
+
 fn came_of(run: &Run, purpose: Purpose) -> (Outcome, Option<Limit>) {
-    let own = trial(&attempt(purpose), &run.judged(), Form::Open);
+    let own = tried(run, purpose, Form::Open);
     (own.outcome, own.limit)
 }
 
@@ -60,6 +70,23 @@ fn a_trial_is_missed_by_what_gave_way_in_it() {
     assert_eq!(of(behind), (Outcome::Missed, Some(Limit::Queue)));
 }
 
+/// 100 a second that take three seconds each: 300 under way from the third second on, and no more.
+#[test]
+fn a_slow_target_that_keeps_up_has_no_queue() {
+    let slow = SHORT.replace("below: 100ms", "below: 4s").replace(
+        "  - { phase: steady, for: 10s }",
+        "  - { phase: warm-up, for: 2s, measured: false }\n  - { phase: steady, for: 10s }",
+    );
+    let takes = |time: fn(u64) -> u64| {
+        let run = Run::steady(&slow, 100, |second, _| (Ended::Ok, time(second)));
+        came_of(&run, Purpose::Trial)
+    };
+    assert_eq!(takes(|_| 3 * SECOND), (Outcome::Met, None));
+    // Each second's operations take 200 ms longer than those of the second before.
+    let behind = |second| SECOND + second * 200 * MS;
+    assert_eq!(takes(behind), (Outcome::Missed, Some(Limit::Queue)));
+}
+
 #[test]
 fn a_late_generator_makes_a_trial_untrusted_and_few_operations_decide_a_check_alone() {
     assert_eq!(
@@ -80,23 +107,39 @@ fn a_late_generator_makes_a_trial_untrusted_and_few_operations_decide_a_check_al
     );
 }
 
+/// A generator at its limit need not be late, and nobody has to have looked before what this machine can do.
+#[test]
+fn slow_answers_to_a_generator_without_headroom_say_nothing_of_the_target() {
+    let mut run = Run::steady(SHORT, 100, |_, _| (Ended::Ok, 120 * MS));
+    run.busy = 0.92;
+    let own = tried(&run, Purpose::Trial, Form::Open);
+    assert_eq!(
+        (own.outcome, own.limit),
+        (Outcome::Untrusted, Some(Limit::Generator))
+    );
+    assert!(
+        own.reason
+            .starts_with("firedrill itself had 4 % of its capacity left (latency-p99"),
+        "{}",
+        own.reason
+    );
+    run.busy = 0.5;
+    assert_eq!(
+        came_of(&run, Purpose::Trial),
+        (Outcome::Missed, Some(Limit::Latency))
+    );
+}
+
 #[test]
 fn concurrency_is_completed_times_what_each_took() {
-    let own = trial(
-        &attempt(Purpose::Trial),
-        &Run::steady(SHORT, 100, |_, _| (Ended::Ok, 50 * MS)).judged(),
-        Form::Open,
-    );
+    let run = Run::steady(SHORT, 100, |_, _| (Ended::Ok, 50 * MS));
+    let own = tried(&run, Purpose::Trial, Form::Open);
     let under_way = own.concurrency.unwrap();
     assert!(
         (under_way - 5.0).abs() < 0.1,
         "100/s of 50 ms each: {under_way}"
     );
-    let closed = trial(
-        &attempt(Purpose::Trial),
-        &Run::good(SHORT, 100).judged(),
-        Form::Closed,
-    );
+    let closed = tried(&Run::good(SHORT, 100), Purpose::Trial, Form::Closed);
     assert_eq!(closed.concurrency, Some(100.0));
 }
 

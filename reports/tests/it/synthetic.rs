@@ -62,6 +62,8 @@ pub struct Run {
     pub head: Option<u64>,
     pub closes: Closes,
     pub calibration: Option<Calibration>,
+    /// The least share of a second that the first load thread was busy.
+    pub busy: f64,
     pub warnings: Vec<String>,
     /// Events of a drill, by their instant since the timeline's start.
     pub drill: Vec<(u64, Event)>,
@@ -87,6 +89,7 @@ impl Run {
             strict: false,
             mode: Mode::Rehearsal,
             calibration: None,
+            busy: 0.21,
             stand_ins: 0,
             head: None,
             closes: Closes::default(),
@@ -404,13 +407,18 @@ impl Run {
             }
             add(
                 &format!("{}0", series::BUSY),
-                0.21 + 0.01 * (second % 5) as f64,
+                self.busy + 0.01 * (second % 5) as f64,
             );
             add(&format!("{}1", series::BUSY), 0.19);
             add(series::CPU_PRESSURE, 0.02);
             add(series::RSS, (47 << 20) as f64);
             add(series::CONNECTIONS, 12.0);
-            add(series::IN_FLIGHT, 3.0);
+            let end = (second + 1) * SECOND;
+            let under_way = self.operations.iter().filter(|operation| {
+                let sent = operation.due + operation.lateness;
+                sent <= end && end < operation.due + operation.response
+            });
+            add(series::IN_FLIGHT, under_way.count() as f64);
         }
         for (at, name, value) in &self.probes {
             let at_ns = ZERO + (at * 1e9) as u64;

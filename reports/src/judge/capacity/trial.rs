@@ -4,19 +4,22 @@ use firedrill_evidence::Verdict;
 use firedrill_scenarios::Outcome as Ended;
 use firedrill_scenarios::outcome::NotSent;
 
+use super::queue::Growth;
 use crate::capacity::{Attempt, Form, Outcome, Purpose};
 use crate::numbers::{count, rate, share};
+use crate::recording::{Recording, series};
 use crate::result::{Check, LatencyLimit, Limit, Method, ResultDocument, Times, Trial, Unit};
 
-/// A target that leaves more than this share of what is asked for the time after falls behind, though each answer be good.
-const FALLS_BEHIND: f64 = 0.05;
 /// With less of its own capacity left, firedrill cannot tell the target's slowness from its own.
 const NOTHING_LEFT: f64 = 0.05;
-/// So many operations may be under way when the trial ends, and say nothing of a backlog.
-const UNDER_WAY: f64 = 10.0;
 
-/// What came of an attempt whose run was judged.
-pub fn trial(attempt: &Attempt, result: &ResultDocument, form: Form) -> Trial {
+/// What came of an attempt, from its recording and what that was judged to be.
+pub fn trial(
+    attempt: &Attempt,
+    recording: &Recording,
+    result: &ResultDocument,
+    form: Form,
+) -> Trial {
     let load = &result.load;
     let limited = Ended::NotSent(NotSent::InFlightLimit).to_string();
     let all = result.latency.get("all").and_then(|all| all.response);
@@ -44,7 +47,10 @@ pub fn trial(attempt: &Attempt, result: &ResultDocument, form: Form) -> Trial {
         headroom: result.generator.headroom,
         limits: limits(result),
     };
-    (own.outcome, own.limit, own.reason) = outcome(&own, result, form);
+    // A closed load waits for its answers, and a gentle one between trials is too short to show a queue.
+    let queued = form == Form::Open && attempt.purpose == Purpose::Trial;
+    let behind = queued.then(|| falls_behind(&own, recording, result));
+    (own.outcome, own.limit, own.reason) = outcome(&own, result, behind.flatten());
     let slow = matches!(own.limit, Some(Limit::Latency | Limit::Queue));
     if let Some(why) = generator_was_slow(&own, result).filter(|_| slow) {
         own.outcome = Outcome::Untrusted;
@@ -107,17 +113,6 @@ impl Measured {
         let busy: f64 = of_all.map(busy).sum();
         (self.length > 0).then(|| (busy / self.length as f64 * 1e6).round() / 1e6)
     }
-
-    /// Operations that were due and neither ended nor failed in the time in which they were due; and how many that
-    /// is of all.
-    fn backlog(&self, own: &Trial) -> Option<(f64, f64)> {
-        let answered = own.completed_per_second? / (1.0 - own.failed?).max(1e-9);
-        let behind = own.asked_per_second? - answered;
-        Some((
-            behind * self.length as f64 / 1e9,
-            behind / own.asked_per_second?,
-        ))
-    }
 }
 
 fn limits(result: &ResultDocument) -> Vec<LatencyLimit> {
@@ -133,10 +128,10 @@ fn limits(result: &ResultDocument) -> Vec<LatencyLimit> {
 
 type Decided = (Outcome, Option<Limit>, String);
 
-fn outcome(own: &Trial, result: &ResultDocument, form: Form) -> Decided {
+/// `behind`: why a queue grows, where one does.
+fn outcome(own: &Trial, result: &ResultDocument, behind: Option<String>) -> Decided {
     let worst = |verdict: Verdict| result.checks.iter().find(|check| check.verdict == verdict);
     let told = |check: &Check| format!("{}: {}", check.id, check.reason);
-    let behind = falls_behind(own, result, form);
     let failed: Vec<&Check> = result
         .checks
         .iter()
@@ -200,16 +195,19 @@ fn limit(own: &Trial, behind: bool, failed: &[&Check]) -> Limit {
     Limit::Metric
 }
 
-/// Why an open load grows a backlog; `None` when it does not. A closed one waits for its answers.
-fn falls_behind(own: &Trial, result: &ResultDocument, form: Form) -> Option<String> {
-    let (operations, share) = Measured::of(result).backlog(own)?;
-    let grows = form == Form::Open && share > FALLS_BEHIND && operations > UNDER_WAY;
-    grows.then(|| {
-        let all = own.asked_per_second.map_or(String::new(), rate);
+/// Why the queue of an open load grows; `None` when it does not.
+fn falls_behind(own: &Trial, recording: &Recording, result: &ResultDocument) -> Option<String> {
+    let asked = own.asked_per_second?;
+    let measured = result.phases.iter().find(|phase| phase.measured)?;
+    let ran = measured.start?..measured.end?;
+    let growth = Growth::of(recording.sampled(series::IN_FLIGHT), &ran)?;
+    growth.falls_behind(asked).then(|| {
         format!(
-            "{} of {all} were not answered in time: {} operations more were under way at the end",
-            self::share(share),
-            count(operations as u64)
+            "the queue grew by {}, which is {} of what was asked for: {} operations were under way, and then {}",
+            rate(growth.per_second),
+            share(growth.per_second / asked),
+            count(growth.from as u64),
+            count(growth.to as u64)
         )
     })
 }
