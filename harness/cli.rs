@@ -8,6 +8,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use firedrill_scenarios::{Sabotage, amount};
 
+use crate::capacity::trial::LONGEST;
+
 /// Drives MCP load at an erlmcp deployment, measures what clients see, and proves whether it meets its targets.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 110)]
@@ -209,7 +211,9 @@ impl fmt::Display for Level {
 /// What is completed is counted by the second.
 fn seconds(text: &str) -> Result<Duration, String> {
     match amount::duration(text)? {
-        time if time.subsec_nanos() == 0 && (1..=3_600).contains(&time.as_secs()) => Ok(time),
+        time if time.subsec_nanos() == 0 && (1..=LONGEST.as_secs()).contains(&time.as_secs()) => {
+            Ok(time)
+        }
         _ => Err("write whole seconds, from 1s to 1h".to_owned()),
     }
 }

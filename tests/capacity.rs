@@ -6,6 +6,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::program::{Done, Folder, Running, Sink, bare, firedrill, send};
+use crate::sites::{Sites, text};
 
 /// A pod that works on 4 operations at once, each for 20 ms: 200 a second.
 fn scenario(load: &str) -> String {
@@ -180,6 +181,79 @@ fn a_target_that_does_not_recover_fails() {
     assert_eq!(found(&folder)["ended_by"], "not_recovered");
 }
 
+/// What refuses every connection fails, as it does in a run; and it is said how.
+#[test]
+fn a_target_that_nobody_listens_at_fails_with_its_outcome() {
+    // A port that was free a moment ago.
+    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/mcp", socket.local_addr().expect("an address"));
+    drop(socket);
+    let folder = Folder::new();
+    let done = capacity(&folder, &scenario(OPEN), &["--target", &url]);
+    assert_eq!(done.code, 1, "{done:#?}");
+    assert!(
+        done.stdout.contains("missed at 10/s already") && done.stdout.contains("connect.refused"),
+        "{}",
+        done.stdout
+    );
+    let found = found(&folder);
+    assert_eq!(found["ended_by"], "nothing_met");
+    // The same again is without a calibration again.
+    let command = found["run"]["command"].as_str().unwrap_or_default();
+    assert!(command.ends_with("--no-calibration"), "{command}");
+}
+
+/// 50 a second at most, where the scenario's own rate is twenty times that.
+#[test]
+fn what_has_to_be_carried_is_tried_though_the_scenario_does_more() {
+    let folder = Folder::new();
+    let little =
+        scenario("rate: 1000/s, sessions: { count: 8 }").replace("capacity: 4", "capacity: 1");
+    let (path, out) = folder.placed(&little);
+    let once = ["--at-least", "20/s", "--trials", "1"];
+    let done = firedrill(&arguments(&path, &out, "5s", &once));
+    assert_eq!(done.code, 0, "{done:#?}");
+}
+
+/// As much is under way as operations take, and no more: 60 a second of two seconds each.
+#[test]
+fn a_slow_target_that_keeps_up_is_no_target_with_a_backlog() {
+    let folder = Folder::new();
+    let slow = scenario("rate: 60/s, sessions: { count: 8 }")
+        .replace(
+            "capacity: 4, service_time: 20ms",
+            "capacity: 1000, service_time: 2s",
+        )
+        .replace("below: 50ms", "below: 4s");
+    let (path, out) = folder.placed(&slow);
+    let once = ["--at-least", "60/s", "--trials", "1"];
+    let done = firedrill(&arguments(&path, &out, "3s", &once));
+    assert_eq!(done.code, 0, "{done:#?}");
+}
+
+/// Sites that `serve` keeps, under an open load and then under a closed one.
+#[test]
+fn sites_that_somebody_else_keeps_are_searched_in_both_forms() {
+    let sites = Sites::start(&scenario(OPEN));
+    let sessions = "closed: { think: 0s }, sessions: { count: 2 }";
+    for (load, wanted) in [(OPEN, "100/s"), (sessions, "2")] {
+        let own = Folder::new();
+        let once = [
+            "--at-least",
+            wanted,
+            "--trials",
+            "1",
+            "--target",
+            text(&sites.state),
+        ];
+        let done = capacity(&own, &scenario(load), &once);
+        assert_eq!(done.code, 0, "{load}: {done:#?}");
+        let target = found(&own)["run"]["target"].clone();
+        let target = target.as_str().unwrap_or_default();
+        assert!(target.starts_with("attached embedded stand-in"), "{target}");
+    }
+}
+
 #[test]
 fn an_interrupt_leaves_a_report_of_what_there_is() {
     let folder = Folder::new();
@@ -209,7 +283,7 @@ fn what_cannot_be_searched_is_refused_before_anything_starts() {
         open.to_str().expect("a path"),
         closed.to_str().expect("a path"),
     );
-    let cases: [(&str, &[&str], &str); 10] = [
+    let cases: [(&str, &[&str], &str); 11] = [
         ("site-failure", &[], "without faults"),
         ("dr-night", &[], "is a programme"),
         (open, &["--from", "50"], "--from 50/s"),
@@ -226,6 +300,7 @@ fn what_cannot_be_searched_is_refused_before_anything_starts() {
         ),
         (open, &["--at-least", "2000000/s"], "lower --at-least"),
         (open, &["--from", "5/s"], "too few operations"),
+        (open, &["--most", "50/s"], "from 100/s (without --from)"),
         (open, &["--trials", "0"], "invalid value"),
         (open, &["--target", "nowhere"], "`nowhere` is no target"),
     ];

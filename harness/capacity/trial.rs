@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use firedrill_evidence::Limit;
 use firedrill_reports::capacity::Form;
+use firedrill_reports::numbers;
 use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::{
     Arrivals, Drive, Load, Objective, Over, Phase, Rate, Shape, Spacing, Subject,
@@ -13,6 +14,8 @@ use firedrill_scenarios::plan::{
 /// counted by the second, so that phases have to begin and end with one.
 const WARM_UP: u32 = 5;
 const WARM_UP_MOST: u64 = 5;
+/// No trial's measured phase is longer.
+pub const LONGEST: Duration = Duration::from_secs(3_600);
 /// The measured phase of a check between trials is no longer.
 pub const CHECK: Duration = Duration::from_secs(2);
 /// A check has a tenth of the load, and no more than that; but enough that something is seen.
@@ -48,15 +51,13 @@ pub enum Unfit {
     )]
     NoObjective { scenario: String },
     #[error(
-        "{level} is too little: a trial of {trial} then holds too few operations for the objective `{objective}`: start \
-         with --from {least}/s, or lengthen trials with --trial {longer}s"
+        "{level} is too little: a trial of {trial} then holds too few operations for the objective `{objective}`: {remedy}"
     )]
     TooFew {
         level: String,
         trial: String,
         objective: String,
-        least: u64,
-        longer: u64,
+        remedy: String,
     },
 }
 
@@ -164,16 +165,21 @@ impl Steady {
     /// # Errors
     /// When this level is below that: names the objective that needs the most.
     pub fn holds_enough(&self, level: f64, length: Duration) -> Result<(), Unfit> {
-        match self.neediest(length) {
-            Some((least, own)) if level < least => Err(Unfit::TooFew {
-                level: format!("{level}/s"),
-                trial: format!("{length:?}"),
-                objective: own.id.clone(),
-                least: least as u64,
-                longer: (length.as_secs_f64() * least / level).ceil() as u64,
-            }),
-            Some(_) | None => Ok(()),
+        let (least, own) = match self.neediest(length) {
+            Some((least, own)) if level < least => (least, own),
+            Some(_) | None => return Ok(()),
+        };
+        let mut remedy = format!("start with --from {least}/s");
+        let longer = (length.as_secs_f64() * least / level).ceil() as u64;
+        if longer <= LONGEST.as_secs() {
+            remedy.push_str(&format!(", or lengthen trials with --trial {longer}s"));
         }
+        Err(Unfit::TooFew {
+            level: numbers::rate(level),
+            trial: format!("{length:?}"),
+            objective: own.id.clone(),
+            remedy,
+        })
     }
 
     /// The objective that needs the most operations, and the rate that brings them.
@@ -381,6 +387,15 @@ mod tests {
             .to_string();
         assert!(
             error.contains("--from 45/s") && error.contains("--trial 45s"),
+            "{error}"
+        );
+        // No trial lasts for as long as that would take.
+        let error = steady
+            .holds_enough(1.0 / 60.0, Duration::from_secs(10))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("0.01667/s is") && error.ends_with("start with --from 45/s"),
             "{error}"
         );
     }

@@ -1,6 +1,6 @@
 //! What was typed to where, and how finely, is searched.
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use firedrill_reports::capacity::{Form, Settings};
 
 use crate::capacity::trial::Steady;
@@ -29,10 +29,14 @@ impl Asked {
                 .transpose()
         };
         let enough = steady.least(options.trial);
+        let at_least = level("--at-least", options.at_least)?;
         let from = match level("--from", options.from)? {
             Some(from) => from,
-            // What the scenario does may be less than a short trial can judge.
-            None => steady.own_level().max(enough),
+            // What the scenario does may be more than what has to be carried, and less than a short trial can judge.
+            None => at_least
+                .unwrap_or(f64::MAX)
+                .min(steady.own_level())
+                .max(enough),
         };
         steady.holds_enough(from, options.trial)?;
         let most = match level("--most", options.most)? {
@@ -42,16 +46,13 @@ impl Asked {
         if most <= from {
             bail!(
                 "the search goes from {} to {}, and has nowhere to go: lower --from, or raise --most",
-                options
-                    .from
-                    .map_or(format!("{from} (the scenario's own)"), |from| from
-                        .to_string()),
-                options
-                    .most
-                    .map_or(most.to_string(), |most| most.to_string())
+                options.from.map_or_else(
+                    || format!("{} (without --from)", in_form(from, steady.form)),
+                    |from| from.to_string()
+                ),
+                options.most.unwrap_or(in_form(most, steady.form))
             );
         }
-        let at_least = level("--at-least", options.at_least)?;
         if at_least.is_some_and(|wanted| wanted > most) {
             let wanted = options
                 .at_least
@@ -61,12 +62,16 @@ impl Asked {
                     "--at-least {wanted} lies beyond --most {end}, where the search ends: raise --most"
                 ),
                 None => bail!(
-                    "--at-least {wanted} lies beyond {most}, where the search ends on this machine: lower --at-least, or \
-                     give --most and the room for it"
+                    "--at-least {wanted} lies beyond {}, where the search ends on this machine: lower --at-least, or \
+                     give --most and the room for it",
+                    in_form(most, steady.form)
                 ),
             }
         }
-        refuse(options, steady, most)?;
+        refuse(options, steady, most).with_context(|| {
+            let most = in_form(most, steady.form);
+            format!("the search may not go up to {most} (see --most) on this machine")
+        })?;
         let settings = Settings {
             from,
             least: steady.gentle(from).max(enough).min(from),
@@ -77,6 +82,14 @@ impl Asked {
             whole: steady.form == Form::Closed,
         };
         Ok(Asked { settings, at_least })
+    }
+}
+
+/// The level as it would be typed.
+fn in_form(level: f64, form: Form) -> Level {
+    match form {
+        Form::Open => Level::Rate(level),
+        Form::Closed => Level::Sessions(level as u32),
     }
 }
 

@@ -149,7 +149,7 @@ fn completed(trials: &[Trial], level: f64) -> Option<f64> {
         .then(|| (rates.iter().sum::<f64>() / rates.len() as f64 * 1000.0).round() / 1000.0)
 }
 
-/// At the lowest level that was not held; else the generator, where it ended the search.
+/// At the lowest level that was missed where the capacity lies; else the generator, where it ended the search.
 fn gave_way(trials: &[Trial], capacity: &Capacity, ended_by: EndedBy) -> Option<GaveWay> {
     let of = |own: &Trial, what: Limit| GaveWay {
         what,
@@ -161,14 +161,22 @@ fn gave_way(trials: &[Trial], capacity: &Capacity, ended_by: EndedBy) -> Option<
     let of_search = || trials.iter().filter(|own| own.purpose == Purpose::Trial);
     if ended_by == EndedBy::Generator {
         let untrusted = of_search().filter(|own| own.outcome == Outcome::Untrusted);
-        let lowest = untrusted.min_by(|one, other| one.level.total_cmp(&other.level))?;
-        return Some(of(lowest, Limit::Generator));
+        return Some(of(lowest(untrusted)?, Limit::Generator));
     }
-    let at_knee =
-        |own: &&Trial| own.outcome == Outcome::Missed && Some(own.level) == capacity.missed;
-    let any = || of_search().find(|own| own.outcome == Outcome::Missed);
-    let first = of_search().find(at_knee).or_else(any)?;
+    let missed = || missed(trials).filter(|own| own.purpose == Purpose::Trial);
+    // A hiccup far below what the target carries is no level at which it gave way.
+    let lower = capacity.lower.unwrap_or(0.0);
+    let within = missed().filter(|own| own.level >= lower);
+    let first = lowest(within).or_else(|| lowest(missed()))?;
     Some(of(first, first.limit?))
+}
+
+fn missed(trials: &[Trial]) -> impl Iterator<Item = &Trial> {
+    trials.iter().filter(|own| own.outcome == Outcome::Missed)
+}
+
+fn lowest<'a>(trials: impl Iterator<Item = &'a Trial>) -> Option<&'a Trial> {
+    trials.min_by(|one, other| one.level.total_cmp(&other.level))
 }
 
 /// A level that has to be carried, and the trials there or above it.
@@ -178,6 +186,8 @@ struct Wanted {
     missed: u32,
     /// So many have to be met where there is no interval: as often as a level is tried that decides.
     needed: u32,
+    /// All that was missed lies above it, and something ended ok there: nobody knows of this level.
+    untried: bool,
 }
 
 impl Wanted {
@@ -191,6 +201,8 @@ impl Wanted {
             met: count(Outcome::Met),
             missed: count(Outcome::Missed),
             needed: settings.repeats,
+            untried: lowest(missed(trials))
+                .is_some_and(|own| own.level > level && own.failed != Some(1.0)),
         }
     }
 
@@ -202,6 +214,9 @@ impl Wanted {
 
 fn verdict(ended_by: EndedBy, capacity: &Capacity, at_least: Option<Wanted>) -> Verdict {
     match ended_by {
+        EndedBy::NothingMet if at_least.as_ref().is_some_and(|wanted| wanted.untried) => {
+            return Verdict::Inconclusive;
+        }
         EndedBy::NotRecovered | EndedBy::TargetLost | EndedBy::NothingMet => return Verdict::Fail,
         // What was cut short did not do all that was asked of it.
         EndedBy::Interrupted => return Verdict::Inconclusive,

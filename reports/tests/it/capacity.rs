@@ -1,147 +1,13 @@
-//! Searches that never were: what single trials come to, and what all of them do.
+//! Searches that never were: what all trials together come to.
 
 use firedrill_evidence::Verdict;
-use firedrill_reports::capacity::{
-    Attempt, Begun, EndedBy, Form, Outcome, Purpose, Recorded, Settings,
-};
+use firedrill_reports::capacity::{Begun, EndedBy, Form, Outcome, Purpose, Recorded, Settings};
 use firedrill_reports::recording::Mode;
 use firedrill_reports::result::{LatencyLimit, Limit, Trial};
-use firedrill_reports::{CapacityDocument, capacity_schema, judge, judge_capacity, render, trial};
-use firedrill_scenarios::Outcome as Ended;
-use firedrill_scenarios::outcome::{ConnectFailure, NotSent};
+use firedrill_reports::{CapacityDocument, capacity_schema, judge_capacity, render};
 
 use super::rendering::parsed;
-use super::synthetic::{MS, Run, SECOND, SHORT, environment};
-use super::trust::late;
-
-fn attempt(purpose: Purpose) -> Attempt {
-    Attempt {
-        number: 3,
-        purpose,
-        level: 100.0,
-        folder: "trials/003-trial-100".to_owned(),
-    }
-}
-
-fn tried(run: &Run, purpose: Purpose, form: Form) -> Trial {
-    let recording = run.recording();
-    trial(
-        &attempt(purpose),
-        &recording,
-        &judge(&recording, None),
-        form,
-    )
-}
-
-fn came_of(run: &Run, purpose: Purpose) -> (Outcome, Option<Limit>) {
-    let own = tried(run, purpose, Form::Open);
-    (own.outcome, own.limit)
-}
-
-#[test]
-fn a_trial_is_missed_by_what_gave_way_in_it() {
-    let of = |fate: fn(u64, u64) -> (Ended, u64)| {
-        came_of(&Run::steady(SHORT, 100, fate), Purpose::Trial)
-    };
-    let refused = Ended::Connect(ConnectFailure::Refused);
-    assert_eq!(of(|_, _| (Ended::Ok, MS)), (Outcome::Met, None));
-    assert_eq!(
-        of(|_, _| (Ended::Ok, 120 * MS)),
-        (Outcome::Missed, Some(Limit::Latency))
-    );
-    let failing = Run::steady(SHORT, 100, |_, index| {
-        if index % 10 == 0 {
-            (refused, MS)
-        } else {
-            (Ended::Ok, MS)
-        }
-    });
-    assert_eq!(
-        came_of(&failing, Purpose::Trial),
-        (Outcome::Missed, Some(Limit::Errors))
-    );
-    let full = |_, index| match index % 10 {
-        0 => (Ended::NotSent(NotSent::InFlightLimit), 0),
-        _ => (Ended::Ok, MS),
-    };
-    assert_eq!(of(full), (Outcome::Missed, Some(Limit::Queue)));
-    // Each answer takes a tenth of a second longer than the one a second before it.
-    let behind = |second, _| (Ended::Ok, 90 * MS + second * 300 * MS);
-    assert_eq!(of(behind), (Outcome::Missed, Some(Limit::Queue)));
-}
-
-/// 100 a second that take three seconds each: 300 under way from the third second on, and no more.
-#[test]
-fn a_slow_target_that_keeps_up_has_no_queue() {
-    let slow = SHORT.replace("below: 100ms", "below: 4s").replace(
-        "  - { phase: steady, for: 10s }",
-        "  - { phase: warm-up, for: 2s, measured: false }\n  - { phase: steady, for: 10s }",
-    );
-    let takes = |time: fn(u64) -> u64| {
-        let run = Run::steady(&slow, 100, |second, _| (Ended::Ok, time(second)));
-        came_of(&run, Purpose::Trial)
-    };
-    assert_eq!(takes(|_| 3 * SECOND), (Outcome::Met, None));
-    // Each second's operations take 200 ms longer than those of the second before.
-    let behind = |second| SECOND + second * 200 * MS;
-    assert_eq!(takes(behind), (Outcome::Missed, Some(Limit::Queue)));
-}
-
-#[test]
-fn a_late_generator_makes_a_trial_untrusted_and_few_operations_decide_a_check_alone() {
-    assert_eq!(
-        came_of(&late(), Purpose::Trial),
-        (Outcome::Untrusted, Some(Limit::Generator))
-    );
-    let few = Run::good(SHORT, 5);
-    assert_eq!(came_of(&few, Purpose::Trial), (Outcome::TooLittle, None));
-    assert_eq!(came_of(&few, Purpose::Check), (Outcome::Met, None));
-    let one_of_fifty = |second, index| match (second, index) {
-        (0, 0) => (Ended::Ok, 500 * MS),
-        _ => (Ended::Ok, MS),
-    };
-    let unwell = Run::steady(SHORT, 5, one_of_fifty);
-    assert_eq!(
-        came_of(&unwell, Purpose::Check),
-        (Outcome::Missed, Some(Limit::Latency))
-    );
-}
-
-/// A generator at its limit need not be late, and nobody has to have looked before what this machine can do.
-#[test]
-fn slow_answers_to_a_generator_without_headroom_say_nothing_of_the_target() {
-    let mut run = Run::steady(SHORT, 100, |_, _| (Ended::Ok, 120 * MS));
-    run.busy = 0.92;
-    let own = tried(&run, Purpose::Trial, Form::Open);
-    assert_eq!(
-        (own.outcome, own.limit),
-        (Outcome::Untrusted, Some(Limit::Generator))
-    );
-    assert!(
-        own.reason
-            .starts_with("firedrill itself had 4 % of its capacity left (latency-p99"),
-        "{}",
-        own.reason
-    );
-    run.busy = 0.5;
-    assert_eq!(
-        came_of(&run, Purpose::Trial),
-        (Outcome::Missed, Some(Limit::Latency))
-    );
-}
-
-#[test]
-fn concurrency_is_completed_times_what_each_took() {
-    let run = Run::steady(SHORT, 100, |_, _| (Ended::Ok, 50 * MS));
-    let own = tried(&run, Purpose::Trial, Form::Open);
-    let under_way = own.concurrency.unwrap();
-    assert!(
-        (under_way - 5.0).abs() < 0.1,
-        "100/s of 50 ms each: {under_way}"
-    );
-    let closed = tried(&Run::good(SHORT, 100), Purpose::Trial, Form::Closed);
-    assert_eq!(closed.concurrency, Some(100.0));
-}
+use super::synthetic::{MS, SECOND, environment};
 
 /// A trial at this level of a target that has its peak at 800 a second.
 fn of_level(number: u32, level: f64, outcome: Outcome) -> Trial {
@@ -339,6 +205,51 @@ fn a_check_is_no_level_that_gave_way() {
         assert_eq!(alone.gave_way, None, "{ended:?}");
         assert!(!alone.reason.ends_with(": "), "{}", alone.reason);
     }
+    // A target that was never well was looked at, and not tried.
+    let never = judge_capacity(
+        &recorded(EndedBy::NothingMet, None),
+        vec![Trial {
+            level: 7.0,
+            ..check(Outcome::Missed)
+        }],
+    );
+    assert_eq!(
+        never.reason,
+        "the objectives are missed at 7/s already: latency-p99: 130 ms"
+    );
+}
+
+/// What was missed at a higher level than was asked for says nothing of it, unless nothing at all ended ok.
+#[test]
+fn a_level_below_all_that_were_tried_is_not_judged_by_them() {
+    let of = |wanted, failed| {
+        let missed = Trial {
+            failed: Some(failed),
+            ..of_level(1, 100.0, Outcome::Missed)
+        };
+        judge_capacity(&recorded(EndedBy::NothingMet, Some(wanted)), vec![missed])
+    };
+    assert_eq!(of(100.0, 0.0).verdict, Verdict::Fail);
+    assert_eq!(of(20.0, 1.0).verdict, Verdict::Fail);
+    let below = of(20.0, 0.0);
+    assert_eq!(below.verdict, Verdict::Inconclusive);
+    assert!(
+        below
+            .reason
+            .starts_with("20/s was not tried: lower --from; the objectives are missed at 100/s"),
+        "{}",
+        below.reason
+    );
+}
+
+/// A hiccup far below what the target carries is no level at which it gave way.
+#[test]
+fn what_gave_way_first_did_so_where_the_capacity_lies() {
+    let mut trials = found(EndedBy::Precision, None).trials;
+    trials.push(of_level(20, 310.0, Outcome::Missed));
+    let found = judge_capacity(&recorded(EndedBy::Precision, None), trials);
+    let (lower, way) = (found.capacity.lower.unwrap(), found.gave_way.unwrap());
+    assert!(lower > 310.0 && way.level >= lower, "{lower} {way:?}");
 }
 
 #[test]

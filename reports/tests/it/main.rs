@@ -1,6 +1,7 @@
 //! Recordings that were never run, written with the crate's own writers, read back, judged and shown.
 
 mod capacity;
+mod capacity_trial;
 mod document;
 mod drill;
 mod drill_begun;

@@ -12,6 +12,8 @@ use crate::result::{Check, LatencyLimit, Limit, Method, ResultDocument, Times, T
 
 /// With less of its own capacity left, firedrill cannot tell the target's slowness from its own.
 const NOTHING_LEFT: f64 = 0.05;
+/// Fewer failures than this share say nothing of why a level was missed.
+const TELLS: f64 = 0.005;
 
 /// What came of an attempt, from its recording and what that was judged to be.
 pub fn trial(
@@ -131,16 +133,17 @@ type Decided = (Outcome, Option<Limit>, String);
 /// `behind`: why a queue grows, where one does.
 fn outcome(own: &Trial, result: &ResultDocument, behind: Option<String>) -> Decided {
     let worst = |verdict: Verdict| result.checks.iter().find(|check| check.verdict == verdict);
-    let told = |check: &Check| format!("{}: {}", check.id, check.reason);
-    let failed: Vec<&Check> = result
+    let failed = most_failed(own, result).unwrap_or_default();
+    let told = |check: &Check| format!("{}: {}{failed}", check.id, check.reason);
+    let missed: Vec<&Check> = result
         .checks
         .iter()
         .filter(|check| is_missed(own.purpose, check))
         .collect();
-    if let Some(first) = failed.first() {
+    if let Some(first) = missed.first() {
         return (
             Outcome::Missed,
-            Some(limit(own, behind.is_some(), &failed)),
+            Some(limit(own, behind.is_some(), &missed)),
             told(first),
         );
     }
@@ -155,6 +158,11 @@ fn outcome(own: &Trial, result: &ResultDocument, behind: Option<String>) -> Deci
     if let Some(early) = &result.run.ended_early {
         return (Outcome::TooLittle, None, early.clone());
     }
+    // Objectives need not be about answers.
+    if own.failed == Some(1.0) {
+        let reason = format!("nothing ended ok{failed}");
+        return (Outcome::Missed, Some(Limit::Errors), reason);
+    }
     if let Some(reason) = behind {
         return (Outcome::Missed, Some(Limit::Queue), reason);
     }
@@ -162,6 +170,15 @@ fn outcome(own: &Trial, result: &ResultDocument, behind: Option<String>) -> Deci
         Some(check) => (Outcome::TooLittle, None, told(check)),
         None => (Outcome::Met, None, String::new()),
     }
+}
+
+/// How operations failed, where that is worth a word: a check says how many, and not as what.
+fn most_failed(own: &Trial, result: &ResultDocument) -> Option<String> {
+    let part = own.failed.filter(|part| *part >= TELLS)?;
+    let failed = result.load.outcomes.iter();
+    let failed = failed.filter(|(name, _)| **name != Ended::Ok.to_string());
+    let (name, _) = failed.max_by_key(|(_, count)| **count)?;
+    Some(format!("; {} failed, mostly {name}", share(part)))
 }
 
 /// A check between trials holds too few operations for proof: there the share itself decides.

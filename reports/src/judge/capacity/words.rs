@@ -1,5 +1,8 @@
 //! The answer in words.
 
+use firedrill_evidence::Verdict;
+
+use super::{lowest, missed};
 use crate::capacity::{EndedBy, Form, Outcome, Purpose};
 use crate::numbers::{count, rate, share};
 use crate::result::{CapacityDocument, Limit};
@@ -92,6 +95,9 @@ pub fn reason(found: &CapacityDocument, detail: Option<&str>) -> String {
             )
         }
         EndedBy::Precision => format!("known to {}", share(settings.precision)),
+        EndedBy::Budget if settings.trials == 1 => {
+            "the one trial is spent: raise --trials".to_owned()
+        }
         EndedBy::Budget => format!(
             "the {} trials are spent: raise --trials, or --precision",
             settings.trials
@@ -101,11 +107,10 @@ pub fn reason(found: &CapacityDocument, detail: Option<&str>) -> String {
             told(settings.most)
         ),
         EndedBy::NothingMet => {
-            let at = found
-                .gave_way
-                .as_ref()
-                .map_or(settings.least, |own| own.level);
-            format!("the objectives are missed at {} already{first}", told(at))
+            lowest(missed(&found.trials)).map_or("the objectives are missed".to_owned(), |own| {
+                let at = told(own.level);
+                format!("the objectives are missed at {at} already: {}", own.reason)
+            })
         }
         EndedBy::Generator => format!("the generator was the limit, and not the target{first}"),
         EndedBy::TooLittle => {
@@ -124,11 +129,11 @@ pub fn reason(found: &CapacityDocument, detail: Option<&str>) -> String {
     match found.at_least {
         None => ended,
         Some(wanted) => {
-            let against = match found.verdict {
-                firedrill_evidence::Verdict::Pass => "is carried",
-                firedrill_evidence::Verdict::Fail => "is not carried",
-                firedrill_evidence::Verdict::Inconclusive
-                | firedrill_evidence::Verdict::Invalid => "may be carried or not",
+            let against = match (found.verdict, found.ended_by) {
+                (Verdict::Pass, _) => "is carried",
+                (Verdict::Fail, _) => "is not carried",
+                (Verdict::Inconclusive, EndedBy::NothingMet) => "was not tried: lower --from",
+                (Verdict::Inconclusive | Verdict::Invalid, _) => "may be carried or not",
             };
             format!("{} {against}; {ended}", told(wanted))
         }
