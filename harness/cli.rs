@@ -128,7 +128,7 @@ pub struct CapacityOptions {
     /// its objectives decide.
     pub scenario: String,
     /// The first level: a rate such as `1000/s` of an open load, sessions such as `50` of a closed one. Default: the
-    /// scenario's own.
+    /// scenario's own, or that of `--at-least` where it is lower.
     #[arg(long, value_name = "LEVEL")]
     pub from: Option<Level>,
     /// No level is higher. Default: 1000000/s, or 10000 sessions.
