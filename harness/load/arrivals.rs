@@ -175,6 +175,7 @@ impl Worker {
             self.stripes.refill(index, zero);
             self.start_flow(slot, due, arrival, random);
         }
+        self.post();
     }
 
     /// The next flow of a closed load's session.
@@ -194,6 +195,7 @@ impl Worker {
         while let Some((slot, due)) = self.ready.pop_front() {
             self.cycle(slot, due);
         }
+        self.post();
     }
 
     fn start_flow(
@@ -240,6 +242,7 @@ impl Worker {
         operation.deadline = operation
             .due
             .saturating_add(definition.timeout.as_nanos() as Nanos);
+        operation.dispatched = None;
         operation.sent = None;
         operation.head = None;
         operation.stage = Stage::Waiting;
@@ -308,20 +311,26 @@ impl Worker {
     }
 
     fn dispatch(&mut self, index: u32) {
-        let now = self.now();
-        let operation = &mut self.operations[index];
-        operation.dispatched = now;
+        let operation = &self.operations[index];
         let load = operation.load;
         self.in_flight[load] += 1;
         let unnumbered = operation.write.is_some_and(|write| write.sequence == 0);
-        if now >= operation.deadline || unnumbered {
-            self.settle(index, Outcome::NotSent(NotSent::Generator), now);
+        // The clock is not read for this: it is when the request is sent.
+        if self.moment >= operation.deadline || unnumbered {
+            self.not_sent(index, NotSent::Generator);
         } else if self.in_flight[load] > self.in_flight_limit[load] {
-            self.settle(index, Outcome::NotSent(NotSent::InFlightLimit), now);
+            self.not_sent(index, NotSent::InFlightLimit);
         } else {
             self.wheel.insert(index, operation.deadline);
-            self.assign(index, now);
+            self.assign(index);
         }
+    }
+
+    /// An operation ends when it should begin.
+    pub fn not_sent(&mut self, index: u32, why: NotSent) {
+        let now = self.now();
+        self.operations[index].dispatched = Some(now);
+        self.settle(index, Outcome::NotSent(why), now);
     }
 
     /// Counts the outcome, frees the operation, and goes on with its flow.
@@ -338,7 +347,7 @@ impl Worker {
             series: operation.series,
             outcome,
             due: operation.due,
-            dispatched: Some(operation.dispatched),
+            dispatched: operation.dispatched,
             sent: operation.sent,
             head: operation.head,
             end,

@@ -140,6 +140,7 @@ impl Worker {
             return;
         };
         owner.connecting += 1;
+        self.making += 1;
         let key = self.connections.insert(Connection::of(session));
         owner.connections.push(key);
         self.totals.connections_opened += 1;
@@ -164,6 +165,8 @@ impl Worker {
 
     fn connected(&mut self, key: Key, made: Result<Link<TcpStream>, Outcome>, began: Nanos) {
         let now = self.now();
+        self.moment = now;
+        self.making -= 1;
         let made = made.and_then(|link| self.take_over(key, link));
         let Some(connection) = self.connections.get_mut(key) else {
             return;

@@ -2,9 +2,9 @@
 //!
 //! - `schedule`: seed and plan to due times, stripe by stripe
 //! - `pacer`, `wheel`, `agenda`: when to wake, and what for
-//! - `worker`: one thread's state, in seven rooms: `arrivals` makes operations due, `opening` says when sessions begin,
-//!   `sessions` opens and ends them, `connections` makes what they talk over, `requests` sends, `reading` reads,
-//!   `outcomes` says what an answer means
+//! - `worker`: one thread's state, in eight rooms: `arrivals` makes operations due, `opening` says when sessions begin,
+//!   `sessions` opens and ends them, `connections` makes what they talk over, `requests` says what is said, `outbox`
+//!   sends it, `reading` reads, `outcomes` says what an answer means
 //! - `operation`, `slab`: things that come and go without allocating
 //! - `tally`: what is counted; `closes`: connections that the target closed
 //! - `engine`, `report`: all threads together
@@ -19,6 +19,7 @@ pub mod connections;
 pub mod engine;
 pub mod opening;
 pub mod operation;
+pub mod outbox;
 pub mod outcomes;
 pub mod pacer;
 pub mod reading;

@@ -21,7 +21,8 @@ pub struct Operation {
     pub slot: usize,
     pub due: Nanos,
     pub deadline: Nanos,
-    pub dispatched: Nanos,
+    /// When it was handed to its session.
+    pub dispatched: Option<Nanos>,
     pub sent: Option<Nanos>,
     pub head: Option<Nanos>,
     /// The JSON-RPC id it was sent with.
@@ -68,7 +69,7 @@ impl Operation {
             slot: 0,
             due: 0,
             deadline: 0,
-            dispatched: 0,
+            dispatched: None,
             sent: None,
             head: None,
             id: 0,

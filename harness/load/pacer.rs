@@ -23,6 +23,8 @@ use crate::clock::{Clock, Nanos};
 
 /// Sockets that are looked at before time is looked at again.
 const MOST_AT_ONCE: usize = 64;
+/// So many are followed by others soon: then asking again costs less than having the runtime wait for them.
+const MANY: usize = 8;
 /// What is told of a socket: once each time that it happens.
 const WATCHED: EventFlags = EventFlags::IN
     .union(EventFlags::OUT)
@@ -118,7 +120,7 @@ impl Pacer {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
-        if stirs.events.len() < MOST_AT_ONCE {
+        if !stirs.are_many() {
             // Everything has been told, and the runtime is woken by the next thing.
             ready.clear_ready();
         }
@@ -143,9 +145,9 @@ impl Default for Stirs {
 }
 
 impl Stirs {
-    /// More may have happened than is told here.
-    pub fn is_full(&self) -> bool {
-        self.events.len() == MOST_AT_ONCE
+    /// More has happened than is told here, or will have when these have been attended to.
+    pub fn are_many(&self) -> bool {
+        self.events.len() >= MANY
     }
 
     /// What happened, in groups of at most this many.

@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use firedrill_scenarios::Outcome;
 use firedrill_scenarios::outcome::{TlsFailure, TransportFailure};
+use smallvec::SmallVec;
 
 use super::connections::{Connection, Purpose};
 use super::operation::Operation;
@@ -30,15 +31,53 @@ const MOST_READS: usize = 16;
 /// Exchanges that are kept for answers to come: more than this many do not come in pieces at the same time for long.
 const MOST_SPARE: usize = 256;
 
+/// The most that is read of a socket at once.
+const ONE_READ: usize = 16 * 1024;
+
+/// Room for the first reads of sockets that are read together, and for one that goes on.
+pub const ROOM: usize = (TOGETHER + 1) * ONE_READ;
+
+/// What a socket said when it was read.
+struct Read {
+    key: Key,
+    /// Bytes, and when they were there; none are the end of the stream.
+    said: io::Result<(usize, Nanos)>,
+    /// It may have more to say.
+    more: bool,
+}
+
+impl Read {
+    fn count(&self) -> usize {
+        self.said.as_ref().map_or(0, |(count, _)| *count)
+    }
+}
+
 impl Worker {
     /// Reads wherever sockets have something, and sends what could not be sent. The next flows of closed loads come
     /// last: a server that waits for something to do is then woken once for all of them.
+    ///
+    /// What the sockets of a group have is read before any of it is looked at: the kernel's code and ours push each other
+    /// out of the processor's caches, so that each had better run for many in a row.
     pub fn attend(&mut self, stirs: &Stirs) {
         let mut buffer = std::mem::take(&mut self.buffer);
+        let one_read = buffer.len() / (TOGETHER + 1);
         for together in stirs.by(TOGETHER) {
             self.fetch(together);
+            let mut reads = SmallVec::<[Read; TOGETHER]>::new();
+            let mut used = 0;
             for stir in together.iter().filter_map(Stir::of) {
-                self.drive(stir, &mut buffer);
+                if let Some(link) = self.link(stir.key) {
+                    link.wake(stir.ends);
+                }
+                let read = self.read(stir.key, &mut buffer[used..used + one_read]);
+                used += read.as_ref().map_or(0, Read::count);
+                reads.extend(read);
+            }
+            let (mut first, rest) = buffer.split_at_mut(used);
+            for read in reads {
+                let (bytes, others) = first.split_at_mut(read.count());
+                self.take_in(read, bytes, &mut rest[..one_read]);
+                first = others;
             }
             self.keep_up();
         }
@@ -59,7 +98,7 @@ impl Worker {
         let slots = || sessions().map(|own| &self.slots[own.slot]);
         black_box(connections().fold(0, |sum, own| sum ^ own.serial ^ own.limit));
         black_box(sessions().fold(0, |sum, own| sum ^ own.next_id ^ own.slot as u64));
-        black_box(operations().fold(0, |sum, own| sum ^ own.due ^ own.dispatched ^ own.id));
+        black_box(operations().fold(0, |sum, own| sum ^ own.due ^ own.id));
         black_box(slots().fold(0, |sum, own| sum ^ own.seq ^ own.rounds));
         black_box(sessions().fold(0, |sum, own| sum ^ own.heads.first()));
         black_box(operations().fold(0, |sum, own| sum ^ own.params.first().copied().unwrap_or(0)));
@@ -79,25 +118,30 @@ impl Worker {
         }
     }
 
-    /// Runs one connection as far as its socket lets it, or for a while: a peer that never stops must not keep the
+    /// Sends what could not be sent, and reads once; nothing when the connection is not there any more.
+    fn read(&mut self, key: Key, buffer: &mut [u8]) -> Option<Read> {
+        let clock = self.job.clock;
+        let link = self.link(key)?;
+        let count = link.flush().and_then(|_| link.receive(buffer));
+        let more = link.may_have_more();
+        let said = count.map(|count| (count, clock.now()));
+        Some(Read { key, said, more })
+    }
+
+    /// Goes on with one connection as far as its socket lets it, or for a while: a peer that never stops must not keep the
     /// thread from its other business.
-    fn drive(&mut self, stir: Stir, buffer: &mut [u8]) {
-        let key = stir.key;
-        if let Some(link) = self.link(key) {
-            link.wake(stir.ends);
+    fn take_in(&mut self, first: Read, bytes: &[u8], buffer: &mut [u8]) {
+        let key = first.key;
+        if !self.follow(first, bytes) {
+            return;
         }
-        for _ in 0..MOST_READS {
-            let Some(link) = self.link(key) else {
+        for _ in 1..MOST_READS {
+            let Some(read) = self.read(key, buffer) else {
                 return;
             };
-            if let Err(error) = link.flush() {
-                return self.broken(key, &error);
-            }
-            match link.receive(buffer) {
-                Ok(0) => return self.ended(key),
-                Ok(count) => self.received(key, &buffer[..count]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                Err(error) => return self.broken(key, &error),
+            let bytes = &buffer[..read.count()];
+            if !self.follow(read, bytes) {
+                return;
             }
         }
         let pacer = self.pacer.clone();
@@ -108,14 +152,28 @@ impl Worker {
         }
     }
 
+    /// Draws the consequences of a read; true when there may be more to read.
+    fn follow(&mut self, read: Read, bytes: &[u8]) -> bool {
+        let Read { key, said, more } = read;
+        match said {
+            Ok((0, _)) => self.ended(key),
+            Ok((_, now)) => {
+                self.received(key, bytes, now);
+                return more;
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => self.broken(key, &error),
+        }
+        false
+    }
+
     fn link(&mut self, key: Key) -> Option<&mut Link<OwnedFd>> {
         self.connections.get_mut(key)?.link.as_mut()
     }
 
     /// Bytes have come on a connection.
-    pub fn received(&mut self, key: Key, bytes: &[u8]) {
-        let now = self.now();
-        self.heard = now;
+    fn received(&mut self, key: Key, bytes: &[u8], now: Nanos) {
+        self.moment = now;
         self.totals.bytes_received += bytes.len() as u64;
         let Some(connection) = self.connections.get_mut(key) else {
             return;

@@ -20,16 +20,13 @@ const SIDE_LIMIT: Nanos = 10_000_000_000;
 
 impl Worker {
     /// Sends a whole request on the connection; false when the connection is broken.
-    fn transmit(&mut self, key: Key, purpose: Purpose, limit: u64) -> bool {
-        let Some(connection) = self.connections.get_mut(key) else {
-            return false;
-        };
-        connection.purpose = purpose;
-        connection.serial += 1;
-        connection.found = Found::default();
-        connection.exchange = None;
-        connection.limit = limit;
-        let Some(link) = &mut connection.link else {
+    fn transmit(&mut self, key: Key, purpose: Purpose) -> bool {
+        self.occupy(key, purpose, SIDE_ANSWER_LIMIT);
+        let link = self
+            .connections
+            .get_mut(key)
+            .and_then(|own| own.link.as_mut());
+        let Some(link) = link else {
             return false;
         };
         self.totals.bytes_sent += self.out.len() as u64;
@@ -37,8 +34,21 @@ impl Worker {
         link.send(&self.out).is_ok()
     }
 
-    /// Sends an operation. A connection that turns out to be broken while writing ends it.
-    pub fn send_operation(&mut self, key: Key, session: Key, index: u32, now: Nanos) {
+    /// An exchange begins on the connection; its serial from now on.
+    fn occupy(&mut self, key: Key, purpose: Purpose, limit: u64) -> u64 {
+        let Some(connection) = self.connections.get_mut(key) else {
+            return 0;
+        };
+        connection.purpose = purpose;
+        connection.serial += 1;
+        connection.found = Found::default();
+        connection.exchange = None;
+        connection.limit = limit;
+        connection.serial
+    }
+
+    /// Puts an operation's request into the outbox.
+    pub fn send_operation(&mut self, key: Key, session: Key, index: u32) {
         let Some(owner) = self.sessions.get_mut(session) else {
             return;
         };
@@ -48,28 +58,14 @@ impl Worker {
         owner.next_id += 1;
         let operation = &mut self.operations[index];
         operation.id = id;
-        operation.sent = Some(now);
         operation.stage = Stage::Sent(key);
         let definition = self.job.dialect.operation(operation.series);
-        self.out.clear();
-        definition.write(&owner.heads, id, &operation.params, &mut self.out);
         let limit = definition.max_answer;
-        if let Some(connection) = self.connections.get_mut(key) {
-            connection.rest = now.saturating_sub(connection.rested);
-        }
-        if !self.transmit(key, Purpose::Operation(index), limit) {
-            let used = self
-                .connections
-                .get(key)
-                .is_some_and(|connection| connection.carried > 0);
-            let failure = if used {
-                self.target_closed(key, now);
-                TransportFailure::StaleReuse
-            } else {
-                TransportFailure::Reset
-            };
-            self.close(key);
-            self.finish_operation(index, session, Outcome::Transport(failure), now);
+        definition.write(&owner.heads, id, &operation.params, &mut self.outbox.bytes);
+        let serial = self.occupy(key, Purpose::Operation(index), limit);
+        self.outbox.add(key, serial, index);
+        if self.outbox.is_full() {
+            self.post();
         }
     }
 
@@ -115,7 +111,7 @@ impl Worker {
     }
 
     fn begin_side(&mut self, key: Key, session: Key, purpose: Purpose, now: Nanos) {
-        if self.transmit(key, purpose, SIDE_ANSWER_LIMIT) {
+        if self.transmit(key, purpose) {
             self.watch(key, now + SIDE_LIMIT);
             return;
         }

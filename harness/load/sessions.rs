@@ -229,19 +229,22 @@ impl Worker {
     }
 
     /// An operation that is due looks for its session.
-    pub fn assign(&mut self, index: u32, now: Nanos) {
+    pub fn assign(&mut self, index: u32) {
         let slot = self.operations[index].slot;
-        let own = &mut self.slots[slot];
-        if own.current.is_none() && now < own.refused_until {
-            self.settle(index, Outcome::NotSent(NotSent::NoSession), now);
+        let own = &self.slots[slot];
+        if own.current.is_none() && self.moment < own.refused_until {
+            self.not_sent(index, NotSent::NoSession);
             return;
         }
         if own.waiting.is_empty()
             && let Some(key) = own.current
-            && self.send_at_once(key, index, now)
+            && self.send_at_once(key, index)
         {
             return;
         }
+        // From here on it waits for the target.
+        let now = self.now();
+        self.operations[index].dispatched = Some(now);
         let own = &mut self.slots[slot];
         own.waiting.push_back(index);
         if own.current.is_none() {
@@ -252,7 +255,7 @@ impl Worker {
     }
 
     /// Sends the operation when its session is open and has a free connection: nothing has to queue then.
-    fn send_at_once(&mut self, key: Key, index: u32, now: Nanos) -> bool {
+    fn send_at_once(&mut self, key: Key, index: u32) -> bool {
         let Some(session) = self.sessions.get_mut(key) else {
             return false;
         };
@@ -262,7 +265,7 @@ impl Worker {
         let Some(connection) = session.idle.pop() else {
             return false;
         };
-        self.send_operation(connection, key, index, now);
+        self.send_operation(connection, key, index);
         self.retire_if_spent(key);
         true
     }
@@ -289,7 +292,7 @@ impl Worker {
                     let Some(operation) = self.slots[slot].waiting.pop_front() else {
                         break;
                     };
-                    self.send_operation(connection, key, operation, now);
+                    self.send_operation(connection, key, operation);
                     self.retire_if_spent(key);
                 }
                 None => {

@@ -19,7 +19,9 @@ use super::arrivals::Stripes;
 use super::connections::Connection;
 use super::opening::Pace;
 use super::operation::Operations;
+use super::outbox::Outbox;
 use super::pacer::{Pacer, Stirs};
+use super::reading::ROOM;
 use super::report::{Control, Flush, FromWorker, Openings, ThreadTotals};
 use super::schedule::Segment;
 use super::sessions::{Session, Slot};
@@ -34,6 +36,8 @@ use crate::mcp::session::{Dialect, Surface};
 
 /// How often a thread hands over what it counted.
 pub const INTERVAL: Nanos = 1_000_000_000;
+/// How many times in a row sockets are looked at before others have their turn, as long as nothing waits for it.
+const MOST_BUSY: u32 = 8;
 /// How long answers are waited for when a run ends before its time.
 const SHUTDOWN_GRACE: Nanos = 2_000_000_000;
 /// How long the ends of sessions may take after the last operation.
@@ -127,19 +131,24 @@ pub struct Worker {
     /// How many connections this thread may have, and those that could be closed to keep it, oldest first,
     /// each with its serial.
     pub connection_limit: usize,
+    /// How many are being made.
+    pub making: usize,
     pub listening: VecDeque<(Key, u64)>,
     pub wheel: Wheel,
     pub agenda: Agenda,
     pub tally: Tally,
     pub totals: ThreadTotals,
     pub pen: Option<Pen>,
-    /// When the newest answer was read.
-    pub heard: Nanos,
+    /// When time was looked at last.
+    pub moment: Nanos,
     /// For answers that come in pieces.
     pub exchanges: Vec<Box<Exchange>>,
     /// Where reading puts bytes, and where requests are put together.
     pub buffer: Vec<u8>,
     pub out: Vec<u8>,
+    pub outbox: Outbox,
+    /// The one whose requests are being sent, or were.
+    pub posted: Outbox,
     /// Sessions whose first opening has not ended yet, and how the others went, by load.
     pub opening: usize,
     pub openings: Vec<Openings>,
@@ -184,6 +193,7 @@ impl Worker {
                 operations: Operations::default(),
                 in_flight: vec![0; job.plan.loads.len()],
                 connection_limit,
+                making: 0,
                 listening: VecDeque::new(),
                 in_flight_limit: limits,
                 wheel: Wheel::new(now),
@@ -191,10 +201,12 @@ impl Worker {
                 tally: Tally::new(&job.layout),
                 totals: ThreadTotals::default(),
                 pen: job.desk.clone().map(Pen::new),
-                heard: 0,
                 exchanges: Vec::new(),
-                buffer: vec![0; 16 * 1024],
+                buffer: vec![0; ROOM],
                 out: Vec::with_capacity(4096),
+                outbox: Outbox::default(),
+                posted: Outbox::default(),
+                moment: now,
                 serving: None,
                 answered: Vec::new(),
                 spare: Some(Histograms::new(&job.layout)),
@@ -214,8 +226,9 @@ impl Worker {
     /// Everything whose time has come; returns when to wake next.
     fn turn(&mut self) -> Nanos {
         let now = self.now();
+        self.moment = now;
         self.keep_agenda(now);
-        self.dispatch_due(now);
+        self.dispatch_due(self.moment);
         self.expire(now);
         self.run_ready();
         self.flush_if_due(now);
@@ -234,11 +247,15 @@ impl Worker {
         }
     }
 
-    /// Starts what has become due while answers were read.
+    /// Starts what has become due while something else was done, and sends what is ready.
     pub fn keep_up(&mut self) {
-        if self.stripes.next().is_some_and(|due| due <= self.heard) {
-            self.dispatch_due(self.heard);
+        if let Some(due) = self.stripes.next() {
+            self.moment = self.now();
+            if due <= self.moment {
+                self.dispatch_due(self.moment);
+            }
         }
+        self.post();
     }
 
     fn end_of_timeline(&self, zero: Nanos) -> Nanos {
@@ -381,6 +398,7 @@ impl Worker {
                 Task::CloseIdle { connection } => self.close_if_spare(connection, now),
             }
         }
+        self.post();
     }
 
     /// Takes an order of the engine.
@@ -440,7 +458,7 @@ pub async fn run(
     mut orders: mpsc::UnboundedReceiver<Control>,
 ) -> io::Result<()> {
     let pacer = worker.borrow().pacer.clone();
-    let mut stirs = Stirs::default();
+    let (mut stirs, mut busy) = (Stirs::default(), 0u32);
     worker.borrow_mut().open_all_sessions();
     loop {
         let next = worker.borrow_mut().turn();
@@ -461,8 +479,9 @@ pub async fn run(
                 worker.borrow_mut().attend(&stirs);
             }
         }
-        if stirs.is_full() {
-            // There may be more, and the tasks that make connections want their turn too.
+        // While there is more, the tasks that make connections want their turn too.
+        busy = if stirs.are_many() { busy + 1 } else { 0 };
+        if busy > 0 && (worker.borrow().making > 0 || busy % MOST_BUSY == 0) {
             tokio::task::yield_now().await;
         }
     }

@@ -145,6 +145,11 @@ impl<S: Socket> Link<S> {
         self.ends |= ends;
     }
 
+    /// Reading on may bring more: the last read has not shown that there is nothing.
+    pub fn may_have_more(&self) -> bool {
+        !self.drained || self.tls.is_some()
+    }
+
     /// Sends `bytes`, or keeps the rest for [`Link::flush`]. True when everything went out.
     ///
     /// # Errors

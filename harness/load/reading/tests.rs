@@ -71,7 +71,7 @@ fn after_so_many_reads_of_one_socket_others_have_their_turn() {
         let worker = Worker::new(job(address), destination, to_engine).expect("a timer");
         let worker = Rc::into_inner(worker).expect("nobody else has it");
         let worker = &mut worker.into_inner();
-        worker.buffer = vec![0; BUFFER];
+        worker.buffer = vec![0; (TOGETHER + 1) * BUFFER];
         let mut talkative = listening(worker, &listener).await;
         let mut brief = listening(worker, &listener).await;
         // Both can be written to: that has been told.
