@@ -27,7 +27,7 @@ use crate::mcp::exchange::Exchange;
 use crate::mcp::link::Link;
 
 /// A spare connection of a session is closed after this idle time, before common servers close it themselves.
-const SPARE_IDLE: Nanos = 2_000_000_000;
+pub const SPARE_IDLE: Nanos = 2_000_000_000;
 
 /// What a connection is busy with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,9 +21,9 @@ use crate::clock::Nanos;
 use crate::mcp::exchange::{Event, Exchange};
 use crate::mcp::link::Link;
 
-/// Answers that are read before arrivals that became due meanwhile are sent: these are late by the reading of so many
-/// at most.
-const TOGETHER: usize = 16;
+/// Answers that are read, or other things that are done, before arrivals that became due meanwhile are sent: these are
+/// late by so many at most.
+pub const TOGETHER: usize = 16;
 
 /// Reads of a full buffer after which others have their turn.
 const MOST_READS: usize = 16;

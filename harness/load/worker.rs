@@ -21,7 +21,7 @@ use super::opening::Pace;
 use super::operation::Operations;
 use super::outbox::Outbox;
 use super::pacer::{Pacer, Stirs};
-use super::reading::ROOM;
+use super::reading::{ROOM, TOGETHER};
 use super::report::{Control, Flush, FromWorker, Openings, ThreadTotals};
 use super::schedule::Segment;
 use super::sessions::{Session, Slot};
@@ -386,8 +386,9 @@ impl Worker {
         }
     }
 
-    /// Does what the agenda says.
+    /// Does what the agenda says. After a stall that is much at once, which must not make late what is due meanwhile.
     fn keep_agenda(&mut self, now: Nanos) {
+        let mut done = 0;
         while let Some((at, task)) = self.agenda.due(now) {
             match task {
                 Task::Cycle { slot } => self.cycle(slot, at),
@@ -396,6 +397,10 @@ impl Worker {
                 Task::Expire { session } => self.retire(session),
                 Task::GiveUp { connection, serial } => self.give_up(connection, serial, now),
                 Task::CloseIdle { connection } => self.close_if_spare(connection, now),
+            }
+            done += 1;
+            if done % TOGETHER == 0 {
+                self.keep_up();
             }
         }
         self.post();

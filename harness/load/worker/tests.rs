@@ -5,7 +5,7 @@ use std::cell::RefMut;
 use firedrill_scenarios::{Given, Outcome};
 
 use super::*;
-use crate::load::connections::Alarm;
+use crate::load::connections::{Alarm, Purpose, SPARE_IDLE};
 use crate::load::sessions::Standing;
 use crate::mcp::destination::Route;
 use crate::mcp::session::Surface;
@@ -135,5 +135,37 @@ fn a_leaked_session_whose_connections_are_gone_is_forgotten() {
         worker.sessions.get_mut(key).expect("it").standing = Standing::Leaked;
         worker.close_everything();
         assert!(worker.sessions.is_empty());
+    });
+}
+
+#[test]
+fn spares_that_are_closed_together_do_not_keep_waiting_what_is_due() {
+    // As after a stall: more connections were made than are needed any more, and all have idled for as long.
+    driven("rate: 1000/s", |mut worker| {
+        let zero = worker.course.zero().expect("it has begun");
+        worker.open_session(0);
+        let session = worker.slots[0].current.expect("a session that opens");
+        for _ in 0..100 {
+            let mut spare = Connection::of(session);
+            spare.purpose = Purpose::Idle { since: zero };
+            let connection = worker.connections.insert(spare);
+            worker
+                .sessions
+                .get_mut(session)
+                .expect("it")
+                .idle
+                .push(connection);
+            worker
+                .agenda
+                .add(zero + SPARE_IDLE, Task::CloseIdle { connection });
+        }
+        while worker.now() < zero + 10_000_000 {}
+        worker.keep_agenda(zero + SPARE_IDLE);
+        // One is being made, and one that is idle is no spare.
+        assert_eq!(worker.connections.len(), 2);
+        assert!(
+            worker.operations.under_way() > 0,
+            "nothing that was due was started"
+        );
     });
 }
