@@ -64,6 +64,16 @@ fn monotonic() -> u64 {
     now.tv_sec.cast_unsigned() * NANOS + now.tv_nsec.cast_unsigned()
 }
 
+/// Processor time of this process so far: of all its threads, and of those that have ended.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "this is the file that reads the clock"
+)]
+pub fn processor() -> Nanos {
+    let used = rustix::time::clock_gettime(ClockId::ProcessCPUTime);
+    used.tv_sec.cast_unsigned() * NANOS + used.tv_nsec.cast_unsigned()
+}
+
 /// Time since 1970 in UTC, for names of folders and for readers; never for measuring.
 #[allow(
     clippy::disallowed_methods,

@@ -12,7 +12,7 @@ use super::report::Openings;
 use super::schedule::Segment;
 use super::sink::Beside;
 use super::worker::Job;
-use crate::clock::{Clock, Nanos};
+use crate::clock::{self, Clock, Nanos};
 use crate::mcp::destination::Route;
 use crate::mcp::session::Surface;
 use crate::observe::machine;
@@ -21,7 +21,7 @@ use crate::observe::machine;
 const FASTEST: &str = "closed: { think: 0s }, sessions: { count: 64, end: drop }";
 /// Without haste: what is left is the way through this machine.
 const LEISURELY: &str = "rate: 1000/s, sessions: { count: 16, end: drop }";
-/// The kernel counts processor time in hundredths of a second, so it cannot be much shorter.
+/// Long enough for thousands of operations.
 const LENGTH: Nanos = 300_000_000;
 /// From the word to begin to the beginning.
 const NOTICE: Nanos = 10_000_000;
@@ -103,7 +103,7 @@ async fn follow(engine: &mut Engine, clock: Clock) -> Result<Driven, Calibration
 }
 
 fn processor_time() -> Nanos {
-    machine::cpu_ns().saturating_sub(machine::thread_time(Beside::THREAD))
+    clock::processor().saturating_sub(machine::thread_time(Beside::THREAD))
 }
 
 fn job(load: &str, address: SocketAddr, clock: Clock) -> Result<Job, CalibrationError> {
