@@ -129,7 +129,8 @@ impl<'a> Parts<'a> {
             scanner.taken(|own| {
                 own.object(|key, own| {
                     let value = own.value()?;
-                    if text::equals_plain(key, "isError") {
+                    let escaped = || key.contains(&b'\\') && text::equals_plain(key, "isError");
+                    if key == b"\"isError\"" || escaped() {
                         self.is_error = value == b"true";
                     }
                     Ok(())
