@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use firedrill_erlmcp::world::{self, Reply, Request};
 use firedrill_evidence::ledger::{Promotion, Stop};
-use firedrill_evidence::recovery::{Limits, Live, Quality, Slot, judge_slots};
+use firedrill_evidence::recovery::{Limits, Live, Quality, Slot, judge_slots, judge_together};
 use firedrill_reports::recording::{Event, FaultStage, Mark, StepStage};
 use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::{Act, Action, FaultKind, RecoveryStep, Target, When};
 
-use self::culprit::{Begun, culprit, harm};
+use self::culprit::{Begun, acknowledging, culprit, harm};
 use super::hands::{Hands, Told};
 use super::sabotage::Moment;
 use super::script::{Order, Script, Seen, Take};
@@ -144,6 +144,9 @@ impl Drill {
         if matches!(seen, Seen::Begins { phase: 0, .. }) {
             self.hands.misbehave_from(Moment::Start);
         }
+        if seen == Seen::EndEarly {
+            self.hands.end();
+        }
         let orders = self.script.step(now, seen);
         let mut words = Vec::new();
         let mut undone = Vec::new();
@@ -185,7 +188,9 @@ impl Drill {
             let name = self.plan.site_name(usize::from(site));
             return Some(format!("clients are served by {name} already"));
         }
-        if qualities.contains(&Quality::Bad) {
+        let together = judge_together(&self.before, &self.limits);
+        if qualities.contains(&Quality::Bad) || matches!(together, Quality::Bad | Quality::Doubtful)
+        {
             return Some(
                 "failures or late answers were above the limits before the first fault".to_owned(),
             );
@@ -285,13 +290,15 @@ impl Drill {
     }
 
     fn has_begun(&mut self, at: Nanos, id: &str) {
-        let index = self.index(id);
-        let own = index.and_then(|action| harm(&self.plan, action, self.serving));
-        self.begun.extend(own.map(|harm| Begun {
-            id: id.to_owned(),
-            at,
-            harm,
-        }));
+        let own = self.index(id).and_then(|action| {
+            Some(Begun {
+                id: id.to_owned(),
+                at,
+                harm: harm(&self.plan, action, self.serving)?,
+                site: acknowledging(&self.plan, action, self.serving),
+            })
+        });
+        self.begun.extend(own);
     }
 
     fn step_begins(&mut self, at: Nanos, id: &str, on: &str) {
@@ -345,11 +352,8 @@ impl Drill {
     fn broken(&self, began: Nanos, read: Nanos) -> Option<Broken> {
         let promoted: Vec<Nanos> = self.promotions.iter().map(|own| own.at).collect();
         let own = culprit(&self.begun, &promoted, read)?;
-        let Act::Fault(fault) = &self.action(&own.id)?.act else {
-            return None;
-        };
         let named = self.plan.profile.identity.is_some();
-        let site = fault.kind.site().filter(|_| named);
+        let site = own.site.filter(|_| named);
         Some(Broken {
             id: own.id.clone(),
             stop: Stop {

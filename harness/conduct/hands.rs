@@ -12,6 +12,7 @@ use firedrill_reports::recording::{Event, FaultStage, ReadBackStage, StepStage};
 use firedrill_scenarios::plan::{Act, FaultKind, RecoveryStep};
 use firedrill_scenarios::{Plan, Sabotage};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
 use super::bounded::Bystanders;
 use super::script::Take;
@@ -19,7 +20,7 @@ use crate::clock::{Clock, Nanos};
 use crate::fault::claim::Claims;
 use crate::fault::heal::{Which, heal};
 use crate::fault::hostile;
-use crate::fault::inject::{Shared, inject, see_effect};
+use crate::fault::inject::{InjectError, Shared, inject, see_effect};
 use crate::fault::journal::open_changes;
 use crate::fault::pinned::Undo;
 use crate::fault::seen::Eyes;
@@ -96,6 +97,8 @@ pub struct Hands {
     /// not been proven yet.
     pub served: Arc<Mutex<BTreeMap<String, BTreeSet<u64>>>>,
     pub told: UnboundedSender<Told>,
+    /// True when the run ends before its time: what is being broken is broken no further.
+    pub ending: Arc<watch::Sender<bool>>,
     pub reading: Option<Reading>,
     pub desk: Option<Desk>,
     pub sabotage: Option<Sabotage>,
@@ -150,6 +153,16 @@ impl Hands {
             };
             takes.iter().copied().map(told).collect()
         });
+    }
+
+    /// The run ends before its time.
+    pub fn end(&self) {
+        self.ending.send_replace(true);
+    }
+
+    async fn ended(&self) {
+        // The sender is our own.
+        let _ = self.ending.subscribe().wait_for(|ending| *ending).await;
     }
 
     /// Nobody orders anything any more: what is still looked for is not waited for.
@@ -227,14 +240,19 @@ impl Hands {
         tell(FaultStage::Injecting);
         // Without a thread for it nobody hears anything, and no refusal is proven.
         let _ = witness.as_ref().map(hostile::start);
-        if let Err(error) = inject(&pinned, &self.journal, &self.eyes, self.clock) {
+        let ending = || *self.ending.borrow();
+        if let Err(error) = inject(&pinned, &self.journal, &self.eyes, self.clock, &ending) {
             tell(FaultStage::EffectNotSeen {
                 reason: error.to_string(),
             });
             return Came::Failed;
         }
         tell(FaultStage::Injected);
-        match see_effect(&pinned, &self.eyes).await {
+        let seen = tokio::select! {
+            seen = see_effect(&pinned, &self.eyes) => seen,
+            () = self.ended() => Err(InjectError::Ending),
+        };
+        match seen {
             Ok(by) => {
                 tell(FaultStage::EffectSeen { by });
                 Came::Done

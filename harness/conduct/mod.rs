@@ -171,6 +171,7 @@ fn drill(job: &Job, beside: &Beside, told: mpsc::UnboundedSender<Told>) -> Optio
         in_force: Arc::default(),
         served: Arc::default(),
         told,
+        ending: Arc::default(),
         reading: beside.reading.clone(),
         desk: job.desk.clone(),
         sabotage: beside.sabotage,

@@ -77,7 +77,7 @@ impl Hands {
     fn patience(&self, refused: &Refused) -> Nanos {
         let in_force = self.in_force();
         match &refused.by {
-            _ if in_force.is_empty() => 0,
+            _ if in_force.is_empty() || *self.ending.borrow() => 0,
             Some(by) if in_force.is_ending(by) => UNDOING,
             Some(_) | None => CROSSING,
         }

@@ -4,6 +4,8 @@
 //! its phase ends, or the run does; then it is undone. Steps and read-backs are over when they are done. When the
 //! run ends before its time nothing new is begun, and everything in force is undone, the newest first.
 
+use std::time::Duration;
+
 use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::{Act, Action, FaultKind, RecoveryStep, Start, Until, When};
 
@@ -88,6 +90,7 @@ pub fn lasts(kind: &FaultKind) -> Lasts {
     }
 }
 
+#[derive(Clone, Copy)]
 struct Entry {
     take: Take,
     stage: Stage,
@@ -101,6 +104,8 @@ pub struct Script {
     in_force: Vec<Take>,
     phase: Option<usize>,
     phase_began: Nanos,
+    /// Phases that have ended.
+    ended: usize,
     recovered: bool,
     load_over: bool,
     ending: bool,
@@ -127,6 +132,7 @@ impl Script {
             in_force: Vec::new(),
             phase: None,
             phase_began: 0,
+            ended: 0,
             recovered: false,
             load_over: false,
             ending: false,
@@ -174,7 +180,7 @@ impl Script {
     /// When to come back with a tick.
     pub fn next_wake(&self) -> Option<Nanos> {
         let at = |entry: &Entry| match entry.stage {
-            Stage::Waiting { due } if !self.ending => due,
+            Stage::Waiting { due } if !self.ending && !self.is_held(entry.take) => due,
             Stage::InForce { until } => until,
             Stage::Waiting { .. } | Stage::Running | Stage::Undoing | Stage::Over => None,
         };
@@ -229,6 +235,7 @@ impl Script {
     }
 
     fn ends(&mut self, phase: usize, at: Nanos) {
+        self.ended = phase + 1;
         for entry in &mut self.entries {
             let action = &self.actions[entry.take.action];
             let ends_with_phase =
@@ -272,6 +279,8 @@ impl Script {
                 let hold = fault.hold.map(|hold| now + hold.as_nanos() as Nanos);
                 let until = match lasts(&fault.kind) {
                     Lasts::Instant => Some(now),
+                    // Its effect was seen too late.
+                    Lasts::Phase if self.phase_is_over(take) => Some(now),
                     Lasts::Phase | Lasts::Run => hold,
                 };
                 Stage::InForce { until }
@@ -328,14 +337,42 @@ impl Script {
         due || waits_for_one_that_may
     }
 
+    fn is_fault(&self, take: Take) -> bool {
+        matches!(self.actions[take.action].act, Act::Fault(_))
+    }
+
+    fn phase_is_over(&self, take: Take) -> bool {
+        self.actions[take.action].phase < self.ended
+    }
+
+    /// A fault waits for the read-backs that its phase begins with: they are about what was before it.
+    fn is_held(&self, take: Take) -> bool {
+        let phase = self.actions[take.action].phase;
+        let reads_first = |entry: &Entry| {
+            let action = &self.actions[entry.take.action];
+            action.phase == phase
+                && action.start == Start::At(Duration::ZERO)
+                && matches!(action.act, Act::ReadBack { .. })
+                && entry.stage != Stage::Over
+        };
+        self.is_fault(take) && self.entries.iter().any(reads_first)
+    }
+
     fn orders(&mut self, now: Nanos) -> Vec<Order> {
         let mut orders = Vec::new();
-        for entry in &mut self.entries {
-            let due = matches!(entry.stage, Stage::Waiting { due: Some(due) } if due <= now);
-            if due && !self.ending {
-                entry.stage = Stage::Running;
-                orders.push(Order::Take(entry.take));
+        for index in 0..self.entries.len() {
+            let Entry { take, stage } = self.entries[index];
+            let due = matches!(stage, Stage::Waiting { due: Some(due) } if due <= now);
+            if !due || self.ending || self.is_held(take) {
+                continue;
             }
+            // What begins later than its phase would lie over what is measured after it.
+            if self.is_fault(take) && self.phase_is_over(take) {
+                self.entries[index].stage = Stage::Over;
+                continue;
+            }
+            self.entries[index].stage = Stage::Running;
+            orders.push(Order::Take(take));
         }
         self.undo(now, &mut orders);
         orders

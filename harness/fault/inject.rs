@@ -23,6 +23,8 @@ pub enum InjectError {
     Step { what: String, source: ChangeError },
     #[error("no effect was seen from outside: {0}")]
     NoEffect(String),
+    #[error("the run ended before it was in force, and nothing more was broken")]
+    Ending,
 }
 
 /// The journal, shared by what happens at the same time.
@@ -33,17 +35,22 @@ pub fn lock(journal: &Shared) -> MutexGuard<'_, Journal> {
     journal.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Does all steps of the fault. What was done before a failure stays journalled, and is undone like the rest.
+/// Does all steps of the fault, until the run is `ending`. What was done before that, or before a failure, stays
+/// journalled, and is undone like the rest.
 ///
 /// # Errors
-/// When a step could not be done.
+/// When a step could not be done, or was not to be any more.
 pub fn inject(
     fault: &Pinned,
     journal: &Shared,
     eyes: &Eyes,
     clock: Clock,
+    ending: &dyn Fn() -> bool,
 ) -> Result<(), InjectError> {
     for (number, step) in fault.steps.iter().enumerate() {
+        if ending() {
+            return Err(InjectError::Ending);
+        }
         let number = number as u32;
         lock(journal).intend(clock.now(), &fault.id, number, &step.what, &step.undo)?;
         change::make(&step.change, eyes.world.as_ref()).map_err(|source| InjectError::Step {
@@ -69,4 +76,47 @@ pub async fn see_effect(fault: &Pinned, eyes: &Eyes) -> Result<String, InjectErr
         .await
         .map_err(InjectError::NoEffect)?;
     Ok(seen_by(&fault.effects))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::journal::open_changes;
+    use super::super::pinned::{Change, Reversal, Step, Undo, Words};
+    use super::*;
+
+    /// Two steps, each of which makes a file.
+    fn two(folder: &std::path::Path) -> Pinned {
+        let step = |name: &str| Step {
+            what: format!("make {name}"),
+            change: Change::Run(Words {
+                words: vec!["touch".to_owned(), folder.join(name).display().to_string()],
+                timeout: Duration::from_secs(5),
+            }),
+            undo: Undo {
+                change: Reversal::ByItself,
+                ends: Vec::new(),
+            },
+        };
+        Pinned {
+            id: "own".to_owned(),
+            fault: "command",
+            on: String::new(),
+            steps: vec![step("first"), step("second")],
+            effects: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn nothing_more_is_broken_when_the_run_is_ending() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Mutex::new(Journal::open(folder.path(), |_| {}).unwrap());
+        let is_made = |name: &str| folder.path().join(name).exists();
+        let ending = || is_made("first");
+        let fault = two(folder.path());
+        let came = inject(&fault, &journal, &Eyes::on(None), Clock::start(), &ending);
+        assert!(matches!(came, Err(InjectError::Ending)), "{came:?}");
+        assert!(is_made("first") && !is_made("second"));
+        let open = open_changes::<Undo>(folder.path()).unwrap();
+        assert_eq!(open.len(), 1, "what was done is undone");
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use firedrill_erlmcp::world::{Request, View};
+use firedrill_erlmcp::world::{Blocked, LinkShape, Request, View};
 use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::Target;
 
@@ -15,7 +15,7 @@ pub struct Hits(BTreeMap<String, Hit>);
 
 #[derive(Debug, Default)]
 struct Hit {
-    /// All of it: its processes are gone.
+    /// All of it: its processes are gone, or out of reach.
     whole: bool,
     pods: BTreeSet<String>,
     /// Of these pods, no more are missing at the same time.
@@ -62,6 +62,11 @@ impl Hits {
             match &step.change {
                 Change::Ask(Request::Power { site, on: false } | Request::Wipe { site, .. }) => {
                     hits.site(site).whole = true
+                }
+                Change::Ask(Request::Link { name, shape }) => {
+                    if let Some(site) = cut_off(name, shape) {
+                        hits.site(site).whole = true;
+                    }
                 }
                 Change::Ask(Request::NodePower { on: false, .. }) => {
                     for sight in &fault.effects {
@@ -201,6 +206,14 @@ impl<'a> Together<'a> {
     }
 }
 
+/// The site that nobody reaches over such a link, or whose pods do not reach its store: it is as good as down.
+fn cut_off<'a>(link: &'a str, shape: &LinkShape) -> Option<&'a str> {
+    let site = link
+        .strip_prefix("clients-")
+        .or(link.strip_prefix("store-"))?;
+    (shape.reset || shape.blocked != Blocked::Nothing).then_some(site)
+}
+
 fn budget(plan: &Plan, site: &str) -> usize {
     match &plan.target {
         Target::Embedded(embedded) => {
@@ -325,5 +338,18 @@ mod tests {
         let much = told("sites: 1", &both).unwrap_err();
         assert!(much.to_string().contains("2 sites"), "{much}");
         assert_eq!(told("sites: 1", &[vec![full("dr-0")], down("dr")]), Ok(()));
+        // A site that is cut off is as good as down; one that is slow is not.
+        let link = |blocked| {
+            vec![Request::Link {
+                name: "clients-dr".to_owned(),
+                shape: LinkShape {
+                    blocked,
+                    ..LinkShape::default()
+                },
+            }]
+        };
+        let cut = |blocked| told("sites: 1", &[link(blocked), down("primary")]);
+        assert!(cut(Blocked::FromServer).is_err());
+        assert_eq!(cut(Blocked::Nothing), Ok(()));
     }
 }

@@ -23,6 +23,18 @@ pub struct Begun {
     pub id: String,
     pub at: Nanos,
     pub harm: Harm,
+    /// The site that acknowledged what this may take back; `None` where whoever acknowledges is meant.
+    pub site: Option<usize>,
+}
+
+/// The site that the fault of this index is done to, unless it is known that another one answers clients: then it
+/// acknowledges nothing.
+pub fn acknowledging(plan: &Plan, action: usize, serving: Option<u16>) -> Option<usize> {
+    let Act::Fault(fault) = &plan.drill.actions.get(action)?.act else {
+        return None;
+    };
+    let answers = |site: &usize| serving.is_none_or(|serving| usize::from(serving) == *site);
+    fault.kind.site().filter(answers)
 }
 
 /// What the action of this index may do to acknowledged writes while this site answers clients, if that is known; none
@@ -34,8 +46,7 @@ pub fn harm(plan: &Plan, action: usize, serving: Option<u16>) -> Option<Harm> {
         Act::Fault(fault) => {
             let kind = &fault.kind;
             let unsure = matches!(kind, FaultKind::StoreCrash { .. } | FaultKind::Command(_));
-            let elsewhere = |(site, serving)| site != usize::from(serving);
-            let idle = kind.site().zip(serving).is_some_and(elsewhere);
+            let idle = kind.site().is_some() && acknowledging(plan, action, serving).is_none();
             let takes = unsure || kind.takes_site() || kind.takes_data();
             match (takes && !idle) || plan.objectives.iter().any(|own| named(&own.subject)) {
                 true => Some(Harm::Takes),
@@ -98,6 +109,12 @@ mod tests {
         assert_eq!(harm(&any, 0, None), Some(Harm::Takes));
         assert_eq!(harm(&any, 0, Some(0)), Some(Harm::Takes));
         assert_eq!(harm(&any, 0, Some(1)), Some(Harm::Spares));
+        let acknowledges = |serving| acknowledging(&any, 0, serving);
+        assert_eq!(
+            (acknowledges(None), acknowledges(Some(0))),
+            (Some(0), Some(0))
+        );
+        assert_eq!(acknowledges(Some(1)), None);
         let named = plan(corruption, "rpo: 1h, fault: own");
         assert_eq!(harm(&named, 0, Some(1)), Some(Harm::Takes));
     }
@@ -109,6 +126,7 @@ mod tests {
             id: (*id).to_owned(),
             at: *at,
             harm: *harm,
+            site: None,
         };
         all.iter().map(one).collect()
     }

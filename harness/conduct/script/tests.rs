@@ -274,3 +274,68 @@ fn a_phase_does_not_wait_for_an_end_that_it_hides_itself() {
         assert_eq!(script.waited(), Some(0));
     }
 }
+
+fn taken(action: usize) -> Seen {
+    Seen::Taken {
+        take: take(action, 0),
+        ok: true,
+    }
+}
+
+#[test]
+fn a_fault_whose_effect_is_seen_after_its_phase_is_undone_at_once() {
+    let pause = fault(FaultKind::ReplicationPause, Some(60));
+    let mut script = script(vec![action("pause", 0, at(9), pause)], vec![None, None]);
+    script.step(0, Seen::Begins { phase: 0, at: 0 });
+    assert_eq!(
+        script.step(9 * SECOND, Seen::Tick),
+        [Order::Take(take(0, 0))]
+    );
+    let end = 10 * SECOND;
+    script.step(end, Seen::Ends { phase: 0, at: end });
+    script.step(end, Seen::Begins { phase: 1, at: end });
+    assert_eq!(
+        script.step(11 * SECOND, taken(0)),
+        [Order::Undo(take(0, 0))]
+    );
+}
+
+#[test]
+fn a_fault_that_would_begin_after_its_phase_is_not_begun() {
+    let after = Start::After {
+        action: 0,
+        delay: Duration::from_secs(5),
+    };
+    let pause = || fault(FaultKind::ReplicationPause, None);
+    let step = Act::Step(RecoveryStep::Promote { site: 0 });
+    let actions = vec![
+        action("kill", 0, at(8), fault(kill(), None)),
+        action("late", 0, after.clone(), pause()),
+        action("step", 0, after, step),
+    ];
+    let mut script = script(actions, vec![None, None]);
+    script.step(0, Seen::Begins { phase: 0, at: 0 });
+    script.step(8 * SECOND, Seen::Tick);
+    script.step(8 * SECOND, taken(0));
+    let end = 10 * SECOND;
+    script.step(end, Seen::Ends { phase: 0, at: end });
+    // Recovery goes on for as long as it takes.
+    assert_eq!(
+        script.step(13 * SECOND, Seen::Tick),
+        [Order::Take(take(2, 0))]
+    );
+}
+
+#[test]
+fn faults_wait_for_the_read_back_that_their_phase_begins_with() {
+    let read = Act::ReadBack { site: None };
+    let actions = vec![
+        action("read", 0, at(0), read),
+        action("kill", 0, at(0), fault(kill(), None)),
+    ];
+    let mut script = script(actions, vec![None]);
+    let orders = script.step(0, Seen::Begins { phase: 0, at: 0 });
+    assert_eq!(orders, [Order::Take(take(0, 0))]);
+    assert_eq!(script.next_wake(), None, "nobody is woken in vain");
+    assert_eq!(script.step(SECOND, taken(0)), [Order::Take(take(1, 0))]);
+}

@@ -13,7 +13,7 @@ mod quality;
 use std::ops::Range;
 
 pub use live::Live;
-pub use quality::{Limits, Quality, Slot, judge_slots};
+pub use quality::{Limits, Quality, Slot, judge_slots, judge_together};
 use quality::{Sums, Windows};
 
 /// What a drill's load says of one fault. Instants and durations are nanoseconds.

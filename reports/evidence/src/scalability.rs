@@ -137,7 +137,9 @@ fn error(points: &[Point], law: (f64, f64)) -> f64 {
 fn descend(points: &[Point], sigma: f64, kappa: f64) -> (f64, f64) {
     const SHORTEST: f64 = 1e-7;
     const STEPS: usize = 20_000;
-    let law = |at: [f64; 2]| ((at[0] * at[0]).min(1.0), at[1] * at[1]);
+    // Beyond it there is no way back: every step would be as good as none.
+    const MOST: [f64; 2] = [1.0, f64::INFINITY];
+    let law = |at: [f64; 2]| (at[0] * at[0], at[1] * at[1]);
     let (mut at, mut step) = ([sigma.sqrt(), kappa.sqrt()], 0.1);
     let mut best = error(points, law(at));
     for _ in 0..STEPS {
@@ -147,7 +149,7 @@ fn descend(points: &[Point], sigma: f64, kappa: f64) -> (f64, f64) {
         let mut moved = false;
         for (axis, sign) in [(0, 1.0), (0, -1.0), (1, 1.0), (1, -1.0)] {
             let mut next = at;
-            next[axis] = f64::max(next[axis] + sign * step, 0.0);
+            next[axis] = (next[axis] + sign * step).clamp(0.0, MOST[axis]);
             let found = error(points, law(next));
             if found < best {
                 (at, best, moved) = (next, found, true);

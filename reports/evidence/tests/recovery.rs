@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use firedrill_evidence::recovery::{Limits, Live, Quality, Recovery, Slot, judge_slots, recover};
+use firedrill_evidence::recovery::{
+    Limits, Live, Quality, Recovery, Slot, judge_slots, judge_together, recover,
+};
 use proptest::prelude::*;
 
 const S: u64 = 1_000_000_000;
@@ -414,4 +416,15 @@ proptest! {
         prop_assert!(found.t7.is_none_or(|t7| t7 >= t0 * S && found.t1.is_none_or(|t1| t1 <= t7)));
         prop_assert_eq!(found.rto.is_some(), found.t7.is_some());
     }
+}
+
+/// A few failures in each slot, none of them too many for it.
+#[test]
+fn what_is_spread_thinly_shows_in_all_slots_together() {
+    let thin = slots((0..12).map(|_| (100, 2, 0)));
+    assert!(!judge_slots(&thin, &LIMITS).contains(&Quality::Bad));
+    assert_eq!(judge_together(&thin, &LIMITS), Quality::Bad);
+    let sound = slots((0..12).map(|second| (100, u64::from(second % 4 == 0), 0)));
+    assert_eq!(judge_together(&sound, &LIMITS), Quality::Good);
+    assert_eq!(judge_together(&[], &LIMITS), Quality::NoEvidence);
 }

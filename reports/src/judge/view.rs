@@ -228,7 +228,9 @@ fn phases(recording: &Recording) -> Vec<Ran> {
         let planned_end = waited.map_or(planned.end, |at| at.clamp(planned.start, planned.end));
         planned_start = planned_end;
         let (start, end) = (zero + planned.start, zero + planned_end);
-        let cut = early.is_some_and(|early| early < end) || ended.is_none();
+        // A phase that waits has no end of its own before what it waits for has come: one that ends with the run was cut.
+        let cut_off = |early| early < end || (phase.until.is_some() && early == end);
+        let cut = early.is_some_and(cut_off) || ended.is_none();
         let stopped = early.or(ended).unwrap_or(over).clamp(start, end);
         phases.push(Ran {
             name: phase.name.clone(),

@@ -324,6 +324,22 @@ fn a_phase_that_is_over_before_what_it_waits_for_fails_the_run() {
 }
 
 #[test]
+fn a_phase_that_was_cut_or_met_no_fault_did_not_run_out() {
+    let waits = |drill: &Drill| {
+        let mut recording = drill.recording();
+        recording.plan.timeline[1].until = Some(Until::Recovered);
+        let result = firedrill_reports::judge(&recording, None);
+        result.checks.iter().any(|check| check.id == "waits")
+    };
+    assert!(waits(&good()));
+    let mut cut = good();
+    cut.run.early = Some((20 * SECOND, EarlyEnd::Aborted));
+    assert!(!waits(&cut));
+    let never = good().without(|event| matches!(event, Event::Fault { .. }));
+    assert!(!waits(&never));
+}
+
+#[test]
 fn a_phase_that_waited_ends_when_it_did() {
     let mut drill = good();
     drill.run.waited = vec![("outage".into(), 30 * SECOND)];

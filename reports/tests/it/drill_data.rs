@@ -2,7 +2,7 @@
 
 use firedrill_evidence::Verdict::{Fail, Inconclusive, Pass};
 use firedrill_reports::recording::{DataCounts, Event, LedgerLine, Mark, ReadBackStage};
-use firedrill_scenarios::plan::{Corruption, DataCounter, FaultKind};
+use firedrill_scenarios::plan::{Corruption, DataCounter, FaultKind, Objective, Subject};
 
 use super::drill::{assert_check, assert_only};
 use super::drilled::{T0, good, lost, mark, read_back, sound};
@@ -202,4 +202,35 @@ fn the_worst_read_back_is_judged() {
     assert_check(&twice, "duplicated", Fail, "4 duplicated");
     assert_check(&twice, "rpo-budget", Fail, "1.2 s");
     assert_eq!(twice.judged().data.unwrap().duplicated, 4);
+}
+
+/// What may be lost by one fault says nothing of what another one took.
+#[test]
+fn writes_that_are_gone_are_spoken_of_by_somebody() {
+    let named = |fault: Option<usize>| {
+        let mut drill = good();
+        for own in &mut drill.objectives {
+            if let Subject::Rpo { fault: own, .. } = &mut own.subject {
+                *own = fault;
+            }
+        }
+        let lost = |own: &Objective| match own.subject {
+            Subject::Data { counter, .. } => counter == DataCounter::Lost,
+            _ => false,
+        };
+        drill.objectives.retain(|own| !lost(own));
+        drill.actions.push(super::drilled::action(
+            "other",
+            super::drilled::fault(CORRUPTION),
+        ));
+        drill
+    };
+    let losses = |drill: &super::drilled::Drill| {
+        let result = drill.judged();
+        let found = result.checks.iter().find(|check| check.id == "losses");
+        found.map(|check| check.verdict)
+    };
+    assert_eq!(losses(&named(None)), None);
+    assert_eq!(losses(&named(Some(0))), None);
+    assert_eq!(losses(&named(Some(1))), Some(Fail));
 }

@@ -214,6 +214,11 @@ impl Run {
                     },
                 );
             }
+            // The phase that is under way ends with the run.
+            if start < stop && stop < end {
+                let phase = phase.name.clone();
+                write(ZERO + stop, Event::PhaseEnded { phase });
+            }
             start = end;
         }
         if let Some((at, reason)) = self.early {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::reader::Reader;
-use crate::plan::{Act, Embedded, FaultKind, Pick, Plan};
+use crate::plan::{Act, Blocked, Embedded, FaultKind, Link, Pick, Plan};
 use crate::text::{Place, unit};
 
 /// Pods that a fault takes at once, or that several take together.
@@ -128,6 +128,19 @@ pub(super) fn pods(
     }
 }
 
+/// A site that nobody reaches, or whose pods do not reach its store, is as good as down.
+fn cuts_off(kind: &FaultKind) -> bool {
+    let FaultKind::Network { link, shape } = kind else {
+        return false;
+    };
+    match link {
+        Link::Clients { .. } | Link::Store { .. } => {
+            shape.reset || shape.blocked != Blocked::Nothing
+        }
+        Link::Replication => false,
+    }
+}
+
 /// Sites that are down at once: those that faults of the same phase take.
 pub(super) fn sites(reader: &Reader<'_>, plan: &Plan, places: &[Place]) {
     let limit = plan.drill.limits.sites;
@@ -135,7 +148,9 @@ pub(super) fn sites(reader: &Reader<'_>, plan: &Plan, places: &[Place]) {
         let mut down: Vec<usize> = Vec::new();
         for (action, place) in plan.drill.actions.iter().zip(places) {
             let site = match &action.act {
-                Act::Fault(fault) if fault.kind.takes_site() => fault.kind.site(),
+                Act::Fault(fault) if fault.kind.takes_site() || cuts_off(&fault.kind) => {
+                    fault.kind.site()
+                }
                 Act::Fault(_) | Act::Step(_) | Act::ReadBack { .. } => None,
             };
             let Some(site) = site.filter(|site| action.phase == phase && !down.contains(site))

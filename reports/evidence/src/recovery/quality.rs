@@ -169,6 +169,12 @@ pub fn judge_slots(slots: &[Slot], limits: &Limits) -> Vec<Quality> {
     qualities
 }
 
+/// The quality of all of these slots as one window: what is spread too thinly to make any of them bad shows in it.
+pub fn judge_together(slots: &[Slot], limits: &Limits) -> Quality {
+    let all = slots.iter().map(Sums::from);
+    all.fold(Sums::default(), Sums::add).window(limits)
+}
+
 /// Neighbours with enough operations together.
 fn pools(slots: &[Slot]) -> impl Iterator<Item = Range<usize>> + '_ {
     let mut start = None;

@@ -1,9 +1,9 @@
 //! Checks of the run itself: was the target steady, was everything that was planned done, is nothing left behind.
 
 use firedrill_evidence::Verdict;
-use firedrill_scenarios::plan::{Act, RecoveryStep};
+use firedrill_scenarios::plan::{Act, DataCounter, Objective, RecoveryStep, Subject};
 
-use super::faults::{Broken, Effect};
+use super::faults::{Broken, Effect, base};
 use super::{Drilled, words};
 use crate::judge::{blank, trust};
 use crate::recording::{Event, StepStage};
@@ -15,6 +15,7 @@ pub fn checks(drilled: &Drilled<'_>) -> Vec<Check> {
         broken(drilled),
         steps(drilled),
         waits(drilled),
+        losses(drilled),
         backups(drilled),
         leftovers(drilled),
     ];
@@ -122,10 +123,10 @@ fn steps(drilled: &Drilled<'_>) -> Option<Check> {
     })
 }
 
-/// There is one only when a phase was over before what it waited for had come: `within` is a limit too. Where nothing
-/// was broken, nothing had to recover.
+/// There is one only when a phase was over before what it waited for had come: `within` is a limit too. Where something
+/// was not broken as it was planned, nothing had to recover, and a check of its own says so.
 fn waits(drilled: &Drilled<'_>) -> Option<Check> {
-    if steady(drilled).is_some() {
+    if steady(drilled).is_some() || broken(drilled).is_some() {
         return None;
     }
     let view = drilled.view;
@@ -150,6 +151,41 @@ fn waits(drilled: &Drilled<'_>) -> Option<Check> {
         },
         reason: reasons.join("; "),
         ..blank("waits".to_owned(), words::ABOUT_WAITS.to_owned())
+    })
+}
+
+/// There is one only when writes are gone of which no objective speaks: those on the recovery point are about other faults,
+/// and what may be lost by those says nothing of this one.
+fn losses(drilled: &Drilled<'_>) -> Option<Check> {
+    let objectives = &drilled.view.recording.plan.objectives;
+    let of_one = |own: &Objective| matches!(own.subject, Subject::Rpo { fault: Some(_), .. });
+    if !objectives.iter().any(of_one) {
+        return None;
+    }
+    let speaks = |fault: Option<&str>| {
+        objectives.iter().any(|own| match own.subject {
+            Subject::Rpo { fault: None, .. } => true,
+            Subject::Rpo {
+                fault: Some(own), ..
+            } => fault == Some(drilled.actions()[own].id.as_str()),
+            Subject::Data { counter, .. } => counter == DataCounter::Lost,
+            _ => false,
+        })
+    };
+    let mut before = 0;
+    let mut unspoken = Vec::new();
+    for data in &drilled.view.recording.ledger.data {
+        // The ledger of a read-back holds all that was lost until then.
+        let lost = data.counts.lost;
+        if lost > before && !speaks(data.fault.as_deref().map(base)) {
+            unspoken.push(words::counted(data, DataCounter::Lost));
+        }
+        before = before.max(lost);
+    }
+    (!unspoken.is_empty()).then(|| Check {
+        verdict: Verdict::Fail,
+        reason: unspoken.join("; "),
+        ..blank("losses".to_owned(), words::ABOUT_LOSSES.to_owned())
     })
 }
 

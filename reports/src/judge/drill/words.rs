@@ -26,6 +26,7 @@ pub const ABOUT_STEADY: &str = "the target is steady before the first fault";
 pub const ABOUT_FAULTS: &str = "every fault was injected, and seen in force from outside";
 pub const ABOUT_STEPS: &str = "every recovery step was done";
 pub const ABOUT_WAITS: &str = "every phase that waits has what it waits for within its time";
+pub const ABOUT_LOSSES: &str = "no write is gone of which no objective speaks";
 pub const ABOUT_BACKUPS: &str = "the newest backups, at the site and off it, are there and sound";
 pub const ABOUT_LEFTOVERS: &str = "faults that were not undone, or not seen to be undone";
 
