@@ -104,6 +104,15 @@ fn a_throughput_that_is_out_of_reach_ends_the_run_and_fails() {
     let result = folder.result();
     let intended = result["load"]["intended"].as_u64().expect("a count");
     assert!(intended < 12_000, "the run went on: {intended} of 24,000");
+    let samples = std::fs::read_to_string(folder.run().join("series.csv")).expect("samples");
+    let errors = samples.lines().filter_map(|line| {
+        let (_, value) = line.split_once(",generator.socket_errors,")?;
+        value.parse::<f64>().ok()
+    });
+    assert!(
+        errors.sum::<f64>() >= 4.0,
+        "each session's connection was refused"
+    );
 }
 
 #[test]

@@ -117,7 +117,7 @@ pub fn refuse(aims: Option<&[Aim]>) -> Result<(), TargetError> {
             }
             Ok(_)
             | Err(
-                ResolveError::NoLabelled { .. }
+                ResolveError::NonePicked { .. }
                 | ResolveError::TooFew { .. }
                 | ResolveError::AsManyAlready { .. }
                 | ResolveError::Ended { .. }

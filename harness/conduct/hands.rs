@@ -249,6 +249,7 @@ impl Hands {
         }
         tell(FaultStage::Injected);
         let seen = tokio::select! {
+            biased;
             seen = see_effect(&pinned, &self.eyes) => seen,
             () = self.ended() => Err(InjectError::Ending),
         };

@@ -366,6 +366,7 @@ impl Conductor {
             });
         };
         add(series::IN_FLIGHT, f64::from(second.in_flight));
+        add(series::SOCKET_ERRORS, second.socket_errors as f64);
         add(series::CONNECTIONS, f64::from(second.connections));
         add(series::SESSIONS, self.sessions_opened as f64);
         if let Some(p99) = lateness_p99(&second) {

@@ -38,8 +38,8 @@ pub enum ResolveError {
         name: String,
         known: String,
     },
-    #[error("no pod of site `{site}` that runs has {labels}: label one, or choose by other labels")]
-    NoLabelled { site: String, labels: String },
+    #[error("site `{site}` has no pod that runs and {which}: choose others")]
+    NonePicked { site: String, which: String },
     #[error("site `{site}` has {there} pods that run, and the fault is for {wanted}")]
     TooFew {
         site: String,
@@ -268,12 +268,6 @@ impl<'a> Scene<'a> {
     ) -> Result<(&'a SiteView, Vec<Process>), ResolveError> {
         let (site, labels) = (self.site(victims.site)?, &victims.labels);
         let running: Vec<&ProcessView> = pods(site).filter(|pod| has(pod, labels)).collect();
-        if running.is_empty() && !labels.is_empty() {
-            return Err(ResolveError::NoLabelled {
-                site: site.name.clone(),
-                labels: labels_text(labels),
-            });
-        }
         let chosen: Vec<&ProcessView> = match &victims.pick {
             Pick::All => running.clone(),
             Pick::OnNode(node) => running
@@ -288,10 +282,9 @@ impl<'a> Scene<'a> {
             Pick::Random(count) => draw(site, &running, *count as usize, random)?,
         };
         if chosen.is_empty() {
-            return Err(ResolveError::TooFew {
+            return Err(ResolveError::NonePicked {
                 site: site.name.clone(),
-                there: 0,
-                wanted: 1,
+                which: which(victims),
             });
         }
         self.within_limits(site, chosen.len())?;
@@ -366,6 +359,21 @@ fn pods(site: &SiteView) -> impl Iterator<Item = &ProcessView> {
     site.processes
         .iter()
         .filter(|process| process.role == Role::Pod && process.pid.is_some())
+}
+
+/// `is on primary-node-0, and has role=canary`.
+fn which(victims: &Victims) -> String {
+    let node = match &victims.pick {
+        Pick::OnNode(node) => Some(format!("is on {node}")),
+        Pick::All | Pick::Named(_) | Pick::Random(_) => None,
+    };
+    let labels =
+        (!victims.labels.is_empty()).then(|| format!("has {}", labels_text(&victims.labels)));
+    let parts: Vec<String> = node.into_iter().chain(labels).collect();
+    match parts.is_empty() {
+        true => "could be chosen".to_owned(),
+        false => parts.join(" and "),
+    }
 }
 
 fn has(pod: &ProcessView, labels: &Labels) -> bool {

@@ -195,6 +195,7 @@ impl Worker {
             }
             Err(outcome) => {
                 self.close(key);
+                self.totals.socket_errors_since_flush += 1;
                 let no_port = outcome == Outcome::Connect(ConnectFailure::LocalPorts);
                 self.totals.no_ports += u64::from(no_port);
                 match standing {

@@ -43,6 +43,8 @@ pub struct Second {
     pub connections: u32,
     /// Sessions that were opened.
     pub opened: u64,
+    /// Connections that were not made, or broke.
+    pub socket_errors: u64,
     /// By load: sessions lost, opened again, not opened again.
     pub lost: BTreeMap<usize, [u64; 3]>,
     /// When another site began to answer a thread, and which; in order.
@@ -202,6 +204,7 @@ impl Engine {
             in_flight: 0,
             connections: 0,
             opened: 0,
+            socket_errors: 0,
             lost: BTreeMap::new(),
             answered: Vec::new(),
             sticky: BTreeMap::new(),
@@ -212,6 +215,7 @@ impl Engine {
             second.in_flight += flush.in_flight;
             second.connections += flush.connections;
             second.opened += flush.opened;
+            second.socket_errors += flush.socket_errors;
             for (load, counts) in flush.lost {
                 let sum = second.lost.entry(load).or_default();
                 for (own, theirs) in sum.iter_mut().zip(counts) {

@@ -2,9 +2,9 @@
 //!
 //! - `schedule`: seed and plan to due times, stripe by stripe
 //! - `pacer`, `wheel`, `agenda`: when to wake, and what for
-//! - `worker`: one thread's state, in eight rooms: `arrivals` makes operations due, `opening` says when sessions begin,
+//! - `worker`: one thread's state, in nine rooms: `arrivals` makes operations due, `opening` says when sessions begin,
 //!   `sessions` opens and ends them, `connections` makes what they talk over, `requests` says what is said, `outbox`
-//!   sends it, `reading` reads, `outcomes` says what an answer means
+//!   sends it, `reading` reads, `outcomes` says what an answer means, `settling` ends operations
 //! - `operation`, `slab`: things that come and go without allocating
 //! - `tally`: what is counted; `closes`: connections that the target closed
 //! - `engine`, `report`: all threads together
@@ -27,6 +27,7 @@ pub mod report;
 pub mod requests;
 pub mod schedule;
 pub mod sessions;
+pub mod settling;
 pub mod sink;
 pub mod slab;
 pub mod tally;

@@ -96,6 +96,7 @@ impl Worker {
         let Some(connection) = self.connections.get(key) else {
             return;
         };
+        self.totals.socket_errors_since_flush += 1;
         let session = connection.session;
         let failure = if connection.carried > 0 {
             self.target_closed(key, now);

@@ -247,6 +247,7 @@ impl Worker {
     /// The connection broke.
     pub fn broken(&mut self, key: Key, error: &io::Error) {
         let now = self.now();
+        self.totals.socket_errors_since_flush += 1;
         let Some(connection) = self.connections.get(key) else {
             return;
         };

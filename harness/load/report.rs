@@ -66,6 +66,8 @@ pub struct Flush {
     pub connections: u32,
     /// Sessions that were opened.
     pub opened: u64,
+    /// Connections that were not made, or broke.
+    pub socket_errors: u64,
     /// By load: sessions lost, opened again, and not opened again.
     pub lost: BTreeMap<usize, [u64; 3]>,
     /// When another site began to answer, and which.
@@ -104,6 +106,7 @@ pub struct ThreadTotals {
     /// Operations that ended ok, by the phase in which they did and by series.
     pub completed: Vec<Vec<u64>>,
     pub opened_since_flush: u64,
+    pub socket_errors_since_flush: u64,
     pub lost_since_flush: BTreeMap<usize, [u64; 3]>,
 }
 

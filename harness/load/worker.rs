@@ -370,6 +370,7 @@ impl Worker {
             in_flight: self.in_flight.iter().sum(),
             connections: self.connections.len() as u32,
             opened: std::mem::take(&mut self.totals.opened_since_flush),
+            socket_errors: std::mem::take(&mut self.totals.socket_errors_since_flush),
             lost: std::mem::take(&mut self.totals.lost_since_flush),
             answered: std::mem::take(&mut self.answered),
             sticky: self.sticky_connections(),

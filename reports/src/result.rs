@@ -206,6 +206,7 @@ pub struct Load {
     pub sent: u64,
     /// Those of them that ended ok.
     pub completed: u64,
+    /// Those of which no byte was sent: `intended = sent + not_sent`.
     pub not_sent: u64,
     pub outcomes: BTreeMap<String, u64>,
     /// Due in measured phases, a second of them. Null when no measured phase ran.

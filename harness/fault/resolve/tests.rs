@@ -126,7 +126,7 @@ fn pods_are_drawn_from_those_that_have_the_labels() {
     let none = resolved_in(&view_with(&[]), &kill("all"), 1).unwrap_err();
     assert!(
         none.to_string()
-            .contains("no pod of site `primary` that runs has role=canary"),
+            .contains("site `primary` has no pod that runs and has role=canary"),
         "{none}"
     );
 }
@@ -134,5 +134,9 @@ fn pods_are_drawn_from_those_that_have_the_labels() {
 #[test]
 fn a_node_without_pods_is_no_victim() {
     let none = resolved("pod-kill: { site: primary, node: primary-node-0 }").unwrap_err();
-    assert!(none.to_string().contains("0 pods that run"), "{none}");
+    assert!(
+        none.to_string()
+            .contains("no pod that runs and is on primary-node-0"),
+        "{none}"
+    );
 }

@@ -27,16 +27,16 @@ pub fn load(view: &View<'_>) -> Load {
             .sum()
     };
     let intended: u64 = outcomes.values().sum();
-    let not_sent = sum(|outcome| outcome.is_not_sent());
     let [asked, sent, completed] = measured_rates(view);
     let unsent = view
         .recording
         .totals()
         .and_then(|totals| totals.unsent.as_ref());
     let unsent = unsent.map(|phases| phases.values().flat_map(BTreeMap::values).sum());
+    let not_sent = unsent.unwrap_or_else(|| sum(|outcome| outcome.is_not_sent()));
     Load {
         intended,
-        sent: intended.saturating_sub(unsent.unwrap_or(not_sent)),
+        sent: intended.saturating_sub(not_sent),
         completed: sum(|outcome| outcome.is_ok()),
         not_sent,
         outcomes: outcomes

@@ -53,6 +53,8 @@ pub mod series {
     pub const RSS: &str = "generator.rss_bytes";
     /// TCP segments sent again, whole machine.
     pub const RETRANSMITS: &str = "generator.retransmits";
+    /// Connections that were not made or broke in this second.
+    pub const SOCKET_ERRORS: &str = "generator.socket_errors";
     /// Open connections.
     pub const CONNECTIONS: &str = "generator.connections";
     /// Operations under way.

@@ -113,7 +113,8 @@ pub fn events(recording: &Recording) -> Markup {
     html! {
         section aria-labelledby="events" {
             h2 id="events" { "Events" }
-            p .note { "Times count from the timeline's start; what came before has a minus." }
+            p .note { "Times count from the timeline's start; what came before has a minus. Those in events.jsonl count from the run's \
+                start, which lies before it." }
             div .scroll tabindex="0" { table .data {
                 thead { tr { th scope="col" .number { "At" } th scope="col" { "What" } } }
                 tbody { @for (at, what) in told.iter().take(MOST) {
