@@ -1,6 +1,7 @@
 //! What the journal holds, undone: by the run that broke it, or by another process on a later day. The newest
 //! change is undone first; one that is undone already is found to be.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use super::journal::{self, Open};
 use super::pinned::{Sight, Undo, seen_by};
 use super::seen::Eyes;
 
-/// Between two tries to undo what another fault still keeps from being undone.
+/// Between two tries to undo what something else still keeps from being undone.
 const AGAIN: Duration = Duration::from_millis(500);
 
 /// What is to be healed.
@@ -117,6 +118,20 @@ fn reverse(change: &Open<Undo>, eyes: &Eyes) -> Result<(), ChangeError> {
     change::reverse(&change.undo.change, eyes.world.as_ref())
 }
 
+/// Tries again what could not be undone, at least once and for as long as an end may take to be seen: what was undone
+/// beside it may just be coming to itself, and it may need that.
+async fn try_again(change: &Open<Undo>, eyes: &Eyes) -> Result<(), String> {
+    let why = RefCell::new(String::new());
+    let tries = async {
+        while let Err(error) = reverse(change, eyes) {
+            why.replace(error.to_string());
+            tokio::time::sleep(AGAIN).await;
+        }
+    };
+    let undone = tokio::time::timeout(eyes.end, tries).await;
+    undone.map_err(|_| format!("{} (within {:?})", why.take(), eyes.end))
+}
+
 /// Sees the end of a change whose first reversal came out like this, for as long as others keep it from that.
 async fn see_through(
     change: &Open<Undo>,
@@ -134,7 +149,11 @@ async fn see_through(
         }
         let ended = match &reversed {
             Ok(()) => see_end(change, eyes).await,
-            Err(reason) => Err(reason.to_string()),
+            Err(reason) if held => Err(reason.to_string()),
+            Err(_) => match try_again(change, eyes).await {
+                Ok(()) => see_end(change, eyes).await,
+                Err(reason) => Err(reason),
+            },
         };
         if ended.is_ok() || !held {
             return ended;
@@ -245,7 +264,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (journal, made) = broken(folder.path());
         std::fs::remove_file(&made).unwrap();
-        let eyes = Eyes::on(None);
+        let eyes = Eyes {
+            end: Duration::from_millis(50),
+            ..Eyes::on(None)
+        };
         let undone = heal(folder.path(), Which::All, &journal, &eyes, None).await;
         let undone = undone.unwrap();
         assert_eq!(undone.len(), 1);
@@ -254,6 +276,32 @@ mod tests {
         let open = journal::open_changes::<Undo>(folder.path()).unwrap();
         assert_eq!(open.len(), 1);
     }
+
+    #[tokio::test]
+    async fn what_only_an_older_change_lets_be_undone_is_tried_again_after_that_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (journal, made) = broken(folder.path());
+        // The newer one is undone first, and cannot be while the file is there that the older one made.
+        let undo = Undo {
+            change: Reversal::Run(Words {
+                words: ["test", "!", "-e"]
+                    .map(str::to_owned)
+                    .into_iter()
+                    .chain([made.display().to_string()])
+                    .collect(),
+                timeout: Duration::from_secs(5),
+            }),
+            ends: Vec::new(),
+        };
+        lock(&journal)
+            .intend(2, "newer", 0, "needs it gone", &undo)
+            .unwrap();
+        let undone = heal(folder.path(), Which::All, &journal, &Eyes::on(None), None).await;
+        let left = |undone: &Undone| (undone.fault.clone(), undone.leftover.clone());
+        let undone: Vec<_> = undone.unwrap().iter().map(left).collect();
+        assert_eq!(undone, [("newer".to_owned(), None), ("f".to_owned(), None)]);
+    }
+
     #[tokio::test]
     async fn what_another_fault_hides_is_looked_for_until_that_one_is_undone() {
         for undone_later in [true, false] {
