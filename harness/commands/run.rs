@@ -15,6 +15,7 @@ use super::folder::{conclude, say_verdict, tell};
 use super::{exit_of, exit_of_verdict, pins, programme, say, warn_of};
 use crate::cli::RunOptions;
 use crate::clock::{self, Utc};
+use crate::conduct::sabotage::ends_with_run;
 use crate::exit::Exit;
 use crate::load::tally::Layout;
 use crate::observe::machine;
@@ -132,12 +133,14 @@ pub(super) fn overrides(options: &RunOptions) -> anyhow::Result<Vec<String>> {
     Ok(overrides)
 }
 
-/// Refuses a sabotage that could not show in the plan.
+/// Refuses a sabotage that could not show in the plan, or would stay after the run.
 fn fits(plan: &Plan, options: &RunOptions) -> anyhow::Result<()> {
-    match options.sabotage.map(|sabotage| sabotage.fits(plan)) {
-        None | Some(Ok(())) => Ok(()),
-        Some(Err(why)) => anyhow::bail!("{why}"),
-    }
+    let Some(sabotage) = options.sabotage else {
+        return Ok(());
+    };
+    let fits = sabotage.fits(plan);
+    fits.and_then(|()| ends_with_run(sabotage, options.target.as_deref()))
+        .map_err(anyhow::Error::msg)
 }
 
 /// Any seed will do that is short enough to be typed again.

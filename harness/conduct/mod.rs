@@ -9,7 +9,7 @@ pub mod drill;
 mod fence;
 pub mod hands;
 mod pin;
-mod sabotage;
+pub mod sabotage;
 pub mod script;
 pub mod timeline;
 

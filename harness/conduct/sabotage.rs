@@ -45,6 +45,21 @@ fn misbehaviour(sabotage: Sabotage) -> Option<(Moment, Misbehaviour)> {
     })
 }
 
+/// Refuses what would stay after the run: a stand-in that was told to misbehave is not told to stop, and sites that
+/// `firedrill serve` runs are driven by others afterwards.
+///
+/// # Errors
+/// What to do instead.
+pub fn ends_with_run(sabotage: Sabotage, target: Option<&str>) -> Result<(), String> {
+    match target {
+        Some(sites) if sites != "embedded" && misbehaviour(sabotage).is_some() => Err(format!(
+            "the sabotage `{sabotage}` would stay in force in the sites of `{sites}` after the run: leave out --target, so \
+             that the run has sites of its own"
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
 impl Hands {
     /// Has the stand-in be wrong from now on, on a thread of its own.
     pub fn misbehave_from(&self, moment: Moment) {
@@ -140,4 +155,26 @@ fn lines(file: &Path) -> std::io::Result<u64> {
         count += 1;
     }
     Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sites_that_outlive_the_run_are_not_told_to_misbehave() {
+        for sabotage in Sabotage::ALL {
+            ends_with_run(sabotage, None).unwrap();
+            ends_with_run(sabotage, Some("embedded")).unwrap();
+            let there = ends_with_run(sabotage, Some("sites"));
+            // The harness alone misbehaves.
+            assert_eq!(there.is_ok(), sabotage == Sabotage::LeaveFault);
+        }
+        let error = ends_with_run(Sabotage::AckBeforeFsync, Some("sites")).unwrap_err();
+        assert_eq!(
+            error,
+            "the sabotage `ack-before-fsync` would stay in force in the sites of `sites` after the run: leave out \
+             --target, so that the run has sites of its own"
+        );
+    }
 }
