@@ -14,7 +14,7 @@ use rand::RngExt as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng as _;
 
-use self::corrupt::corruptions;
+use self::corrupt::{Follower, corruptions};
 use self::made::Made;
 use super::pinned::Pinned;
 use super::process::{Kick, Process};
@@ -171,7 +171,8 @@ pub fn resolve(
         FaultKind::DataCorruption { site, records, how } => {
             let site = scene.site(*site)?;
             let store = store_view(site)?.address;
-            let damages = corruptions(site, *records, *how, random)?;
+            let follower = scene.view.and_then(|view| Follower::of(view, &site.name));
+            let damages = corruptions(site, *records, *how, follower.as_ref(), random)?;
             (
                 format!("{} records of {}'s store", damages.len(), site.name),
                 made::corruption(store, damages),

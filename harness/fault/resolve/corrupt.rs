@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use firedrill_erlmcp::world::SiteView;
+use firedrill_erlmcp::world::{SiteView, View};
 use firedrill_scenarios::plan::Corruption;
 use rand::RngExt as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -13,18 +13,39 @@ use sha2::{Digest as _, Sha256};
 use super::super::damage::Damage;
 use super::ResolveError;
 
+/// The site that the records of another one are shipped to. One that is damaged before it is shipped would be shipped
+/// damaged, and nobody would take that back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Follower {
+    name: String,
+    /// The newest position that it has.
+    has: u64,
+}
+
+impl Follower {
+    /// Of the site of this name, if it ships its records to anybody.
+    pub fn of(view: &View, site: &str) -> Option<Follower> {
+        let own = view.replication.as_ref().filter(|own| own.from == site)?;
+        Some(Follower {
+            name: own.to.clone(),
+            has: own.shipped_position,
+        })
+    }
+}
+
 /// Draws `count` records of the site's store and says how each is changed.
 ///
 /// # Errors
-/// When the log cannot be read, or holds fewer records.
+/// When the log cannot be read, or holds fewer records that the follower has.
 pub fn corruptions(
     site: &SiteView,
     count: u32,
     how: Corruption,
+    follower: Option<&Follower>,
     random: &mut Xoshiro256PlusPlus,
 ) -> Result<Vec<Damage>, ResolveError> {
     let path = site.log();
-    damages(&path, count as usize, how, random).map_err(|why| ResolveError::Log {
+    damages(&path, count as usize, how, follower, random).map_err(|why| ResolveError::Log {
         site: site.name.clone(),
         why,
     })
@@ -34,6 +55,7 @@ fn damages(
     path: &Path,
     count: usize,
     how: Corruption,
+    follower: Option<&Follower>,
     random: &mut Xoshiro256PlusPlus,
 ) -> Result<Vec<Damage>, String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
@@ -45,11 +67,12 @@ fn damages(
         }
         offset += line.len() as u64;
     }
+    let all = lines.len();
+    if let Some(follower) = follower {
+        lines.retain(|(_, line)| position(line).is_some_and(|at| at <= follower.has));
+    }
     if lines.len() < count {
-        return Err(format!(
-            "it has {} records, and {count} are to be changed",
-            lines.len()
-        ));
+        return Err(too_few(all, lines.len(), count, follower));
     }
     // A partial shuffle (Fisher and Yates).
     for place in 0..count {
@@ -69,6 +92,22 @@ fn damages(
             })
         })
         .collect()
+}
+
+fn too_few(all: usize, shipped: usize, count: usize, follower: Option<&Follower>) -> String {
+    match follower {
+        None => format!("it has {all} records, and {count} are to be changed"),
+        Some(Follower { name, .. }) => format!(
+            "it has {all} records, of which {name} has {shipped}, and {count} are to be changed that {name} has \
+             already: wait until more are shipped"
+        ),
+    }
+}
+
+/// One that cannot be read has no position, and is nothing that could be changed.
+fn position(line: &str) -> Option<u64> {
+    let record: Value = serde_json::from_str(line).ok()?;
+    record.get("position")?.as_u64()
 }
 
 /// The line as it becomes, of the same length.
@@ -130,7 +169,9 @@ fn checksum(record: &Value, value: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{standing, view_of};
     use super::*;
+    use firedrill_erlmcp::world::ReplicationView;
     use rand_xoshiro::rand_core::SeedableRng as _;
 
     // The checksum of this record is proved in the stand-in's own tests.
@@ -164,7 +205,7 @@ mod tests {
         fs::write(&path, (0..50).map(line).collect::<String>()).unwrap();
         let hit = |seed| {
             let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
-            let damages = damages(&path, 3, Corruption::Wrong, &mut random).unwrap();
+            let damages = damages(&path, 3, Corruption::Wrong, None, &mut random).unwrap();
             damages
                 .iter()
                 .map(|damage| damage.offset)
@@ -173,6 +214,55 @@ mod tests {
         assert_eq!(hit(1), hit(1));
         assert_ne!(hit(1), hit(2));
         let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
-        assert!(damages(&path, 51, Corruption::Wrong, &mut random).is_err());
+        assert!(damages(&path, 51, Corruption::Wrong, None, &mut random).is_err());
+    }
+
+    #[test]
+    fn a_record_that_has_not_been_shipped_yet_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(firedrill_erlmcp::LOG);
+        let line =
+            |number: u64| LINE.replace("\"position\":1", &format!("\"position\":{number}")) + "\n";
+        fs::write(&path, (1..=50).map(line).collect::<String>()).unwrap();
+        let drawn = |count, follower: &Follower| {
+            let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
+            damages(&path, count, Corruption::Wrong, Some(follower), &mut random)
+        };
+        let follower = Follower {
+            name: "dr".to_owned(),
+            has: 5,
+        };
+        for damage in drawn(5, &follower).unwrap() {
+            let record: Value = serde_json::from_str(&damage.was).unwrap();
+            assert!(record["position"].as_u64().unwrap() <= 5, "{record}");
+        }
+        let error = drawn(6, &follower).unwrap_err();
+        assert_eq!(
+            error,
+            "it has 50 records, of which dr has 5, and 6 are to be changed that dr has already: wait until more are \
+             shipped"
+        );
+    }
+
+    #[test]
+    fn only_a_site_that_ships_has_a_follower() {
+        let mut view = view_of(vec![
+            standing("a", Vec::new(), Vec::new()),
+            standing("b", Vec::new(), Vec::new()),
+        ]);
+        assert_eq!(Follower::of(&view, "a"), None);
+        view.replication = Some(ReplicationView {
+            from: "a".to_owned(),
+            to: "b".to_owned(),
+            paused: false,
+            shipped_position: 7,
+            lag_ms: 0,
+        });
+        let follower = Follower {
+            name: "b".to_owned(),
+            has: 7,
+        };
+        assert_eq!(Follower::of(&view, "a"), Some(follower));
+        assert_eq!(Follower::of(&view, "b"), None);
     }
 }
