@@ -1,10 +1,10 @@
 //! Changes and their reversals, carried out. Each may be asked for twice: the second time changes nothing.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use firedrill_erlmcp::world::{Request, World, WorldError};
+use firedrill_erlmcp::world::{Kept, Request, SiteView, World, WorldError};
 
 use super::hostile;
 use super::limit::Limit;
@@ -23,6 +23,11 @@ pub enum ChangeError {
         "{name} (pid {pid}) had ended, or another process had its number, before it was hit: nothing was hit"
     )]
     Gone { name: String, pid: u32 },
+    #[error(
+        "nobody can say whether site {site} was built anew: its data is left as it is; heal again when its directory \
+         can be read"
+    )]
+    Unsure { site: String },
     #[error("`{words}` {how}")]
     Command { words: String, how: String },
 }
@@ -72,24 +77,7 @@ pub fn reverse(reversal: &Reversal, world: Option<&World>) -> Result<(), ChangeE
             what: format!("{} cannot be repaired", damage.path.display()),
             source,
         }),
-        Reversal::Return { site, from } => {
-            let on = Request::Power {
-                site: site.clone(),
-                on: true,
-            };
-            if stands(site, world)? {
-                // What was there before has no owner any more.
-                return remove(from);
-            }
-            if from.exists() {
-                let back = Request::Unwipe {
-                    site: site.clone(),
-                    from: from.clone(),
-                };
-                ask(&back, world)?;
-            }
-            ask(&on, world)
-        }
+        Reversal::Return { site, from } => give_back(site, from, world),
         Reversal::Run(words) => must_succeed(words),
         Reversal::Limit(limit) => limited(limit),
         Reversal::EndAttack { fault } => {
@@ -113,13 +101,39 @@ fn not_signalled(process: &Process, source: io::Error) -> ChangeError {
     }
 }
 
-/// The site was built anew, to its end: it has power, and a store that holds records and is not fenced. One whose
-/// rebuilding broke off before has nothing that would be worth more than what was taken away.
-fn stands(site: &str, world: Option<&World>) -> Result<bool, ChangeError> {
+/// Gives a site back what was taken away, and its power; or takes that away for good, when the site was built anew.
+/// Where nobody can say which, nothing is moved.
+fn give_back(name: &str, from: &Path, world: Option<&World>) -> Result<(), ChangeError> {
     let view = world.ok_or(ChangeError::NoWorld)?.view()?;
-    let site = view.site(site).filter(|site| site.powered);
-    let store = site.and_then(|site| site.store.as_ref());
-    Ok(store.is_some_and(|store| !store.fenced && store.last_position > 0))
+    let own = view.site(name);
+    if own.is_some_and(|own| store_of(own, from).exists()) && stands(name, own)? {
+        // What was there before has no owner any more.
+        return remove(from);
+    }
+    let site = name.to_owned();
+    if from.exists() {
+        let (site, from) = (site.clone(), from.to_owned());
+        ask(&Request::Unwipe { site, from }, world)?;
+    }
+    ask(&Request::Power { site, on: true }, world)
+}
+
+/// Where a site's store is that was moved to this folder.
+fn store_of(site: &SiteView, from: &Path) -> PathBuf {
+    from.join(site.data.file_name().unwrap_or_default())
+}
+
+/// The site was built anew, to its end: on its disk is a store that holds records and is not fenced. One whose
+/// rebuilding broke off before has nothing that would be worth more than what was taken away. Who asks the store
+/// itself learns nothing while it is just not there, though it may hold all that clients wrote since.
+fn stands(name: &str, site: Option<&SiteView>) -> Result<bool, ChangeError> {
+    match site.map_or(Kept::Unknown, |site| site.kept) {
+        Kept::Records => Ok(true),
+        Kept::Nothing | Kept::Fenced => Ok(false),
+        Kept::Unknown => Err(ChangeError::Unsure {
+            site: name.to_owned(),
+        }),
+    }
 }
 
 fn remove(folder: &Path) -> Result<(), ChangeError> {
@@ -188,6 +202,7 @@ mod tests {
     use std::time::Duration;
 
     use super::super::process::{self, Kick, State};
+    use super::super::resolve::tests::standing;
     use super::*;
 
     fn words(all: &[&str], timeout: u64) -> Words {
@@ -222,6 +237,21 @@ mod tests {
         }
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    #[test]
+    fn a_site_that_was_built_anew_stands_also_while_its_store_does_not_answer() {
+        let site = |kept| SiteView {
+            kept,
+            ..standing("a", Vec::new(), Vec::new())
+        };
+        let stands = |kept| stands("a", Some(&site(kept)));
+        assert!(stands(Kept::Records).unwrap());
+        assert!(!stands(Kept::Nothing).unwrap());
+        // Filled from a backup, and never promoted.
+        assert!(!stands(Kept::Fenced).unwrap());
+        let error = stands(Kept::Unknown).unwrap_err().to_string();
+        assert!(error.contains("left as it is"), "{error}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use firedrill_erlmcp::world::{ProcessState, SiteView};
+use firedrill_erlmcp::world::{Kept, ProcessState, SiteView};
 use firedrill_scenarios::Given;
 use rand_xoshiro::rand_core::SeedableRng as _;
 
@@ -39,6 +39,7 @@ pub fn standing(name: &str, nodes: Vec<NodeView>, pods: Vec<ProcessView>) -> Sit
         wanted_pods: pods.len() as u32,
         processes: pods,
         store: None,
+        kept: Kept::Unknown,
         front: ([127, 1, 0, 1], 1).into(),
         data: PathBuf::new(),
         backups: Vec::new(),

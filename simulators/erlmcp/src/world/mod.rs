@@ -49,6 +49,6 @@ pub use request::{
     BackupChoice, Blocked, Busy, Done, LinkShape, Place, Press, Reply, Request, Restored,
 };
 pub use view::{
-    BackupView, DirectorView, LinkView, NodeView, ProcessState, ProcessView, ReplicationView,
+    BackupView, DirectorView, Kept, LinkView, NodeView, ProcessState, ProcessView, ReplicationView,
     SiteView, StoreView, View,
 };

@@ -34,6 +34,9 @@ pub struct SiteView {
     pub processes: Vec<ProcessView>,
     /// `None` while the store does not answer.
     pub store: Option<StoreView>,
+    /// What the store's directory holds on the disk, whether the store answers or not.
+    #[serde(default)]
+    pub kept: Kept,
     /// Where clients connect.
     pub front: SocketAddr,
     /// The store's directory: `ledger.log` is in it.
@@ -108,6 +111,21 @@ pub struct StoreView {
     pub last_position: u64,
     /// Records that were found damaged when the store was started.
     pub damaged: u64,
+}
+
+/// What the site's store will find when it is started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kept {
+    /// It cannot be read, or whoever shows the view does not look.
+    #[default]
+    Unknown,
+    /// No record: nothing is there, or what was built anew is empty.
+    Nothing,
+    /// Records, and no more are taken: it was fenced, or filled from a backup and not promoted since.
+    Fenced,
+    /// Records, of a store that serves or follows.
+    Records,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,10 @@
 //! Looking at everything: what the processes say of themselves, and what the kernel says of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,13 +13,15 @@ use serde::Deserialize;
 use super::ground::{Ground, SiteGround};
 use super::unit::{Life, Unit};
 use super::view::{
-    DirectorView, NodeView, ProcessState, ProcessView, ReplicationView, SiteView, StoreView, View,
+    DirectorView, Kept, NodeView, ProcessState, ProcessView, ReplicationView, SiteView, StoreView,
+    View,
 };
 use super::{backups, links};
+use crate::backup::LOG;
 use crate::director::{Standing, State};
 use crate::front::commands::Seen;
 use crate::role::Role;
-use crate::store::standing::Duty;
+use crate::store::standing::{Duty, StandingFile};
 use crate::{ask, clock, proc};
 
 /// Who does not answer within this time is shown as one that does not answer.
@@ -109,10 +114,26 @@ impl Look {
                 last_position: store.last,
                 damaged: store.recovered.damaged,
             }),
+            kept: kept(&site.store_directory()),
             front: site.door,
             data: site.store_directory(),
             backups: backups::view(ground, at),
         }
+    }
+}
+
+/// Standing and records are on the disk before anybody relies on them, so this holds also while no process is there.
+fn kept(directory: &Path) -> Kept {
+    match fs::metadata(directory.join(LOG)) {
+        Ok(log) if log.len() > 0 => {}
+        Ok(_) => return Kept::Nothing,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Kept::Nothing,
+        Err(_) => return Kept::Unknown,
+    }
+    match StandingFile::of(directory).read().map(|own| own.duty) {
+        Some(Duty::Fenced) => Kept::Fenced,
+        Some(Duty::Serving | Duty::Standby) => Kept::Records,
+        None => Kept::Unknown,
     }
 }
 
@@ -221,4 +242,32 @@ fn replication(ground: &Ground, stores: &[Option<StoreHealth>]) -> Option<Replic
         shipped_position: from.map_or(0, |store| store.shipped),
         lag_ms: lag / 1_000_000,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::standing::Standing;
+
+    #[test]
+    fn what_a_store_keeps_is_known_without_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("store");
+        assert_eq!(kept(&store), Kept::Nothing);
+        fs::create_dir(&store).unwrap();
+        fs::write(store.join(LOG), "").unwrap();
+        assert_eq!(kept(&store), Kept::Nothing);
+        // Records of nobody knows whom.
+        fs::write(store.join(LOG), "a record\n").unwrap();
+        assert_eq!(kept(&store), Kept::Unknown);
+        for (duty, then) in [
+            (Duty::Fenced, Kept::Fenced),
+            (Duty::Standby, Kept::Records),
+            (Duty::Serving, Kept::Records),
+        ] {
+            let standing = Standing { duty, epoch: 2 };
+            StandingFile::of(&store).write(standing).unwrap();
+            assert_eq!(kept(&store), then);
+        }
+    }
 }
