@@ -309,3 +309,34 @@ objectives: [{ errors: 1 % }]\n";
         assert_eq!(left, 0, "what the sites had is left");
     }
 }
+
+/// A site that was fenced as a step of recovery refuses every write, and nobody would ever promote it again.
+#[test]
+fn a_fence_that_nobody_went_on_from_is_taken_back() {
+    let outage = "  - phase: outage\n    for: 40s\n    faults:\n      - { pod-pause: { site: primary, pods: [primary-1] } }\n    \
+                  steps:\n      - { fence: primary, id: wall }\n";
+    let scenario = small("fenced", "", 2, outage, "");
+    let sites = Sites::start(&scenario);
+    let is_fenced = || {
+        let view = sites.view();
+        let store = view.site("primary").and_then(|site| site.store.as_ref());
+        store.map(|store| store.fenced)
+    };
+    for signal in [Signal::KILL, Signal::INT] {
+        let mut drill = sites.drill(&scenario, &[]);
+        let mut running = drill.start();
+        running.wait_for("primary refuses writes below");
+        assert_eq!(is_fenced(), Some(true));
+        running.signal(signal);
+        let done = running.finish();
+        let healed = drill.heal();
+        assert_eq!(healed.code, 0, "{healed:#?} {done:#?}");
+        assert_eq!(is_fenced(), Some(false), "{healed:#?} {done:#?}");
+        // It stays as it is when it is healed again.
+        let again = drill.heal();
+        assert!(
+            again.stdout.contains("healed 0, left behind 0"),
+            "{again:#?}"
+        );
+    }
+}

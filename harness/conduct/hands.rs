@@ -20,7 +20,7 @@ use crate::clock::{Clock, Nanos};
 use crate::fault::claim::Claims;
 use crate::fault::heal::{Which, heal};
 use crate::fault::hostile;
-use crate::fault::inject::{InjectError, Shared, inject, see_effect};
+use crate::fault::inject::{InjectError, Shared, inject, lock, see_effect};
 use crate::fault::journal::open_changes;
 use crate::fault::pinned::Undo;
 use crate::fault::seen::Eyes;
@@ -363,7 +363,10 @@ impl Hands {
         }
         tell(StepStage::Started);
         let began = self.clock.absolute_ns(fault_began);
-        match step::perform(step, &self.plan, &self.eyes, began).await {
+        let note = |what: &str, undo: &Undo| {
+            lock(&self.journal).intend(self.clock.now(), &id, 0, what, undo)
+        };
+        match step::perform(step, &self.plan, &self.eyes, began, &note).await {
             Ok(detail) => {
                 tell(StepStage::Done { detail });
                 if let RecoveryStep::Promote { site } = step {

@@ -7,6 +7,7 @@ mod beside;
 mod bounded;
 pub mod drill;
 mod fence;
+mod fences;
 pub mod hands;
 mod pin;
 pub mod sabotage;
@@ -58,6 +59,8 @@ pub enum RunError {
     Threads(#[source] io::Error),
     #[error("the ledger of writes is not whole: {0}")]
     Ledger(#[source] io::Error),
+    #[error("the journal cannot be read or written: {0}")]
+    Journal(#[source] io::Error),
     #[error("the run broke off: {0}")]
     Broken(String),
 }
@@ -76,6 +79,8 @@ pub struct Conductor {
     reading: Option<Reading>,
     keeper: Option<Keeper>,
     run_folder: PathBuf,
+    journal: Arc<Shared>,
+    eyes: Eyes,
     /// Every operation has its outcome; the drill may still be busy.
     load_over: Option<ThreadTotals>,
     machine: Machine,
@@ -129,6 +134,8 @@ pub fn conduct(
             reading: beside.reading,
             keeper: beside.keeper,
             run_folder: beside.run_folder,
+            journal: beside.journal,
+            eyes: beside.eyes,
             load_over: None,
             machine: Machine::watching(target_pids(&ready.events)),
             progress: beside.progress,
@@ -191,6 +198,7 @@ impl Conductor {
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             if self.load_over.is_some() && self.drill.as_ref().is_none_or(Drill::is_over) {
+                self.lift_fences().await?;
                 return self.finish();
             }
             tokio::select! {

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use firedrill_erlmcp::world::{Kept, Request, SiteView, World, WorldError};
 
 use super::hostile;
+use super::lift;
 use super::limit::Limit;
 use super::pinned::{Change, Reversal, Words};
 use super::process::{Process, ends_within};
@@ -28,6 +29,10 @@ pub enum ChangeError {
          can be read"
     )]
     Unsure { site: String },
+    #[error(
+        "nobody can say whether site {site} is still fenced: heal again when its store and the director answer"
+    )]
+    Fenced { site: String },
     #[error("`{words}` {how}")]
     Command { words: String, how: String },
 }
@@ -78,6 +83,7 @@ pub fn reverse(reversal: &Reversal, world: Option<&World>) -> Result<(), ChangeE
             source,
         }),
         Reversal::Return { site, from } => give_back(site, from, world),
+        Reversal::Unfence { site, epoch } => unfence(site, *epoch, world),
         Reversal::Run(words) => must_succeed(words),
         Reversal::Limit(limit) => limited(limit),
         Reversal::EndAttack { fault } => {
@@ -116,6 +122,20 @@ fn give_back(name: &str, from: &Path, world: Option<&World>) -> Result<(), Chang
         ask(&Request::Unwipe { site, from }, world)?;
     }
     ask(&Request::Power { site, on: true }, world)
+}
+
+/// Promotes the site that is stuck behind its fence.
+fn unfence(name: &str, epoch: u64, world: Option<&World>) -> Result<(), ChangeError> {
+    let view = world.ok_or(ChangeError::NoWorld)?.view()?;
+    let site = name.to_owned();
+    match lift::is_stuck(&view, name, epoch) {
+        Some(false) => Ok(()),
+        Some(true) => {
+            let epoch = lift::next_epoch(&view);
+            ask(&Request::Promote { site, epoch }, world)
+        }
+        None => Err(ChangeError::Fenced { site }),
+    }
 }
 
 /// Where a site's store is that was moved to this folder.

@@ -134,7 +134,11 @@ fn held_until(reversal: &Reversal) -> Option<Claim> {
         ),
         Reversal::Return { site, .. } => claim(site, POWER),
         Reversal::Limit(limit) => claim(&limit.process.name, limit.resource.words()),
-        Reversal::ByItself | Reversal::Run(_) | Reversal::EndAttack { .. } => None,
+        // A step holds nothing.
+        Reversal::Unfence { .. }
+        | Reversal::ByItself
+        | Reversal::Run(_)
+        | Reversal::EndAttack { .. } => None,
     }
 }
 

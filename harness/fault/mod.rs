@@ -8,6 +8,7 @@
 //! seen      effects and ends, seen from outside by somebody else than who made them
 //! process   a process by its identity
 //! damage    bytes of a file changed, and put back
+//! lift      a fence that was drawn as a step, taken back
 //! limit     what the kernel lets a process have
 //! gauge     resources that are used up, seen: the kernel's accounts, and knock: a client of our own
 //! radius    what all faults in force hit together
@@ -29,6 +30,7 @@ pub mod hostile;
 pub mod inject;
 pub mod journal;
 pub mod knock;
+pub mod lift;
 pub mod limit;
 pub mod pinned;
 pub mod process;

@@ -81,6 +81,11 @@ pub enum Reversal {
         site: String,
         from: PathBuf,
     },
+    /// A site was fenced as a step of recovery: it takes writes again, unless somebody was promoted since.
+    Unfence {
+        site: String,
+        epoch: u64,
+    },
     Run(Words),
     /// What it might have before. A process that took its place has a limit of its own.
     Limit(Limit),
@@ -162,6 +167,11 @@ pub enum Sight {
         site: String,
         id: String,
     },
+    /// No fence of this epoch keeps clients from writing where they are sent to.
+    Unfenced {
+        site: String,
+        epoch: u64,
+    },
     /// None is kept at the site.
     NoBackups(String),
     /// The log of a backup fits its manifest, byte for byte; or is there and does not.
@@ -239,6 +249,10 @@ impl fmt::Display for Reversal {
                 out,
                 "move the data of {site} back and give it power, unless it was built anew"
             ),
+            Reversal::Unfence { site, .. } => write!(
+                out,
+                "have {site} take writes again, unless it or another site was promoted since"
+            ),
             Reversal::Run(words) => write!(out, "run `{}`", words.words.join(" ")),
             Reversal::Limit(limit) => {
                 write!(out, "give {} its own limits again", limit.process.name)
@@ -308,6 +322,7 @@ impl Sight {
             | Sight::Backup { .. }
             | Sight::NoBackup { .. }
             | Sight::NoBackups(_)
+            | Sight::Unfenced { .. }
             | Sight::LinkShape { .. } => &[VIEW],
             Sight::Says { .. } => &["the user's check"],
             Sight::Gauge(gauge) => gauge.witnesses(),

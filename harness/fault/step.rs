@@ -1,6 +1,7 @@
 //! Recovery steps: what brings service back where firedrill does it and no director. Each is asked of the target
 //! and then seen.
 
+use std::io;
 use std::time::Duration;
 
 use firedrill_erlmcp::world::{self, Reply, Request, World};
@@ -8,7 +9,8 @@ use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::{self, BackupChoice, BackupPlace, Blocked, RecoveryStep, Target};
 
 use super::change::{self, ChangeError};
-use super::pinned::{Sight, Words};
+use super::lift::next_epoch;
+use super::pinned::{Reversal, Sight, Undo, Words};
 use super::seen::Eyes;
 
 /// How long what a step brings back may take to be seen.
@@ -20,12 +22,27 @@ pub enum StepError {
     Change(#[from] ChangeError),
     #[error("the target refused: {0}")]
     World(#[from] world::WorldError),
+    #[error("the journal cannot be written, so nothing was done: {0}")]
+    Journal(#[source] io::Error),
     #[error("it was done, and not seen: {0}")]
     NotSeen(String),
     #[error("{0}")]
     Unsound(String),
     #[error("the target has no controls: only a command can be a step of its recovery")]
     NoWorld,
+}
+
+/// Writes down, before it is done, what a step does that must not stay when nobody goes on from there.
+pub type Note<'a> = &'a dyn Fn(&str, &Undo) -> io::Result<()>;
+
+fn unfence(site: String, epoch: u64) -> Undo {
+    Undo {
+        change: Reversal::Unfence {
+            site: site.clone(),
+            epoch,
+        },
+        ends: vec![Sight::Unfenced { site, epoch }],
+    }
 }
 
 /// Does the step; what there is to say about it.
@@ -37,6 +54,7 @@ pub async fn perform(
     plan: &Plan,
     eyes: &Eyes,
     fault_began_ns: u64,
+    note: Note<'_>,
 ) -> Result<String, StepError> {
     if let RecoveryStep::Command(command) = step {
         let words = Words {
@@ -50,7 +68,9 @@ pub async fn perform(
     match step {
         RecoveryStep::Fence { site } => {
             let site = name(plan, *site);
-            let epoch = next_epoch(world)?;
+            let epoch = next_epoch(&world.view()?);
+            let undo = unfence(site.clone(), epoch);
+            note(&format!("fence {site} at epoch {epoch}"), &undo).map_err(StepError::Journal)?;
             world.ask(&Request::Fence {
                 site: site.clone(),
                 epoch,
@@ -59,7 +79,7 @@ pub async fn perform(
         }
         RecoveryStep::Promote { site } => {
             let site = name(plan, *site);
-            let epoch = next_epoch(world)?;
+            let epoch = next_epoch(&world.view()?);
             world.ask(&Request::Promote {
                 site: site.clone(),
                 epoch,
@@ -176,15 +196,6 @@ async fn ready(eyes: &Eyes, site: &str) -> Result<(), StepError> {
     eyes.wait_for(&[Sight::SiteReady(site.to_owned())], BACK)
         .await
         .map_err(StepError::NotSeen)
-}
-
-/// An epoch that no site has yet.
-fn next_epoch(world: &World) -> Result<u64, StepError> {
-    let view = world.view()?;
-    let stores = view.sites.iter().filter_map(|site| site.store.as_ref());
-    let stores = stores.map(|store| store.epoch).max().unwrap_or(0);
-    let routed = view.director.as_ref().map_or(0, |director| director.epoch);
-    Ok(stores.max(routed) + 1)
 }
 
 fn name(plan: &Plan, site: usize) -> String {
