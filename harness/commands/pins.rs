@@ -120,6 +120,8 @@ pub fn refuse(aims: Option<&[Aim]>) -> Result<(), TargetError> {
                 ResolveError::NonePicked { .. }
                 | ResolveError::TooFew { .. }
                 | ResolveError::AsManyAlready { .. }
+                | ResolveError::PausedAlready
+                | ResolveError::DisturbedAlready { .. }
                 | ResolveError::Ended { .. }
                 | ResolveError::NoStore { .. }
                 | ResolveError::NoBackup { .. }

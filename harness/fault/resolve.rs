@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use firedrill_erlmcp::Role;
-use firedrill_erlmcp::world::{BackupView, NodeView, Place, ProcessView, SiteView, View};
+use firedrill_erlmcp::world::{
+    BackupView, LinkShape, NodeView, Place, ProcessView, SiteView, View,
+};
 use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::{
     self, FaultKind, Labels, NodeChoice, Pick, Target, Victims, labels_text,
@@ -60,6 +62,10 @@ pub enum ResolveError {
         "site `{site}` has {pods} pods already, and nothing would change: scale it to another number"
     )]
     AsManyAlready { site: String, pods: u32 },
+    #[error("replication is paused already, and nothing would change: have it go on before")]
+    PausedAlready,
+    #[error("the link {link} is disturbed already, and would be open afterwards: open it before")]
+    DisturbedAlready { link: String },
     #[error("`{name}` has ended before anything was done to it")]
     Ended { name: String },
     #[error("site `{site}` has no store that runs")]
@@ -186,7 +192,7 @@ pub fn resolve(
             let site = scene.site(*site)?;
             made::backup(site, scene.quarantine.join(id), true)?
         }
-        FaultKind::ReplicationPause => ("replication".to_owned(), made::replication_pause()),
+        FaultKind::ReplicationPause => ("replication".to_owned(), scene.replication_pause()?),
         FaultKind::Network { link, shape } => scene.network(*link, *shape)?,
         FaultKind::Command(command) => (
             "what the command names".to_owned(),
@@ -352,7 +358,19 @@ impl<'a> Scene<'a> {
             name: name.clone(),
             known: listed(view.links.iter().map(|link| link.name.as_str())),
         })?;
+        // Its undo would take away what somebody else made of it.
+        if link.shape != LinkShape::default() {
+            return Err(ResolveError::DisturbedAlready { link: name });
+        }
         Ok((name, made::disturbed(link, shape)))
+    }
+
+    fn replication_pause(&self) -> Result<Made, ResolveError> {
+        let replication = self.view.and_then(|view| view.replication.as_ref());
+        match replication.is_some_and(|own| own.paused) {
+            true => Err(ResolveError::PausedAlready),
+            false => Ok(made::replication_pause()),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use firedrill_erlmcp::world::{Kept, ProcessState, SiteView};
+use firedrill_erlmcp::world::{Kept, LinkView, ProcessState, ReplicationView, SiteView};
 use firedrill_scenarios::Given;
 use rand_xoshiro::rand_core::SeedableRng as _;
 
@@ -130,6 +130,50 @@ fn pods_are_drawn_from_those_that_have_the_labels() {
             .contains("site `primary` has no pod that runs and has role=canary"),
         "{none}"
     );
+}
+
+/// Its undo would leave them other than they were found.
+#[test]
+fn what_is_disturbed_already_is_not_disturbed_again() {
+    let plan = plan("pod-kill: primary");
+    let refused = |view: &View, kind: &FaultKind| {
+        let scene = Scene {
+            plan: &plan,
+            view: Some(view),
+            quarantine: PathBuf::new(),
+        };
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
+        let resolved = resolve(&scene, "own", kind, &mut random);
+        resolved.err().map(|error| error.to_string())
+    };
+    let mut view = view();
+    view.replication = Some(ReplicationView {
+        from: "primary".to_owned(),
+        to: "dr".to_owned(),
+        paused: false,
+        shipped_position: 0,
+        lag_ms: 0,
+    });
+    view.links = vec![LinkView {
+        name: "replication".to_owned(),
+        address: ([127, 1, 0, 1], 1).into(),
+        shape: LinkShape::default(),
+    }];
+    let pause = FaultKind::ReplicationPause;
+    let network = FaultKind::Network {
+        link: plan::Link::Replication,
+        shape: plan::LinkShape::default(),
+    };
+    assert_eq!(refused(&view, &pause), None);
+    assert_eq!(refused(&view, &network), None);
+    if let Some(replication) = &mut view.replication {
+        replication.paused = true;
+    }
+    view.links[0].shape.reset = true;
+    let paused = refused(&view, &pause).unwrap();
+    assert!(paused.contains("is paused already"), "{paused}");
+    let disturbed = refused(&view, &network).unwrap();
+    assert!(disturbed.contains("is disturbed already"), "{disturbed}");
 }
 
 #[test]
