@@ -189,8 +189,7 @@ impl Drill {
             return Some(format!("clients are served by {name} already"));
         }
         let together = judge_together(&self.before, &self.limits);
-        if qualities.contains(&Quality::Bad) || matches!(together, Quality::Bad | Quality::Doubtful)
-        {
+        if qualities.contains(&Quality::Bad) || together == Quality::Bad {
             return Some(
                 "failures or late answers were above the limits before the first fault".to_owned(),
             );

@@ -1,0 +1,99 @@
+//! Which pods of a site a fault hits, as the site is now.
+
+use firedrill_erlmcp::world::{ProcessView, SiteView};
+use firedrill_scenarios::plan::{Labels, Pick, Victims, labels_text};
+use rand::RngExt as _;
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use super::{ResolveError, listed, pods};
+
+/// At least one.
+///
+/// # Errors
+/// When there are none, or fewer than are wanted.
+pub fn chosen<'a>(
+    site: &'a SiteView,
+    victims: &Victims,
+    random: &mut Xoshiro256PlusPlus,
+) -> Result<Vec<&'a ProcessView>, ResolveError> {
+    let running: Vec<&ProcessView> = pods(site).filter(|pod| has(pod, &victims.labels)).collect();
+    let chosen: Vec<&ProcessView> = match &victims.pick {
+        Pick::All => running.clone(),
+        Pick::OnNode(node) => running
+            .iter()
+            .copied()
+            .filter(|pod| pod.node.as_deref() == Some(node.as_str()))
+            .collect(),
+        Pick::Named(wanted) => wanted
+            .iter()
+            .map(|name| named(site, &running, name))
+            .collect::<Result<_, _>>()?,
+        Pick::Random(count) => draw(site, &running, *count as usize, random)?,
+    };
+    if chosen.is_empty() {
+        return Err(ResolveError::NonePicked {
+            site: site.name.clone(),
+            which: which(victims),
+        });
+    }
+    Ok(chosen)
+}
+
+/// `is on primary-node-0, and has role=canary`.
+fn which(victims: &Victims) -> String {
+    let node = match &victims.pick {
+        Pick::OnNode(node) => Some(format!("is on {node}")),
+        Pick::All | Pick::Named(_) | Pick::Random(_) => None,
+    };
+    let labels =
+        (!victims.labels.is_empty()).then(|| format!("has {}", labels_text(&victims.labels)));
+    let parts: Vec<String> = node.into_iter().chain(labels).collect();
+    match parts.is_empty() {
+        true => "could be chosen".to_owned(),
+        false => parts.join(" and "),
+    }
+}
+
+fn has(pod: &ProcessView, labels: &Labels) -> bool {
+    let own = |(key, value)| pod.labels.get(key) == Some(value);
+    labels.iter().all(own)
+}
+
+fn named<'a>(
+    site: &SiteView,
+    running: &[&'a ProcessView],
+    name: &str,
+) -> Result<&'a ProcessView, ResolveError> {
+    let found = running.iter().copied().find(|pod| pod.name == name);
+    found.ok_or_else(|| ResolveError::NoVictim {
+        site: site.name.clone(),
+        what: "pod",
+        name: name.to_owned(),
+        known: listed(running.iter().map(|pod| pod.name.as_str())),
+    })
+}
+
+/// `count` different ones: a partial shuffle (Fisher and Yates).
+fn draw<'a>(
+    site: &SiteView,
+    running: &[&'a ProcessView],
+    count: usize,
+    random: &mut Xoshiro256PlusPlus,
+) -> Result<Vec<&'a ProcessView>, ResolveError> {
+    if running.len() < count {
+        return Err(ResolveError::TooFew {
+            site: site.name.clone(),
+            there: running.len(),
+            wanted: count,
+        });
+    }
+    let mut pool = running.to_vec();
+    // The order of the view must not decide who is drawn.
+    pool.sort_by(|a, b| a.name.cmp(&b.name));
+    for place in 0..count {
+        let other = random.random_range(place..pool.len());
+        pool.swap(place, other);
+    }
+    pool.truncate(count);
+    Ok(pool)
+}
