@@ -9,9 +9,7 @@ use firedrill_erlmcp::world::{
     BackupView, LinkShape, NodeView, Place, ProcessView, SiteView, View,
 };
 use firedrill_scenarios::Plan;
-use firedrill_scenarios::plan::{
-    self, FaultKind, Labels, NodeChoice, Pick, Target, Victims, labels_text,
-};
+use firedrill_scenarios::plan::{self, FaultKind, NodeChoice, Target, Victims};
 use rand::RngExt as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng as _;

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use firedrill_erlmcp::world::{Kept, LinkView, ProcessState, ReplicationView, SiteView};
 use firedrill_scenarios::Given;
+use firedrill_scenarios::plan::Labels;
 use rand_xoshiro::rand_core::SeedableRng as _;
 
 use super::*;

@@ -22,7 +22,7 @@ fn what_was_issued_is_the_sum_of_its_outcomes() {
     assert_eq!(load.intended, load.outcomes.values().sum::<u64>());
     assert_eq!(
         (load.intended, load.sent, load.completed, load.not_sent),
-        (1000, 800, 800, 100)
+        (1000, 800, 800, 200)
     );
     assert_eq!(load.asked_per_second, Some(100.0));
     assert_eq!(load.sent_per_second, Some(80.0));

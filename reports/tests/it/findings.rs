@@ -117,7 +117,7 @@ fn asked_sent_and_completed_stand_side_by_side() {
         (30, 0)
     );
     assert_eq!(result.phases[0].flow, Some(flow));
-    assert_eq!((result.load.sent, result.load.not_sent), (940, 40));
+    assert_eq!((result.load.sent, result.load.not_sent), (940, 60));
     assert_eq!(result.load.sent_per_second, Some(94.0));
     let words = "asked 100/s, sent 94/s (not: in-flight limit 4/s, no session or connection from the target 2/s), \
         completed 91/s (not: timed out 3/s)";
