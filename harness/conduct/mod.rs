@@ -7,12 +7,12 @@ mod beside;
 mod bounded;
 pub mod drill;
 mod fence;
-mod fences;
 pub mod hands;
 mod pin;
 pub mod sabotage;
 pub mod script;
 pub mod timeline;
+mod unfence;
 
 use std::io;
 use std::path::PathBuf;
