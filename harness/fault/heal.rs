@@ -139,30 +139,19 @@ async fn see_through(
     which: Which<'_>,
     eyes: &Eyes,
 ) -> Result<(), String> {
-    let mut first = true;
-    loop {
-        // Asked before anything is tried: the last try, and the time for an end to be seen, come when nothing else is
-        // in force.
-        let held = which.held();
-        if reversed.is_err() && !first {
-            reversed = reverse(change, eyes);
-        }
-        let ended = match &reversed {
-            Ok(()) => see_end(change, eyes).await,
-            Err(reason) if held => Err(reason.to_string()),
-            Err(_) => match try_again(change, eyes).await {
-                Ok(()) => see_end(change, eyes).await,
-                Err(reason) => Err(reason),
-            },
-        };
-        if ended.is_ok() || !held {
-            return ended;
-        }
+    // The last try, and the time for an end to be seen, come when nothing else is in force.
+    while which.held() {
         if reversed.is_err() {
             tokio::time::sleep(AGAIN).await;
+            reversed = reverse(change, eyes);
+        } else if see_end(change, eyes).await.is_ok() {
+            return Ok(());
         }
-        first = false;
     }
+    if reversed.is_err() {
+        try_again(change, eyes).await?;
+    }
+    see_end(change, eyes).await
 }
 
 async fn see_end(change: &Open<Undo>, eyes: &Eyes) -> Result<(), String> {

@@ -4,8 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use firedrill_scenarios::outcome::NotSent;
-use firedrill_scenarios::plan;
-use firedrill_scenarios::plan::{Arrivals, Drive, Flow, LedgerUse, Lifetime};
+use firedrill_scenarios::plan::{self, Arrivals, Drive, Flow, LedgerUse, Lifetime};
 use firedrill_scenarios::template::{Values, WriteKey};
 use rand_xoshiro::Xoshiro256PlusPlus;
 

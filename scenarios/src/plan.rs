@@ -37,7 +37,7 @@ pub use operation::{
 pub use target::{
     Backups, Behaviour, Bounds, Director, DirectorClock, Embedded, Endpoint, HeaderValue, Identity,
     Labels, PODS_MAX, Profile, ProtocolVersion, Replication, Secret, ServiceTime, Site, Target,
-    TlsOptions, Url, labels_text,
+    TlsOptions, Url, has_labels, labels_text,
 };
 
 #[derive(Clone, Debug, PartialEq)]

@@ -1,7 +1,7 @@
 //! Which pods of a site a fault hits, as the site is now.
 
 use firedrill_erlmcp::world::{ProcessView, SiteView};
-use firedrill_scenarios::plan::{Labels, Pick, Victims, labels_text};
+use firedrill_scenarios::plan::{Pick, Victims, has_labels, labels_text};
 use rand::RngExt as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
@@ -16,7 +16,9 @@ pub fn chosen<'a>(
     victims: &Victims,
     random: &mut Xoshiro256PlusPlus,
 ) -> Result<Vec<&'a ProcessView>, ResolveError> {
-    let running: Vec<&ProcessView> = pods(site).filter(|pod| has(pod, &victims.labels)).collect();
+    let running: Vec<&ProcessView> = pods(site)
+        .filter(|pod| has_labels(&pod.labels, &victims.labels))
+        .collect();
     let chosen: Vec<&ProcessView> = match &victims.pick {
         Pick::All => running.clone(),
         Pick::OnNode(node) => running
@@ -52,11 +54,6 @@ fn which(victims: &Victims) -> String {
         true => "could be chosen".to_owned(),
         false => parts.join(" and "),
     }
-}
-
-fn has(pod: &ProcessView, labels: &Labels) -> bool {
-    let own = |(key, value)| pod.labels.get(key) == Some(value);
-    labels.iter().all(own)
 }
 
 fn named<'a>(

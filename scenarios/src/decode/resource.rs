@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::action::Stage;
-
 use super::fields::Fields;
 use super::hostile::of_clients;
 use super::reader::Reader;

@@ -92,17 +92,21 @@ impl Site {
 
     /// The pods that have all of these labels: every one, where there are none.
     pub fn pods_with(&self, labels: &Labels) -> Vec<String> {
-        let has = |pod: &String| {
-            let own =
-                |(key, value)| self.labels.get(pod).and_then(|own| own.get(key)) == Some(value);
-            labels.iter().all(own)
-        };
+        let none = Labels::new();
+        let has = |pod: &String| has_labels(self.labels.get(pod).unwrap_or(&none), labels);
         self.pod_names().filter(has).collect()
     }
 }
 
 /// What something is labelled with: `role: canary`.
 pub type Labels = BTreeMap<String, String>;
+
+/// Whether what has its `own` labels has all that are `wanted`, too.
+pub fn has_labels(own: &Labels, wanted: &Labels) -> bool {
+    wanted
+        .iter()
+        .all(|(key, value)| own.get(key) == Some(value))
+}
 
 /// `role=canary, zone=a`.
 pub fn labels_text(labels: &Labels) -> String {
