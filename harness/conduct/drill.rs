@@ -2,23 +2,25 @@
 //! of them.
 
 mod culprit;
+mod history;
 mod probed;
 
 use std::sync::Arc;
 
 use firedrill_erlmcp::world::{self, Reply, Request};
-use firedrill_evidence::ledger::{Promotion, Stop};
+use firedrill_evidence::ledger::Promotion;
 use firedrill_evidence::recovery::{Limits, Live, Quality, Slot, judge_slots, judge_together};
 use firedrill_reports::recording::{Event, FaultStage, Mark, StepStage};
 use firedrill_scenarios::Plan;
-use firedrill_scenarios::plan::{Act, Action, FaultKind, RecoveryStep, Target, When};
+use firedrill_scenarios::plan::{Act, Action, RecoveryStep, Target, When};
 
-use self::culprit::{Begun, acknowledging, culprit, harm};
+use self::culprit::{Begun, acknowledging, corrupts, harm};
+use self::history::{History, Tested};
 use super::hands::{Hands, Told};
 use super::sabotage::Moment;
 use super::script::{Order, Script, Seen, Take};
 use crate::clock::Nanos;
-use crate::ledger::account::{Broken, Read};
+use crate::ledger::account::{Place, Read};
 use crate::target::in_words;
 
 /// Buckets that a steady state is judged by.
@@ -34,13 +36,9 @@ pub struct Drill {
     before: Vec<Slot>,
     /// When the newest fault was injected; none so far.
     fault_began: Option<Nanos>,
-    newest_fault: Option<String>,
-    /// Faults and failbacks, as they were begun.
-    begun: Vec<Begun>,
+    history: History,
     /// The step that leads clients back, since then, and when it began.
     failback: Option<(String, Nanos)>,
-    /// The newest restore of a backup that is put to the test.
-    tested: Option<Tested>,
     /// The steady state has been asked for, and this is the answer.
     steady: Option<bool>,
     /// Marks up to this instant of the machine's clock have been told.
@@ -52,18 +50,6 @@ pub struct Drill {
     leftover: bool,
     /// The recovery from a fault has been seen.
     recovered: bool,
-    reads: Vec<Read>,
-    promotions: Vec<Promotion>,
-    /// Marks since the first fault that end what one may take back, with their kind.
-    stops: Vec<(Nanos, Mark)>,
-}
-
-/// A backup that was put into a site which it is not of: what is there has to be what was acknowledged until then.
-struct Tested {
-    id: String,
-    into: String,
-    of: usize,
-    began: Nanos,
 }
 
 /// What the conductor has to do about the drill.
@@ -76,20 +62,6 @@ pub enum Word {
     NotSteady(String),
     /// This action met a bug of ours.
     Broken(String),
-}
-
-impl Tested {
-    /// The backup may lack what was acknowledged shortly before it was asked for.
-    fn stop(&self) -> Broken {
-        Broken {
-            id: self.id.clone(),
-            stop: Stop {
-                t0: self.began,
-                until: Some(self.began),
-                site: u16::try_from(self.of).ok(),
-            },
-        }
-    }
 }
 
 impl Drill {
@@ -110,19 +82,14 @@ impl Drill {
             limits,
             before: Vec::new(),
             fault_began: None,
-            newest_fault: None,
-            begun: Vec::new(),
+            history: History::default(),
             failback: None,
-            tested: None,
             steady: None,
             asking_marks: false,
             answered: false,
             serving: None,
             leftover: false,
             recovered: false,
-            reads: Vec::new(),
-            promotions: Vec::new(),
-            stops: Vec::new(),
         }
     }
 
@@ -238,22 +205,21 @@ impl Drill {
             Told::Read {
                 id,
                 site,
-                mut passes,
+                passes,
                 stored,
             } => {
-                let tested = self.tested.as_ref().filter(|own| own.into == site);
-                if let Some(own) = tested {
-                    // What was written later is in no backup.
-                    passes.iter_mut().for_each(|pass| pass.began = own.began);
-                }
-                let fault = tested.map(Tested::stop);
-                self.reads.push(Read {
+                let index = self
+                    .site_named(&site)
+                    .and_then(|site| u16::try_from(site).ok());
+                let read = Read {
                     id,
                     site,
                     passes,
                     stored,
-                    fault,
-                });
+                    place: Place::Serving,
+                    fault: None,
+                };
+                self.history.read(read, index, self.serving);
                 Vec::new()
             }
             Told::Undone { take, leftover } => {
@@ -273,7 +239,6 @@ impl Drill {
                 ..
             } => {
                 self.fault_began = Some(at);
-                self.newest_fault = Some(id.clone());
                 self.has_begun(at, id);
                 self.failback = None;
                 self.answered = false;
@@ -289,15 +254,19 @@ impl Drill {
     }
 
     fn has_begun(&mut self, at: Nanos, id: &str) {
+        let named = self.plan.profile.identity.is_some();
         let own = self.index(id).and_then(|action| {
             Some(Begun {
                 id: id.to_owned(),
                 at,
                 harm: harm(&self.plan, action, self.serving)?,
-                site: acknowledging(&self.plan, action, self.serving),
+                corrupts: corrupts(&self.plan, action),
+                site: acknowledging(&self.plan, action, self.serving).filter(|_| named),
             })
         });
-        self.begun.extend(own);
+        if let Some(own) = own {
+            self.history.begins(own);
+        }
     }
 
     fn step_begins(&mut self, at: Nanos, id: &str, on: &str) {
@@ -308,7 +277,7 @@ impl Drill {
                 self.answered = false;
             }
             Some(Act::Step(step @ RecoveryStep::Restore { of, .. })) if step.is_test() => {
-                self.tested = Some(Tested {
+                self.history.tests(Tested {
                     id: id.to_owned(),
                     into: on.to_owned(),
                     of,
@@ -340,56 +309,16 @@ impl Drill {
         self.answered = true;
         let name = self.plan.site_name(usize::from(site));
         let (mark, about) = match &self.failback {
-            None => (Mark::FirstAnswer, self.newest_fault.clone()),
+            None => (Mark::FirstAnswer, self.history.mark(at, Mark::FirstAnswer)),
             Some((id, _)) => (Mark::FailbackAnswer, Some(id.clone())),
         };
         let detail = format!("answers come from {name}");
         vec![marked(at, mark, about, "clients", detail)]
     }
 
-    /// The fault that a read-back is about, whose first pass began at `began` and whose last one at `read`.
-    fn broken(&self, began: Nanos, read: Nanos) -> Option<Broken> {
-        let promoted: Vec<Nanos> = self.promotions.iter().map(|own| own.at).collect();
-        let own = culprit(&self.begun, &promoted, read)?;
-        let named = self.plan.profile.identity.is_some();
-        let site = own.site.filter(|_| named);
-        Some(Broken {
-            id: own.id.clone(),
-            stop: Stop {
-                t0: own.at,
-                until: self.stopped(&own.id, own.at, began),
-                site: site.and_then(|site| u16::try_from(site).ok()),
-            },
-        })
-    }
-
-    /// What was read back, and which sites were promoted when. Marks are told late, so that the fault
-    /// and what ended its acknowledgements are looked up here and not when the read-back was made.
+    /// What was read back, and which sites were promoted when.
     pub fn accounts(&self) -> (Vec<Read>, &[Promotion]) {
-        let mut reads = self.reads.clone();
-        for read in &mut reads {
-            let [began, last] = read.passes.map(|pass| pass.began);
-            read.fault = read.fault.take().or_else(|| self.broken(began, last));
-        }
-        (reads, &self.promotions)
-    }
-
-    /// When a site was promoted, a backup restored, or writes stopped, between the fault and the read-back.
-    fn stopped(&self, fault: &str, t0: Nanos, read: Nanos) -> Option<Nanos> {
-        let action = self.action(fault)?;
-        let corrupt = matches!(&action.act, Act::Fault(fault) if matches!(fault.kind, FaultKind::DataCorruption { .. }));
-        let ends = |mark: Mark| match mark {
-            Mark::WritesStopped | Mark::Fenced => corrupt,
-            Mark::Promoted => !corrupt,
-            Mark::Restored => true,
-            _ => false,
-        };
-        let within = |at: Nanos| at >= t0 && at <= read;
-        let own = self
-            .stops
-            .iter()
-            .filter(|(at, mark)| within(*at) && ends(*mark));
-        own.map(|(at, _)| *at).min()
+        self.history.accounts()
     }
 
     /// Asks the target for its marks, on a thread of its own; one question at a time.
@@ -420,12 +349,14 @@ impl Drill {
             let Some(mark) = known(own.mark) else {
                 continue;
             };
-            let about = self.newest_fault.clone();
+            let about = self.history.mark(at, mark);
             words.push(marked(at, mark, about, &own.source, in_words(&own.detail)));
             if mark == Mark::Promoted {
-                self.promotions.extend(self.promotion(at, &own.detail));
+                let promotion = self.promotion(at, &own.detail);
+                promotion
+                    .into_iter()
+                    .for_each(|own| self.history.promotes(own));
             }
-            self.stops.push((at, mark));
             if self.fault_began.is_none_or(|began| at < began) {
                 continue;
             }
@@ -454,7 +385,10 @@ impl Drill {
     }
 
     fn site_of(&self, detail: &serde_json::Value) -> Option<usize> {
-        let name = detail.get("site")?.as_str()?;
+        self.site_named(detail.get("site")?.as_str()?)
+    }
+
+    fn site_named(&self, name: &str) -> Option<usize> {
         match &self.plan.target {
             Target::Embedded(embedded) => embedded.sites.iter().position(|site| site.name == name),
             Target::Endpoint(_) => None,

@@ -89,15 +89,21 @@ impl Hands {
     fn left_by_clients(&self, take: Take) -> Vec<usize> {
         match &self.plan.drill.actions[take.action].act {
             Act::Fault(fault) => fault.kind.site().into_iter().collect(),
-            Act::Step(RecoveryStep::FailBack { site }) => {
-                let all = match &self.plan.target {
-                    Target::Embedded(embedded) => embedded.sites.len(),
-                    Target::Endpoint(_) => 0,
-                };
-                (0..all).filter(|other| other != site).collect()
+            Act::Step(RecoveryStep::FailBack { site }) => self.others(*site),
+            // Where something is broken, the site that it is done to is tried when it has come back.
+            Act::Step(RecoveryStep::Reroute { site }) if self.in_force().is_empty() => {
+                self.others(*site)
             }
             Act::Step(_) | Act::ReadBack { .. } => Vec::new(),
         }
+    }
+
+    fn others(&self, site: usize) -> Vec<usize> {
+        let all = match &self.plan.target {
+            Target::Embedded(embedded) => embedded.sites.len(),
+            Target::Endpoint(_) => 0,
+        };
+        (0..all).filter(|other| *other != site).collect()
     }
 
     fn tell_of_fence(&self, id: String, site: usize, stage: StepStage) {

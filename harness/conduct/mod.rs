@@ -31,7 +31,7 @@ use self::drill::Drill;
 use self::hands::{Hands, Reading, Told};
 use self::script::Seen;
 use self::timeline::{Command, Happening, Timeline};
-use crate::clock::{Clock, Nanos};
+use crate::clock::{self, Clock, Nanos};
 use crate::fault::inject::Shared;
 use crate::fault::seen::Eyes;
 use crate::ledger::keeper::Keeper;
@@ -39,7 +39,7 @@ use crate::load::engine::{Engine, Progress, Second, describe_failures};
 use crate::load::report::{Openings, ThreadTotals};
 use crate::load::tally::Layout;
 use crate::load::worker::Job;
-use crate::observe::machine::{self, Machine};
+use crate::observe::machine::Machine;
 use crate::observe::probes::{self, Source};
 use crate::observe::progress::{self, note};
 use crate::record::Recorder;
@@ -108,7 +108,7 @@ pub fn conduct(
         .map_err(RunError::Threads)?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, async {
-        let cpu_before = machine::cpu_ns();
+        let cpu_before = clock::processor();
         // Signals are caught before any thread has a session to lose.
         let signals = Ends::catch().map_err(RunError::Threads)?;
         let (samples, probed) = mpsc::unbounded_channel();
@@ -434,7 +434,7 @@ impl Conductor {
     fn finish(mut self) -> Result<Option<EarlyEnd>, RunError> {
         let totals = self.load_over.take().unwrap_or_default();
         self.progress.clear();
-        let cpu_ns = machine::cpu_ns().saturating_sub(self.cpu_before);
+        let cpu_ns = clock::processor().saturating_sub(self.cpu_before);
         self.engine.join();
         if let Some(keeper) = self.keeper.take() {
             self.account(keeper)?;

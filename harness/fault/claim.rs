@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use firedrill_erlmcp::world::{Press, Request, View};
 use firedrill_scenarios::Plan;
 
-use super::pinned::{Pinned, Reversal};
+use super::pinned::{Change, Pinned, Reversal, Step};
+use super::process::Kick;
 use super::radius::{Hits, TooMuch};
 
 /// One thing that is given back: whose, and what of it.
@@ -64,8 +65,11 @@ impl Claims {
             .filter_map(|step| held_until(&step.undo.change))
             .collect();
         self.release(&BTreeSet::from([fault.id.clone()]));
+        let ended: BTreeSet<&str> = fault.steps.iter().filter_map(ends).collect();
         for (by, others) in &self.held {
-            if let Some(claim) = own.intersection(others).next().cloned() {
+            let undone_by_it = |claim: &&Claim| ended.contains(claim.whose.as_str());
+            let taken = own.intersection(others).next();
+            if let Some(claim) = taken.or_else(|| others.iter().find(undone_by_it)).cloned() {
                 let Claim { whose, what } = claim;
                 let by = by.clone();
                 return Err(Held::Claimed { whose, what, by });
@@ -111,6 +115,22 @@ impl Claims {
 
     pub fn is_empty(&self) -> bool {
         self.held.is_empty()
+    }
+}
+
+/// The process that this ends: with it goes what another fault did to it, and the one that follows it is as new.
+fn ends(step: &Step) -> Option<&str> {
+    match &step.change {
+        Change::Kick {
+            process,
+            kick: Kick::Kill | Kick::Terminate,
+        } => Some(&process.name),
+        Change::Kick { .. }
+        | Change::Ask(_)
+        | Change::Limit(_)
+        | Change::Damage(_)
+        | Change::Run(_)
+        | Change::Attack(_) => None,
     }
 }
 
@@ -187,7 +207,8 @@ fn asked_back(request: &Request) -> Option<(String, &'static str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pinned::{Change, Step, Undo};
+    use super::super::pinned::Undo;
+    use super::super::process::Process;
     use super::*;
 
     fn plan() -> Plan {
@@ -239,6 +260,39 @@ mod tests {
         claims.claim(&cordon("c", "node-0"), &plan, None).unwrap();
         claims.release_all();
         assert!(claims.is_empty());
+    }
+
+    #[test]
+    fn nobody_ends_a_process_that_another_fault_gives_something_back_to() {
+        let (mut claims, plan) = (Claims::default(), plan());
+        let process = |name: &str| Process {
+            name: name.to_owned(),
+            pid: 7,
+            started: 9,
+        };
+        let kick = |id: &str, name: &str, kick, undo| {
+            let mut fault = cordon(id, name);
+            fault.steps[0].change = Change::Kick {
+                process: process(name),
+                kick,
+            };
+            fault.steps[0].undo.change = undo;
+            fault
+        };
+        let goes_on = Reversal::Kick {
+            process: process("primary-1"),
+            kick: Kick::Continue,
+        };
+        let pause = kick("pause", "primary-1", Kick::Stop, goes_on);
+        claims.claim(&pause, &plan, None).unwrap();
+        let kill = |name| kick("kill", name, Kick::Kill, Reversal::ByItself);
+        let held = claims.claim(&kill("primary-1"), &plan, None).unwrap_err();
+        let text = held.to_string();
+        assert!(
+            text.starts_with("the running of primary-1 is held by `pause`"),
+            "{text}"
+        );
+        claims.claim(&kill("primary-2"), &plan, None).unwrap();
     }
 
     #[test]

@@ -20,6 +20,14 @@ struct Hit {
     pods: BTreeSet<String>,
     /// Of these pods, no more are missing at the same time.
     at_once: Option<usize>,
+    /// So many pods less than there were; the site itself says which.
+    fewer: usize,
+}
+
+impl Hit {
+    fn has_pods(&self) -> bool {
+        !self.pods.is_empty() || self.fewer > 0
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,6 +92,10 @@ impl Hits {
                     hits.pod(pod, view);
                     hits.site(site).at_once = Some(1);
                 }
+                Change::Ask(Request::Scale { site, pods }) => {
+                    let before = view.site(site).map_or(0, |site| site.wanted_pods);
+                    hits.site(site).fewer = before.saturating_sub(*pods) as usize;
+                }
                 Change::Ask(Request::Behave { pod, .. } | Request::Press { pod, .. }) => {
                     hits.pod(pod, view);
                 }
@@ -124,18 +136,20 @@ impl Hits {
         view: &View,
     ) -> Result<(), TooMuch> {
         self.sites_within(others.clone(), plan)?;
-        let own = self.0.iter().filter(|(_, own)| !own.pods.is_empty());
+        let own = self.0.iter().filter(|(_, own)| own.has_pods());
         for (site, own) in own {
             let mut all = Together::default();
             all.add(own);
             let mut by = None;
+            // Those that a fault in force took away are not asked for any more, and count among all.
+            let mut wanted = view.site(site).map_or(0, |site| site.wanted_pods);
             for (fault, hits) in others.clone() {
-                if let Some(hit) = hits.0.get(site).filter(|hit| !hit.pods.is_empty()) {
+                if let Some(hit) = hits.0.get(site).filter(|hit| hit.has_pods()) {
                     all.add(hit);
                     by = by.or(Some(fault));
+                    wanted += hit.fewer as u32;
                 }
             }
-            let wanted = view.site(site).map_or(0, |site| site.wanted_pods);
             let (hit, limits) = (all.count().min(wanted as usize), &plan.drill.limits);
             if let Some(by) = by
                 && !limits.allows_pods(hit, wanted)
@@ -189,20 +203,21 @@ impl Hits {
 #[derive(Default)]
 struct Together<'a> {
     pods: BTreeSet<&'a String>,
-    /// Pods that are missing one after the other, so many at a time.
-    in_turn: usize,
+    /// Pods without a name: those that are missing one after the other, so many at a time, and those that the site chose.
+    unnamed: usize,
 }
 
 impl<'a> Together<'a> {
     fn add(&mut self, hit: &'a Hit) {
+        self.unnamed += hit.fewer;
         match hit.at_once {
-            Some(at_once) => self.in_turn += at_once.min(hit.pods.len()),
+            Some(at_once) => self.unnamed += at_once.min(hit.pods.len()),
             None => self.pods.extend(&hit.pods),
         }
     }
 
     fn count(&self) -> usize {
-        self.pods.len() + self.in_turn
+        self.pods.len() + self.unnamed
     }
 }
 
@@ -296,16 +311,20 @@ mod tests {
 
     /// What the last of these faults is told.
     fn told(limits: &str, faults: &[Vec<Request>]) -> Result<(), TooMuch> {
-        let (plan, view) = (plan(limits), view());
-        let hits = |requests: &Vec<Request>| Hits::of(&fault("f", requests.clone()), &plan, &view);
-        let (last, before) = faults.split_last().unwrap();
-        let before: Vec<(String, Hits)> = before
-            .iter()
-            .enumerate()
-            .map(|(number, requests)| (format!("f{number}"), hits(requests)))
-            .collect();
+        let (plan, mut view) = (plan(limits), view());
+        let (last, earlier) = faults.split_last().unwrap();
+        let mut before: Vec<(String, Hits)> = Vec::new();
+        let hits = |requests: &Vec<Request>, view: &View| {
+            Hits::of(&fault("f", requests.clone()), &plan, view)
+        };
+        for requests in earlier {
+            before.push((format!("f{}", before.len()), hits(requests, &view)));
+            if let Some(Request::Scale { pods, .. }) = requests.first() {
+                view.sites[0].wanted_pods = *pods;
+            }
+        }
         let others = before.iter().map(|(name, hits)| (name, hits));
-        hits(last).within(others, &plan, &view)
+        hits(last, &view).within(others, &plan, &view)
     }
 
     #[test]
@@ -329,6 +348,23 @@ mod tests {
         let slow = vec![full("primary-3")];
         assert_eq!(told("pods: 50 %", &[slow.clone(), node.clone()]), Ok(()));
         assert!(told("pods: 25 %", &[slow, node]).is_err());
+    }
+
+    #[test]
+    fn pods_that_were_scaled_away_count_with_those_that_are_hit() {
+        let scale = |pods| {
+            vec![Request::Scale {
+                site: "primary".to_owned(),
+                pods,
+            }]
+        };
+        let slow = vec![full("primary-3")];
+        assert_eq!(told("pods: 75 %", &[scale(2), slow.clone()]), Ok(()));
+        let much = told("pods: 50 %", &[scale(2), slow.clone()]).unwrap_err();
+        assert!(much.to_string().contains("3 of the 4 pods"), "{much}");
+        // The other way round, and up instead of down.
+        assert!(told("pods: 50 %", &[slow.clone(), scale(2)]).is_err());
+        assert_eq!(told("pods: 25 %", &[slow, scale(6)]), Ok(()));
     }
 
     #[test]

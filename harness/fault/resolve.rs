@@ -42,9 +42,10 @@ pub enum ResolveError {
     },
     #[error("site `{site}` has no pod that runs and {which}: choose others")]
     NonePicked { site: String, which: String },
-    #[error("site `{site}` has {there} pods that run, and the fault is for {wanted}")]
+    #[error("site `{site}` has {there} running pods{which}, and the fault is for {wanted}")]
     TooFew {
         site: String,
+        which: String,
         there: usize,
         wanted: usize,
     },
@@ -154,6 +155,8 @@ pub fn resolve(
                     pods: *pods,
                 });
             }
+            let fewer = site.wanted_pods.saturating_sub(*pods);
+            scene.within_limits(site, fewer as usize)?;
             (site.name.clone(), made::scale(site, *pods))
         }
         FaultKind::SiteFailure { site } => {

@@ -14,6 +14,7 @@ use firedrill_scenarios::template::{ledger_amount, ledger_value};
 use super::Clients;
 use super::entry::{Attempt, Fate, Found, NOBODY};
 use super::keeper::ATTEMPTS;
+use super::missed::{Judged, Missed};
 use super::sorted::{Entries, Sorted};
 
 /// One read-back that was made.
@@ -25,8 +26,20 @@ pub struct Read {
     pub passes: [Pass; 2],
     /// What the amounts that the last pass read add up to.
     pub stored: u64,
+    pub place: Place,
     /// The newest fault before it.
     pub fault: Option<Broken>,
+}
+
+/// What a site was to clients while it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It served them, or nobody knows who did.
+    Serving,
+    /// Another one did.
+    Standby,
+    /// A backup was put to the test there.
+    Test,
 }
 
 /// The fault that a read-back is about.
@@ -46,6 +59,19 @@ pub struct Accounts<'a> {
     pub promotions: Vec<Promotion>,
 }
 
+impl Read {
+    /// The newest of the `earlier` ones that says what was gone when the fault of this one began. Only what it charged
+    /// another fault with counts: losses that no fault answered for have to be found again.
+    fn before_its_fault<'a>(&self, earlier: &'a [Read]) -> Option<&'a Read> {
+        let own = self.fault.as_ref()?;
+        let counts = |read: &&Read| {
+            let other = read.fault.as_ref().is_some_and(|fault| fault.id != own.id);
+            other && read.place == Place::Serving && read.passes[1].began < own.stop.t0
+        };
+        earlier.iter().rfind(counts)
+    }
+}
+
 impl Accounts<'_> {
     /// Writes the lines of every read-back to `path`.
     ///
@@ -53,14 +79,15 @@ impl Accounts<'_> {
     /// When a file cannot be read or written.
     pub fn write(&self, reads: &[Read], path: &Path) -> io::Result<()> {
         let mut out = BufWriter::new(File::create(path)?);
-        for read in reads {
-            self.account(read, &mut out)?;
+        for (number, read) in reads.iter().enumerate() {
+            let before = read.before_its_fault(&reads[..number]);
+            self.account(read, before, &mut out)?;
         }
         out.flush()?;
         out.get_ref().sync_data()
     }
 
-    fn account(&self, read: &Read, out: &mut impl Write) -> io::Result<()> {
+    fn account(&self, read: &Read, before: Option<&Read>, out: &mut impl Write) -> io::Result<()> {
         let last = match &read.fault {
             None => None,
             Some(fault) => {
@@ -76,15 +103,18 @@ impl Accounts<'_> {
             promotions: self.promotions.clone(),
             stored: read.stored,
             stop: last.map(|last| last.stop),
+            standby: read.place == Place::Standby,
         };
+        let mut missed = Missed::create(&self.missed(read))?;
         let mut written = Ok(());
         let mut tell = |finding: Finding| {
             if written.is_ok() {
-                written = self.line(read, finding, out);
+                let noted = missed.note(&finding);
+                written = noted.and_then(|()| self.line(read, finding, out));
             }
         };
         let tally: Tally = ledger::tally(
-            self.sorted()?.map(|attempt| self.known(attempt)),
+            self.judged(before)?,
             self.rows(read)?,
             &read_back,
             &mut tell,
@@ -92,7 +122,7 @@ impl Accounts<'_> {
         let mut counts = DataCounts::from(tally.counts);
         let mut point = None;
         if let Some(last) = &last {
-            let attempts = self.sorted()?.map(|attempt| self.known(attempt));
+            let attempts = self.judged(before)?;
             let rows = self.rows(read)?;
             let found = ledger::point(attempts, rows, &read_back, &tally, last, &mut tell)?;
             if let Some(found) = found {
@@ -101,6 +131,7 @@ impl Accounts<'_> {
             }
         }
         written?;
+        missed.finish()?;
         let line = LedgerLine::Data {
             read_back: read.id.clone(),
             fault: read.fault.as_ref().map(|fault| fault.id.clone()),
@@ -121,6 +152,7 @@ impl Accounts<'_> {
             acknowledged: (attempt.fate == Fate::Acknowledged).then_some(attempt.ended),
             // What was not sent is not in the file, and of what was sent only a fence's refusal is sure.
             failed: attempt.fate == Fate::Refused,
+            missed_before: false,
             amount: ledger_amount(value),
             site: attempt.site,
             epoch: attempt.epoch,
@@ -133,6 +165,20 @@ impl Accounts<'_> {
 
     fn sorted(&self) -> io::Result<Sorted<Attempt>> {
         Sorted::of(&self.attempts())
+    }
+
+    /// All attempts in order, held against what `before` missed.
+    fn judged(
+        &self,
+        before: Option<&Read>,
+    ) -> io::Result<impl Iterator<Item = io::Result<ledger::Attempt>>> {
+        let attempts = self.sorted()?.map(|attempt| self.known(attempt));
+        let missed = before.map(|read| self.missed(read));
+        Judged::new(attempts, missed.as_deref())
+    }
+
+    fn missed(&self, read: &Read) -> PathBuf {
+        self.folder.join(format!("{}-missed.bin", read.id))
     }
 
     /// The records of both passes.

@@ -51,6 +51,13 @@ pub struct Found {
     pub value_fits: bool,
 }
 
+/// A write that a read-back missed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Miss {
+    pub client: u32,
+    pub sequence: u64,
+}
+
 /// Takes numbers off the front of an entry's bytes.
 struct Numbers<'a>(&'a [u8]);
 
@@ -135,6 +142,28 @@ impl Entry for Found {
     }
 }
 
+impl Entry for Miss {
+    const SIZE: usize = 12;
+    type Key = (u32, u64);
+
+    fn key(&self) -> (u32, u64) {
+        (self.client, self.sequence)
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.client.to_le_bytes());
+        out.extend_from_slice(&self.sequence.to_le_bytes());
+    }
+
+    fn read(bytes: &[u8]) -> Miss {
+        let mut numbers = Numbers(bytes);
+        Miss {
+            client: u32::from_le_bytes(numbers.take()),
+            sequence: numbers.u64(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +189,13 @@ mod tests {
         let mut out = Vec::new();
         attempt.write(&mut out);
         assert_eq!((out.len(), Attempt::read(&out)), (Attempt::SIZE, attempt));
+        out.clear();
+        let miss = Miss {
+            client: 5,
+            sequence: 6,
+        };
+        miss.write(&mut out);
+        assert_eq!((out.len(), Miss::read(&out)), (Miss::SIZE, miss));
         out.clear();
         found.write(&mut out);
         assert_eq!((out.len(), Found::read(&out)), (Found::SIZE, found));

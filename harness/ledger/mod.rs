@@ -7,12 +7,14 @@
 //! keeper    the thread that writes: intents ahead of the load, attempts behind it
 //! sorted    files of entries put in order with bounded memory
 //! reader    the target's records, page by page
+//! missed    what a read-back missed, for those that follow it
 //! account   attempts against what was read, told as lines of `ledger.jsonl`
 //! ```
 
 pub mod account;
 pub mod entry;
 pub mod keeper;
+mod missed;
 pub mod pen;
 pub mod reader;
 pub mod sorted;

@@ -177,25 +177,6 @@ fn resident_in(path: &str) -> Option<u64> {
     field(&status, "VmRSS:").map(|kib| kib * 1024)
 }
 
-/// Processor time of this process so far, all threads, those that ended included, to 10 ms.
-pub fn cpu_ns() -> u64 {
-    fs::read_to_string("/proc/self/stat")
-        .ok()
-        .and_then(|text| cpu_time(&text))
-        .unwrap_or(0)
-}
-
-/// User and system time of a `stat` file. The name in parentheses may hold anything, so fields are counted from
-/// its end. The kernel shows them in hundredths of a second on every architecture.
-fn cpu_time(stat: &str) -> Option<u64> {
-    let fields = stat.rsplit_once(')')?.1;
-    let mut times = fields
-        .split_whitespace()
-        .skip(11)
-        .map_while(|field| field.parse::<u64>().ok());
-    Some((times.next()? + times.next()?) * 10_000_000)
-}
-
 /// Memory that could be used without swapping.
 pub fn available_bytes() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
@@ -240,12 +221,6 @@ mod tests {
                     full avg10=0.00 avg60=0.00 avg300=0.00 total=7\n";
         assert_eq!(pressure(text), Some(10_582_043));
         assert_eq!(pressure(""), None);
-    }
-
-    #[test]
-    fn processor_time_is_user_and_system() {
-        let stat = "7 (a) b) S 1 7 7 0 -1 4 100 0 0 0 250 50 0 0 20 0 3 0 9 1 2";
-        assert_eq!(cpu_time(stat), Some(3_000_000_000));
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub fn judge(recording: &Recording, strict: Option<bool>) -> ResultDocument {
             None => checks.extend(objective_checks(&view, objective)),
         }
     }
+    checks.extend(drilled.unnoticed(verdict(recording, &checks)));
     ResultDocument {
         schema_version: SCHEMA_VERSION.to_owned(),
         run: run(&view),

@@ -349,6 +349,9 @@ pub struct Data {
     /// Read back with another value than was written.
     #[serde(default)]
     pub corrupt: u64,
+    /// Acknowledged, and not at a site that served nobody when it was read.
+    #[serde(default)]
+    pub behind: u64,
     /// By how much the sum of what is stored differs from that of what was written and is there.
     pub unbalanced: u64,
     /// Records of other runs.

@@ -23,6 +23,8 @@ pub struct Begun {
     pub id: String,
     pub at: Nanos,
     pub harm: Harm,
+    /// It changes what is stored: what is acknowledged until writes are stopped may go with the restore.
+    pub corrupts: bool,
     /// The site that acknowledged what this may take back; `None` where whoever acknowledges is meant.
     pub site: Option<usize>,
 }
@@ -35,6 +37,12 @@ pub fn acknowledging(plan: &Plan, action: usize, serving: Option<u16>) -> Option
     };
     let answers = |site: &usize| serving.is_none_or(|serving| usize::from(serving) == *site);
     fault.kind.site().filter(answers)
+}
+
+/// Whether the action of this index changes what is stored.
+pub fn corrupts(plan: &Plan, action: usize) -> bool {
+    let act = plan.drill.actions.get(action).map(|action| &action.act);
+    matches!(act, Some(Act::Fault(fault)) if matches!(fault.kind, FaultKind::DataCorruption { .. }))
 }
 
 /// What the action of this index may do to acknowledged writes while this site answers clients, if that is known; none
@@ -79,9 +87,9 @@ pub fn culprit<'a>(begun: &'a [Begun], promotions: &[Nanos], read: Nanos) -> Opt
         .or_else(|| faults().next_back())
 }
 
-/// Whom a promotion at `at` is owed to: the newest since the one `before` that takes a site or data, or else the newest
+/// Whom a promotion, or another step of a failover, at `at` is owed to: the newest since the one `before` that takes a site or data, or else the newest
 /// of all; nobody, when that is a failback.
-fn owner(begun: &[Begun], before: Nanos, at: Nanos) -> Option<&Begun> {
+pub fn owner(begun: &[Begun], before: Nanos, at: Nanos) -> Option<&Begun> {
     let earlier = || begun.iter().filter(|own| own.at <= at);
     let takes = earlier().rfind(|own| own.harm == Harm::Takes && own.at > before);
     let newest = takes.or_else(|| earlier().next_back());
@@ -126,6 +134,7 @@ mod tests {
             id: (*id).to_owned(),
             at: *at,
             harm: *harm,
+            corrupts: false,
             site: None,
         };
         all.iter().map(one).collect()

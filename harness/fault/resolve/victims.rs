@@ -30,7 +30,15 @@ pub fn chosen<'a>(
             .iter()
             .map(|name| named(site, &running, name))
             .collect::<Result<_, _>>()?,
-        Pick::Random(count) => draw(site, &running, *count as usize, random)?,
+        Pick::Random(count) if running.len() < *count as usize => {
+            return Err(ResolveError::TooFew {
+                site: site.name.clone(),
+                which: labelled(victims),
+                there: running.len(),
+                wanted: *count as usize,
+            });
+        }
+        Pick::Random(count) => draw(&running, *count as usize, random),
     };
     if chosen.is_empty() {
         return Err(ResolveError::NonePicked {
@@ -39,6 +47,14 @@ pub fn chosen<'a>(
         });
     }
     Ok(chosen)
+}
+
+/// ` with role=canary`.
+fn labelled(victims: &Victims) -> String {
+    match victims.labels.is_empty() {
+        true => String::new(),
+        false => format!(" with {}", labels_text(&victims.labels)),
+    }
 }
 
 /// `is on primary-node-0, and has role=canary`.
@@ -72,25 +88,17 @@ fn named<'a>(
 
 /// `count` different ones: a partial shuffle (Fisher and Yates).
 fn draw<'a>(
-    site: &SiteView,
     running: &[&'a ProcessView],
     count: usize,
     random: &mut Xoshiro256PlusPlus,
-) -> Result<Vec<&'a ProcessView>, ResolveError> {
-    if running.len() < count {
-        return Err(ResolveError::TooFew {
-            site: site.name.clone(),
-            there: running.len(),
-            wanted: count,
-        });
-    }
+) -> Vec<&'a ProcessView> {
     let mut pool = running.to_vec();
     // The order of the view must not decide who is drawn.
     pool.sort_by(|a, b| a.name.cmp(&b.name));
-    for place in 0..count {
+    for place in 0..count.min(pool.len()) {
         let other = random.random_range(place..pool.len());
         pool.swap(place, other);
     }
     pool.truncate(count);
-    Ok(pool)
+    pool
 }

@@ -67,6 +67,7 @@ fn what_was_lost_is_listed_and_the_recovery_point_is_before_it() {
         site: "dr".to_owned(),
         passes: [pass(500 * MS), pass(510 * MS)],
         stored: paid_in(&clients, (1..=7).map(|sequence| (4, sequence))),
+        place: Place::Serving,
         fault: Some(Broken {
             id: "down".to_owned(),
             stop: Stop {
@@ -110,6 +111,130 @@ fn what_was_lost_is_listed_and_the_recovery_point_is_before_it() {
         (100 * MS, Some(70 * MS))
     );
     assert_eq!((point.rpo, point.rpo_lower), (30 * MS, Some(20 * MS)));
+}
+
+/// What a read-back counted, and the recovery point of the fault that it is about.
+type Told = (DataCounts, Option<RecoveryPoint>);
+
+/// One client's writes, acknowledged at these instants, and read-backs that each found the writes of these numbers.
+fn told_of(acknowledged: &[u64], reads: &[(Read, &[u64])]) -> Vec<Told> {
+    let folder = tempfile::tempdir().unwrap();
+    let attempts = acknowledged.iter().zip(1..).map(|(at, sequence)| Attempt {
+        client: 4,
+        sequence,
+        sent: at - MS,
+        ended: *at,
+        fate: Fate::Acknowledged,
+        site: 0,
+        epoch: 1,
+    });
+    let attempts: Vec<Attempt> = attempts.collect();
+    write_entries(&folder.path().join(ATTEMPTS), &attempts);
+    let clients = Clients::new("t", 1);
+    for (read, numbers) in reads {
+        let found = numbers.iter().map(|sequence| Found {
+            client: 4,
+            sequence: *sequence,
+            position: *sequence,
+            epoch: 1,
+            value_fits: true,
+        });
+        let found: Vec<Found> = found.collect();
+        for number in 1..=2 {
+            let path = folder.path().join(format!("{}-{number}.bin", read.id));
+            write_entries(&path, &found);
+        }
+    }
+    let accounts = Accounts {
+        folder: folder.path(),
+        clients: &clients,
+        sites: vec!["primary".to_owned(), "dr".to_owned()],
+        promotions: Vec::new(),
+    };
+    let path = folder.path().join("ledger.jsonl");
+    let reads: Vec<Read> = reads.iter().map(|(read, _)| read.clone()).collect();
+    accounts.write(&reads, &path).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    lines
+        .filter_map(|line| match line {
+            LedgerLine::Data { counts, point, .. } => Some((*counts, point)),
+            LedgerLine::Write { .. } => None,
+        })
+        .collect()
+}
+
+/// A read-back at `began` about a fault at `t0`.
+fn read(id: &str, began: u64, fault: Option<(&str, u64)>, place: Place) -> Read {
+    let pass = Pass {
+        began,
+        complete: true,
+    };
+    Read {
+        id: id.to_owned(),
+        site: "dr".to_owned(),
+        passes: [pass; 2],
+        stored: 0,
+        place,
+        fault: fault.map(|(id, t0)| Broken {
+            id: id.to_owned(),
+            stop: Stop {
+                t0,
+                until: None,
+                site: None,
+            },
+        }),
+    }
+}
+
+/// Six writes, 10 ms apart, and a fault after each three: the first takes 3, the second takes 6.
+#[test]
+fn a_fault_is_not_charged_with_what_was_gone_before_it() {
+    let at = [10, 20, 30, 110, 120, 130].map(|at| at * MS);
+    let point = |first: Option<(&str, u64)>, place: Place, then: &[u64]| {
+        let reads: [(Read, &[u64]); 2] = [
+            (read("one", 70 * MS, first, place), &[1, 2]),
+            (
+                read("two", 200 * MS, Some(("second", 135 * MS)), Place::Serving),
+                then,
+            ),
+        ];
+        let told = told_of(&at, &reads);
+        let (counts, point) = &told[1];
+        let point = point.clone().unwrap();
+        (
+            counts.lost,
+            counts.lost_before,
+            counts.holes,
+            point.rpo / MS,
+        )
+    };
+    let first = Some(("first", 35 * MS));
+    let kept = [1, 2, 4, 5];
+    assert_eq!(point(first, Place::Serving, &kept), (2, 1, 0, 15));
+    // What the first read-back had found is missed now, by the second fault.
+    assert_eq!(point(first, Place::Serving, &[1, 4, 5]), (3, 1, 1, 125));
+    // What no fault answered for, the same fault missed, or a standby lacked, has to be found again.
+    assert_eq!(point(None, Place::Serving, &kept), (2, 0, 1, 115));
+    let same = Some(("second", 135 * MS));
+    assert_eq!(point(same, Place::Serving, &kept), (2, 0, 1, 115));
+    assert_eq!(point(first, Place::Standby, &kept), (2, 0, 1, 115));
+}
+
+#[test]
+fn what_a_standby_lacks_is_behind_and_not_lost() {
+    let at = [10, 20, 30, 40].map(|at| at * MS);
+    let counted = |fault: Option<(&str, u64)>, place: Place| {
+        let told = told_of(&at, &[(read("own", 100 * MS, fault, place), &[1])]);
+        let counts = &told[0].0;
+        (counts.lost, counts.lost_after_stop, counts.behind)
+    };
+    assert_eq!(counted(None, Place::Serving), (3, 0, 0));
+    assert_eq!(counted(None, Place::Standby), (0, 0, 3));
+    // What a fault may have taken back is lost there, too.
+    let fault = Some(("down", 25 * MS));
+    assert_eq!(counted(fault, Place::Serving), (1, 2, 0));
+    assert_eq!(counted(fault, Place::Standby), (1, 0, 2));
 }
 
 /// Sixteen clients that write in turn; the newest hundred writes are gone.
@@ -173,6 +298,7 @@ fn peak_of(writes: u64) -> u64 {
             &clients,
             (1..=writes - 100).map(|number| ((number % 16) as u32, number / 16)),
         ),
+        place: Place::Serving,
         fault: Some(Broken {
             id: "down".to_owned(),
             stop: Stop {

@@ -23,6 +23,8 @@ pub struct Attempt {
     pub acknowledged: Option<u64>,
     /// Refused for sure, or never sent: it can be nowhere. Neither this nor acknowledged: nobody knows.
     pub failed: bool,
+    /// An earlier read-back missed it already, before the fault that this one is about: no work of that fault.
+    pub missed_before: bool,
     /// What the write pays in.
     pub amount: u32,
     /// Who acknowledged it.
@@ -72,6 +74,9 @@ pub struct ReadBack {
     /// Losses that were acknowledged up to here have an allowance, the recovery point; later ones have none. Without
     /// it (nothing was broken) every loss counts as one without reason, and is `lost`.
     pub stop: Option<u64>,
+    /// Another site served clients while this one was read: what has no allowance and is missing may still be on its
+    /// way here.
+    pub standby: bool,
 }
 
 impl ReadBack {

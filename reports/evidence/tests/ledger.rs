@@ -42,6 +42,7 @@ fn sound() -> Case {
                 sent,
                 acknowledged: Some(sent + 2 * MS),
                 failed: false,
+                missed_before: false,
                 amount: amount(client, sequence as u64 + 1),
                 site: if new { NEW } else { OLD },
                 epoch: if new { 2 } else { 1 },
@@ -74,6 +75,7 @@ fn sound() -> Case {
             promotions: vec![promotion],
             stored: 0,
             stop: None,
+            standby: false,
         },
         stop: Stop {
             t0: 2 * SECOND,
@@ -311,10 +313,8 @@ fn an_unknown_outcome_is_neither_lost_nor_unexpected() {
         .read();
     let counts = read.counts();
     assert_eq!((counts.attempted, counts.acknowledged), (800, 798));
-    assert_eq!(
-        (counts.indeterminate, counts.recovered, counts.lost),
-        (2, 1, 0)
-    );
+    let unknown = (counts.indeterminate, counts.recovered, counts.lost);
+    assert_eq!(unknown, (2, 1, 0));
     assert_eq!(read.found, []);
 }
 

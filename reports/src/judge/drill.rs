@@ -16,6 +16,7 @@ mod words;
 
 use std::collections::BTreeMap;
 
+use firedrill_evidence::Verdict;
 use firedrill_evidence::recovery::Recovery;
 use firedrill_scenarios::plan::{Objective, Source, Subject};
 
@@ -52,6 +53,11 @@ impl<'a> Drilled<'a> {
     /// What holds of the run whatever the scenario asks for.
     pub fn run_checks(&self) -> Vec<Check> {
         run::checks(self)
+    }
+
+    /// A run that misbehaved on purpose, and would pass.
+    pub fn unnoticed(&self, verdict: Verdict) -> Option<Check> {
+        run::unnoticed(self, verdict)
     }
 
     /// The check of an objective that is about faults or data; none of another.

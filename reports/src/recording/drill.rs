@@ -153,6 +153,9 @@ pub struct DataCounts {
     /// Timed out or cut off: kept or not, nobody can know; never counted as lost.
     pub indeterminate: u64,
     pub lost: u64,
+    /// Of them, those that an earlier read-back missed before the fault that this one is about.
+    #[serde(default)]
+    pub lost_before: u64,
     pub unexpected: u64,
     pub duplicated: u64,
     pub stale: u64,
@@ -162,6 +165,8 @@ pub struct DataCounts {
     pub lost_after_stop: u64,
     pub corrupt: u64,
     pub unread: u64,
+    #[serde(default)]
+    pub behind: u64,
     /// By how much the sum of what is stored differs from that of what was written and is there.
     pub unbalanced: u64,
     /// Records that other runs wrote. They are no part of this one.
@@ -170,6 +175,11 @@ pub struct DataCounts {
 }
 
 impl DataCounts {
+    /// What the fault took that the read-back is about.
+    pub fn taken(&self) -> u64 {
+        self.lost.saturating_sub(self.lost_before)
+    }
+
     pub fn get(&self, counter: DataCounter) -> u64 {
         match counter {
             DataCounter::Lost => self.lost,
@@ -182,6 +192,7 @@ impl DataCounts {
             DataCounter::LostAfterStop => self.lost_after_stop,
             DataCounter::Corrupt => self.corrupt,
             DataCounter::Unread => self.unread,
+            DataCounter::Behind => self.behind,
             DataCounter::Unbalanced => self.unbalanced,
         }
     }

@@ -93,6 +93,7 @@ impl From<Counts> for DataCounts {
             recovered: counts.recovered,
             indeterminate: counts.indeterminate,
             lost: counts.lost,
+            lost_before: counts.lost_before,
             unexpected: counts.unexpected,
             duplicated: counts.duplicated,
             stale: counts.stale,
@@ -102,6 +103,7 @@ impl From<Counts> for DataCounts {
             lost_after_stop: counts.lost_after_stop,
             corrupt: counts.corrupt,
             unread: counts.unread,
+            behind: counts.behind,
             unbalanced: counts.unbalanced,
             foreign: counts.foreign,
         }
@@ -134,5 +136,6 @@ pub fn counter_of(anomaly: Anomaly) -> DataCounter {
         Anomaly::SplitBrain => DataCounter::SplitBrain,
         Anomaly::Corrupt => DataCounter::Corrupt,
         Anomaly::Unread => DataCounter::Unread,
+        Anomaly::Behind => DataCounter::Behind,
     }
 }

@@ -293,7 +293,7 @@ fn of_drill(recording: &Recording, result: &ResultDocument) -> Vec<String> {
         Some(_) => {}
     }
     for data in &recording.ledger.data {
-        if let Some(point) = data.point.as_ref().filter(|_| data.counts.lost == 0) {
+        if let Some(point) = data.point.as_ref().filter(|_| data.counts.taken() == 0) {
             list.push(format!(
                 "That a loss of less than {} would have been seen in {}: acknowledgements before the stop were that far apart.",
                 duration(point.rpo.max(point.resolution)),

@@ -1,5 +1,6 @@
 //! Reports of drills: the timeline, the parts of a recovery, the ledger, compliance, and what was not proved.
 
+use firedrill_evidence::Verdict::Fail;
 use firedrill_reports::recording::{Event, FaultStage, LedgerLine, Mode, Recording, StepStage};
 use firedrill_reports::{judge, render};
 use firedrill_scenarios::plan::FaultKind;
@@ -252,9 +253,23 @@ fn a_sabotage_is_warned_of() {
         name: "relapse".into(),
         shown: "the pods refuse".into(),
     };
-    let drill = good().with(20 * SECOND, event);
+    let sabotaged = || good().with(20 * SECOND, event.clone());
+    let drill = sabotaged();
     let warning = "sabotage relapse: the run misbehaves on purpose; the pods refuse";
     assert_eq!(drill.judged().warnings, [warning]);
+    // Its objectives do not see it, so that they would not see it of a target either.
+    let result = drill.judged();
+    let unnoticed = result.checks.iter().find(|check| check.id == "sabotage");
+    let unnoticed = unnoticed.map(|check| {
+        (
+            check.verdict,
+            check.reason.contains("relapse: the pods refuse"),
+        )
+    });
+    assert_eq!((unnoticed, result.verdict), (Some((Fail, true)), Fail));
+    let noticed = sabotaged().data(|counts| counts.holes = 1).judged();
+    assert_eq!(noticed.verdict, Fail);
+    assert!(noticed.checks.iter().all(|check| check.id != "sabotage"));
     assert!(page(&drill.recording()).contains(warning));
 }
 

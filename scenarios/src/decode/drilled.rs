@@ -227,7 +227,7 @@ fn limits(fields: &Fields<'_>) -> (Duration, Duration) {
 /// Whether answers and records say what the counter needs.
 pub(super) fn can_count(counter: DataCounter, ledger: &Ledger, profile: &Profile) -> bool {
     match counter {
-        DataCounter::SplitBrain => profile.identity.is_some(),
+        DataCounter::SplitBrain | DataCounter::Behind => profile.identity.is_some(),
         DataCounter::Reordered => ledger.position.is_some(),
         DataCounter::Lost
         | DataCounter::Unexpected

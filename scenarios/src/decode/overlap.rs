@@ -82,7 +82,8 @@ fn held_twice(
     before: &[&Span<'_>],
     span: &Span<'_>,
 ) -> Option<Problem> {
-    let own = held(embedded, span.kind);
+    let mut own = held(embedded, span.kind);
+    own.extend(ended(embedded, span.kind));
     for other in before {
         let others = held(embedded, other.kind);
         let Some((whose, what)) = own.iter().find(|held| others.contains(held)) else {
@@ -140,6 +141,32 @@ fn too_many(
     ))
 }
 
+/// What ends with the processes that the fault ends: those that follow them are as new.
+fn ended(embedded: &Embedded, kind: &FaultKind) -> Vec<(String, &'static str)> {
+    match kind {
+        FaultKind::StoreCrash { site } => vec![(embedded.sites[*site].name.clone(), DISK)],
+        FaultKind::PodKill(victims) | FaultKind::PodTerminate(victims) => {
+            let names = match &victims.pick {
+                Pick::All => embedded.sites[victims.site].pods_with(&victims.labels),
+                Pick::Named(names) => names.clone(),
+                Pick::OnNode(_) | Pick::Random(_) => Vec::new(),
+            };
+            let all = |name: String| OF_A_POD.map(|what| (name.clone(), what));
+            names.into_iter().flat_map(all).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+const DISK: &str = "the disk";
+const RUNNING: &str = "the running";
+const SERVICE_TIME: &str = "the service time";
+const THREAD: &str = "the time of the thread";
+const MEMORY: &str = "the memory";
+const PLACES: &str = "the places at work";
+/// What a pod has until it ends.
+const OF_A_POD: [&str; 5] = [RUNNING, SERVICE_TIME, THREAD, MEMORY, PLACES];
+
 /// What the fault gives back in the end, as far as it is known before the run: whose, and what of it.
 fn held(embedded: &Embedded, kind: &FaultKind) -> Vec<(String, &'static str)> {
     let site = |site: usize, what| vec![(embedded.sites[site].name.clone(), what)];
@@ -158,7 +185,7 @@ fn held(embedded: &Embedded, kind: &FaultKind) -> Vec<(String, &'static str)> {
         NodeChoice::Random => Vec::new(),
     };
     match kind {
-        FaultKind::PodPause(victims) => pods(victims, "the running"),
+        FaultKind::PodPause(victims) => pods(victims, RUNNING),
         FaultKind::SlowPod {
             victims,
             factor,
@@ -166,23 +193,23 @@ fn held(embedded: &Embedded, kind: &FaultKind) -> Vec<(String, &'static str)> {
         } => {
             let mut held = Vec::new();
             if *factor != 1.0 {
-                held.extend(pods(victims, "the service time"));
+                held.extend(pods(victims, SERVICE_TIME));
             }
             if *busy > 0.0 {
-                held.extend(pods(victims, "the time of the thread"));
+                held.extend(pods(victims, THREAD));
             }
             held
         }
-        FaultKind::MemoryExhaustion(victims) => pods(victims, "the memory"),
-        FaultKind::QueueExhaustion(victims) => pods(victims, "the places at work"),
-        FaultKind::CpuSaturation(victims) => pods(victims, "the time of the thread"),
+        FaultKind::MemoryExhaustion(victims) => pods(victims, MEMORY),
+        FaultKind::QueueExhaustion(victims) => pods(victims, PLACES),
+        FaultKind::CpuSaturation(victims) => pods(victims, THREAD),
         FaultKind::NodeDrain { node: own, .. } => node(own, "the cordon"),
         FaultKind::NodeLoss { node: own, .. } => node(own, "the power"),
         FaultKind::Scale { site: own, .. } => site(*own, "the number of pods"),
         FaultKind::SiteFailure { site: own }
         | FaultKind::SystemFailure { site: own }
         | FaultKind::NaturalDisaster { site: own } => site(*own, "the power"),
-        FaultKind::DiskFull { site: own } => site(*own, "the disk"),
+        FaultKind::DiskFull { site: own } => site(*own, DISK),
         FaultKind::CertificateExpiry { site: own } => site(*own, "the certificate"),
         FaultKind::Network { link, .. } => match link {
             Link::Clients { site: own } => site(*own, "the link to clients"),

@@ -223,6 +223,7 @@ fn counter_text(counter: DataCounter) -> &'static str {
         }
         DataCounter::Corrupt => "records with another value than was written",
         DataCounter::Unread => "records that could not be read back",
+        DataCounter::Behind => "acknowledged writes that a standby lacks when it is read",
         DataCounter::Unbalanced => {
             "difference between the sums of what is stored and of what was written"
         }

@@ -183,6 +183,12 @@ pub(crate) static OBJECTIVE: Kind = Kind {
             "At most so many records that could not be read back.",
         ),
         key(
+            "behind",
+            What::Count(0),
+            None,
+            "At most so many acknowledged writes that a standby lacks when it is read: lost, or still on their way to it.",
+        ),
+        key(
             "unbalanced",
             What::Count(0),
             None,
@@ -256,6 +262,7 @@ pub(crate) static OBJECTIVE: Kind = Kind {
         "lost_after_stop",
         "corrupt",
         "unread",
+        "behind",
         "unbalanced",
         "refusal",
         "suite",

@@ -127,12 +127,14 @@ pub enum DataCounter {
     /// Read back with another value than was written.
     Corrupt,
     Unread,
+    /// Acknowledged by the site that serves, and not yet at the other one that was read.
+    Behind,
     /// By how much the amounts that are stored differ from those that were written and are there.
     Unbalanced,
 }
 
 impl DataCounter {
-    pub const ALL: [DataCounter; 11] = [
+    pub const ALL: [DataCounter; 12] = [
         DataCounter::Lost,
         DataCounter::Unexpected,
         DataCounter::Duplicated,
@@ -143,6 +145,7 @@ impl DataCounter {
         DataCounter::LostAfterStop,
         DataCounter::Corrupt,
         DataCounter::Unread,
+        DataCounter::Behind,
         DataCounter::Unbalanced,
     ];
 
@@ -159,6 +162,7 @@ impl DataCounter {
             DataCounter::LostAfterStop => "lost_after_stop",
             DataCounter::Corrupt => "corrupt",
             DataCounter::Unread => "unread",
+            DataCounter::Behind => "behind",
             DataCounter::Unbalanced => "unbalanced",
         }
     }

@@ -197,6 +197,10 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "site-failure: primary",
+        "disk-full: primary, for: 3s }, { store-crash: primary, at: 2s",
+    ),
+    (
+        "site-failure: primary",
         "pod-kill: { site: primary, labels: { role: canary } }",
     ),
     (

@@ -119,7 +119,9 @@ pub fn point<E>(
             | Fate::Later
             | Fate::Refused
             | Fate::Indeterminate { .. }
+            | Fate::LostBefore
             | Fate::LostAfterStop
+            | Fate::Behind
             | Fate::SplitBrain
             | Fate::Unread => {}
         }

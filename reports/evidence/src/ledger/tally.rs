@@ -26,6 +26,8 @@ pub enum Anomaly {
     Corrupt,
     /// Acknowledged, and the place where it should be could not be read.
     Unread,
+    /// Acknowledged by the site that serves, and not (yet) at the one that was read.
+    Behind,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +39,8 @@ pub struct Counts {
     /// Neither acknowledged nor refused.
     pub indeterminate: u64,
     pub lost: u64,
+    /// Of them, those that an earlier read-back missed before the fault.
+    pub lost_before: u64,
     pub lost_after_stop: u64,
     pub unexpected: u64,
     pub duplicated: u64,
@@ -46,6 +50,7 @@ pub struct Counts {
     pub split_brain: u64,
     pub corrupt: u64,
     pub unread: u64,
+    pub behind: u64,
     /// What the amounts that are stored add up to, less those that were written and are there. Every write pays
     /// something in, so the books balance only when each is there once, with its own value. The two sums have nothing
     /// in common: one is made of what was read, before it is put in order, and the other of what was written.
@@ -128,7 +133,10 @@ pub(super) enum Fate {
     Lost {
         at: u64,
     },
+    /// Lost, and no work of the fault that the read-back is about.
+    LostBefore,
     LostAfterStop,
+    Behind,
     SplitBrain,
     Unread,
 }
@@ -158,8 +166,18 @@ impl Fate {
                 stale: first.complete && key.rows[0].is_none() && !later(at),
             },
             Some(_) if !second.complete => Fate::Unread,
-            Some(at) if read_back.stop.is_some_and(|stop| at > stop) => Fate::LostAfterStop,
-            Some(at) => Fate::Lost { at },
+            Some(_) if attempt.missed_before => Fate::LostBefore,
+            Some(at) => Fate::missing(at, read_back),
+        }
+    }
+
+    /// What is not there, and was acknowledged at `at`.
+    fn missing(at: u64, read_back: &ReadBack) -> Fate {
+        let allowed = read_back.stop.is_some_and(|stop| at <= stop);
+        match (read_back.standby, read_back.stop) {
+            (true, _) if !allowed => Fate::Behind,
+            (false, Some(_)) if !allowed => Fate::LostAfterStop,
+            (_, Some(_) | None) => Fate::Lost { at },
         }
     }
 
@@ -174,7 +192,8 @@ impl Fate {
     fn anomaly(self) -> Option<Anomaly> {
         match self {
             Fate::Unexpected => Some(Anomaly::Unexpected),
-            Fate::Lost { .. } => Some(Anomaly::Lost),
+            Fate::Lost { .. } | Fate::LostBefore => Some(Anomaly::Lost),
+            Fate::Behind => Some(Anomaly::Behind),
             Fate::LostAfterStop => Some(Anomaly::LostAfterStop),
             Fate::SplitBrain => Some(Anomaly::SplitBrain),
             Fate::Unread => Some(Anomaly::Unread),
@@ -222,13 +241,16 @@ impl Tally {
             }
             Fate::Kept { .. }
             | Fate::Lost { .. }
+            | Fate::LostBefore
             | Fate::LostAfterStop
+            | Fate::Behind
             | Fate::SplitBrain
             | Fate::Unread => (true, true),
         };
         counts.attempted += u64::from(attempted);
         counts.acknowledged += u64::from(acknowledged);
         match fate {
+            Fate::LostBefore => counts.lost_before += 1,
             Fate::Lost { at } => {
                 self.oldest_lost = Some(self.oldest_lost.map_or(at, |oldest| oldest.min(at)));
             }
@@ -243,6 +265,7 @@ impl Tally {
             | Fate::Refused
             | Fate::Indeterminate { .. }
             | Fate::LostAfterStop
+            | Fate::Behind
             | Fate::SplitBrain
             | Fate::Unread => {}
         }
@@ -262,6 +285,7 @@ impl Counts {
             Anomaly::SplitBrain => &mut self.split_brain,
             Anomaly::Corrupt => &mut self.corrupt,
             Anomaly::Unread => &mut self.unread,
+            Anomaly::Behind => &mut self.behind,
         };
         *counter += 1;
     }

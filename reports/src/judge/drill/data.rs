@@ -60,7 +60,7 @@ fn judge(data: &Data, limit: u64) -> (Verdict, String) {
     };
     let reason = words::rpo(data, point);
     let within = point.rpo < limit;
-    let verdict = match (data.counts.lost > 0, within) {
+    let verdict = match (data.counts.taken() > 0, within) {
         (true, false) => Verdict::Fail,
         // Nothing was acknowledged for so long that a loss could not have been seen.
         (false, false) => Verdict::Inconclusive,
@@ -94,7 +94,7 @@ pub fn counter(
     let found = data.counts.get(counter);
     let unread = all(drilled).any(|data| data.counts.unread > 0);
     let verdict = match counter {
-        DataCounter::Unread if found > at_most => Verdict::Inconclusive,
+        DataCounter::Unread | DataCounter::Behind if found > at_most => Verdict::Inconclusive,
         _ if found > at_most => Verdict::Fail,
         _ if unread => Verdict::Inconclusive,
         _ => Verdict::Pass,
@@ -225,6 +225,7 @@ pub fn worst(drilled: &Drilled<'_>) -> Option<result::Data> {
         reordered: most(|data| data.counts.reordered),
         indeterminate: most(|data| data.counts.indeterminate),
         unread: most(|data| data.counts.unread),
+        behind: most(|data| data.counts.behind),
         holes: most(|data| data.counts.holes),
         split_brain: most(|data| data.counts.split_brain),
         lost_after_stop: most(|data| data.counts.lost_after_stop),

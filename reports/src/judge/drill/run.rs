@@ -189,6 +189,25 @@ fn losses(drilled: &Drilled<'_>) -> Option<Check> {
     })
 }
 
+/// There is one only when a run that misbehaved on purpose passes all other checks: then they would not notice it of a
+/// target either.
+pub fn unnoticed(drilled: &Drilled<'_>, verdict: Verdict) -> Option<Check> {
+    let sabotage = |event: &Event| match event {
+        Event::Sabotage { name, shown } => Some(words::unnoticed(name, shown)),
+        _ => None,
+    };
+    let events = drilled.view.recording.events.iter();
+    let reason = events
+        .filter_map(|timed| sabotage(&timed.event))
+        .next_back();
+    let reason = reason.filter(|_| verdict == Verdict::Pass)?;
+    Some(Check {
+        verdict: Verdict::Fail,
+        reason,
+        ..blank("sabotage".to_owned(), words::ABOUT_SABOTAGE.to_owned())
+    })
+}
+
 /// Of every run that verifies backups: the newest of each place.
 fn backups(drilled: &Drilled<'_>) -> Option<Check> {
     let planned = drilled

@@ -27,6 +27,7 @@ pub const ABOUT_FAULTS: &str = "every fault was injected, and seen in force from
 pub const ABOUT_STEPS: &str = "every recovery step was done";
 pub const ABOUT_WAITS: &str = "every phase that waits has what it waits for within its time";
 pub const ABOUT_LOSSES: &str = "no write is gone of which no objective speaks";
+pub const ABOUT_SABOTAGE: &str = "a run that misbehaves on purpose fails a check";
 pub const ABOUT_BACKUPS: &str = "the newest backups, at the site and off it, are there and sound";
 pub const ABOUT_LEFTOVERS: &str = "faults that were not undone, or not seen to be undone";
 
@@ -61,10 +62,20 @@ pub fn about_counter(counter: DataCounter) -> &'static str {
         }
         DataCounter::Corrupt => "records with another value than was written",
         DataCounter::Unread => "acknowledged writes that could not be read back",
+        DataCounter::Behind => {
+            "acknowledged writes that a site which serves nobody lacks when it is read"
+        }
         DataCounter::Unbalanced => {
             "difference between the sums of what is stored and of what was written"
         }
     }
+}
+
+pub fn unnoticed(name: &str, shown: &str) -> String {
+    format!(
+        "the run misbehaved on purpose ({name}: {shown}), and every other check passed: its objectives are too wide to \
+         notice it"
+    )
 }
 
 /// `site-failure on primary`; some things are done to nothing that has a name.
@@ -178,9 +189,14 @@ pub fn rpo(data: &Data, point: &RecoveryPoint) -> String {
         0 => String::new(),
         unread => format!("; {} could not be read back", count(unread)),
     };
-    if data.counts.lost == 0 {
+    let before = match data.counts.lost_before {
+        0 => String::new(),
+        before => format!("; {} had been lost before the fault", count(before)),
+    };
+    let lost = data.counts.taken();
+    if lost == 0 {
         return format!(
-            "none of {} acknowledged writes is lost {place}; the last one before the stop was {} old, so that no shorter loss could be seen{unread}",
+            "none of {} acknowledged writes is lost {place}; the last one before the stop was {} old, so that no shorter loss could be seen{before}{unread}",
             count(data.counts.acknowledged),
             duration(point.rpo)
         );
@@ -199,8 +215,8 @@ pub fn rpo(data: &Data, point: &RecoveryPoint) -> String {
         )
     });
     format!(
-        "{} of {} acknowledged writes are lost {place}; {reach}{oldest}{unread}",
-        count(data.counts.lost),
+        "{} of {} acknowledged writes are lost {place}; {reach}{oldest}{before}{unread}",
+        count(lost),
         count(data.counts.acknowledged)
     )
 }

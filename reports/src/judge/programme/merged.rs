@@ -224,6 +224,7 @@ pub fn data(shown: &[Shown<'_>]) -> Option<Data> {
         reordered: one.reordered.max(other.reordered),
         indeterminate: one.indeterminate.max(other.indeterminate),
         unread: one.unread.max(other.unread),
+        behind: one.behind.max(other.behind),
         holes: one.holes.max(other.holes),
         split_brain: one.split_brain.max(other.split_brain),
         lost_after_stop: one.lost_after_stop.max(other.lost_after_stop),
