@@ -14,7 +14,7 @@ pub enum Anomaly {
     Unexpected,
     /// Stored more than once.
     Duplicated,
-    /// Acknowledged before the first pass, and only in the second.
+    /// Acknowledged before the first pass, and only in the second; at a standby it was on its way.
     Stale,
     /// Stands before a write that had been acknowledged before it was sent.
     Reordered,
@@ -163,7 +163,7 @@ impl Fate {
             Some(_) if read_back.is_split_brain(&attempt) => Fate::SplitBrain,
             Some(at) if stored => Fate::Kept {
                 at,
-                stale: first.complete && key.rows[0].is_none() && !later(at),
+                stale: first.complete && key.rows[0].is_none() && !later(at) && !read_back.standby,
             },
             Some(_) if !second.complete => Fate::Unread,
             Some(_) if attempt.missed_before => Fate::LostBefore,
