@@ -54,6 +54,7 @@ pub fn capacity(options: &CapacityOptions) -> anyhow::Result<Exit> {
         note(&format!("left out: {left_out}"));
     }
     let target = prepare(steady.plan(), &run, identity.seed)?;
+    let log = hunt::log_in(&folder)?;
     // Not before all that could refuse the search has been asked.
     let calibration = calibration(&run);
     signals.refuse()?;
@@ -62,7 +63,7 @@ pub fn capacity(options: &CapacityOptions) -> anyhow::Result<Exit> {
         calibration: calibration.clone().unwrap_or_default(),
         ..begun
     };
-    let hunt = Hunt::open(&folder, &steady, run, begun, target, calibration)?;
+    let hunt = Hunt::open((&folder, log), &steady, run, begun, target, calibration)?;
     let ended_by = hunt.search()?;
     let found = conclude_capacity(&folder)?;
     say(&render::capacity_lines(&found));

@@ -149,6 +149,8 @@ impl Worker {
         let alarm = Alarm(this.clone());
         tokio::task::spawn_local(async move {
             let _alarm = alarm;
+            // After a stall thousands are made at once, and the kernel looks long for a free port.
+            this.borrow_mut().keep_up();
             let made = destination.open().await;
             this.borrow_mut().connected(key, made, began);
         });
@@ -215,6 +217,7 @@ impl Worker {
             }
         }
         self.run_ready();
+        self.keep_up();
     }
 
     /// What was to be said beside operations is not said when there is no connection to say it on.

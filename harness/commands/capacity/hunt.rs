@@ -52,9 +52,20 @@ pub struct Hunt<'a> {
     runtime: Runtime,
 }
 
+/// The events of a search, in a folder that is made for it.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn log_in(folder: &Path) -> anyhow::Result<CapacityWriter<File>> {
+    let unwritten = || format!("the folder `{}` cannot be written", folder.display());
+    fs::create_dir_all(folder.join(capacity::file::TRIALS)).with_context(unwritten)?;
+    let log = File::create(folder.join(capacity::file::EVENTS)).with_context(unwritten)?;
+    Ok(CapacityWriter::new(log))
+}
+
 impl<'a> Hunt<'a> {
     pub fn open(
-        folder: &Path,
+        (folder, log): (&Path, CapacityWriter<File>),
         steady: &'a Steady,
         options: RunOptions,
         begun: Begun,
@@ -64,9 +75,6 @@ impl<'a> Hunt<'a> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
-        let unwritten = || format!("the folder `{}` cannot be written", folder.display());
-        fs::create_dir_all(folder.join(capacity::file::TRIALS)).with_context(unwritten)?;
-        let log = File::create(folder.join(capacity::file::EVENTS)).with_context(unwritten)?;
         let mut hunt = Hunt {
             folder: folder.to_owned(),
             steady,
@@ -76,7 +84,7 @@ impl<'a> Hunt<'a> {
             calibration,
             attempts: Vec::new(),
             clock: Clock::start(),
-            log: CapacityWriter::new(log),
+            log,
             ends: runtime.block_on(async { Ends::catch() })?,
             runtime,
             begun,

@@ -139,6 +139,20 @@ fn a_leaked_session_whose_connections_are_gone_is_forgotten() {
 }
 
 #[test]
+fn connections_that_are_made_together_do_not_keep_waiting_what_is_due() {
+    alive("rate: 1000/s", async |worker, _| {
+        let zero = worker.borrow().course.zero().expect("it has begun");
+        worker.borrow_mut().open_session(0);
+        while worker.borrow().now() < zero + 10_000_000 {}
+        while worker.borrow().making > 0 {
+            tokio::task::yield_now().await;
+        }
+        let worker = worker.borrow();
+        assert!(worker.operations.under_way() > 0, "nothing was started");
+    });
+}
+
+#[test]
 fn spares_that_are_closed_together_do_not_keep_waiting_what_is_due() {
     // As after a stall: more connections were made than are needed any more, and all have idled for as long.
     driven("rate: 1000/s", |mut worker| {
