@@ -1,6 +1,7 @@
 //! What a run would hit, pinned as the target is now: for a dry run, and to refuse a run that would hit too much
 //! before anything is broken.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -42,6 +43,7 @@ pub fn aims(
         plan,
         view: view.as_ref(),
         quarantine: PathBuf::from("quarantine"),
+        held: BTreeSet::new(),
     };
     let mut aims = Vec::new();
     for (action, own) in plan.drill.actions.iter().enumerate() {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use firedrill_erlmcp::world::{self, Reply, Request};
 use firedrill_evidence::ledger::Promotion;
 use firedrill_evidence::recovery::{Limits, Live, Quality, Slot, judge_slots, judge_together};
-use firedrill_reports::recording::{Event, FaultStage, Mark, StepStage};
+use firedrill_reports::recording::{Event, FaultStage, Mark, ReadPlace, StepStage};
 use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::{Act, Action, RecoveryStep, Target, When};
 
@@ -20,7 +20,7 @@ use super::hands::{Hands, Told};
 use super::sabotage::Moment;
 use super::script::{Order, Script, Seen, Take};
 use crate::clock::Nanos;
-use crate::ledger::account::{Place, Read};
+use crate::ledger::account::Read;
 use crate::target::in_words;
 
 /// Buckets that a steady state is judged by.
@@ -216,7 +216,7 @@ impl Drill {
                     site,
                     passes,
                     stored,
-                    place: Place::Serving,
+                    place: ReadPlace::Serving,
                     fault: None,
                 };
                 self.history.read(read, index, self.serving);

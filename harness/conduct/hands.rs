@@ -292,6 +292,7 @@ impl Hands {
             reversed: &|| self.in_force().release(&ids),
         };
         let healed = heal(&self.run, which, &self.journal, &self.eyes, at).await;
+        self.in_force().ended(&ids);
         let left = |id: &str| -> Vec<String> {
             match &healed {
                 Ok(undone) => undone
@@ -357,16 +358,20 @@ impl Hands {
             };
             self.event(self.clock.now(), event);
         };
+        if matches!(step, RecoveryStep::FailBack { .. }) {
+            self.until_undone().await;
+        }
         self.sabotage_before_test(step);
         if let Some(director) = self.eyes.view().ok().and_then(|view| view.director) {
             self.note_served(&director);
         }
         tell(StepStage::Started);
         let began = self.clock.absolute_ns(fault_began);
+        let ending = || *self.ending.borrow();
         let note = |what: &str, undo: &Undo| {
             lock(&self.journal).intend(self.clock.now(), &id, 0, what, undo)
         };
-        match step::perform(step, &self.plan, &self.eyes, began, &note).await {
+        match step::perform(step, &self.plan, &self.eyes, began, &note, &ending).await {
             Ok(detail) => {
                 tell(StepStage::Done { detail });
                 if let RecoveryStep::Promote { site } = step {

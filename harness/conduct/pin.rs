@@ -74,6 +74,15 @@ impl Hands {
         }
     }
 
+    /// Returns when nothing is being undone any more, for as long as that may take: a site is led back to when it stands.
+    pub(super) async fn until_undone(&self) {
+        let began = self.clock.now();
+        let late = || self.clock.now().saturating_sub(began) >= UNDOING;
+        while self.in_force().any_ending() && !late() && !*self.ending.borrow() {
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
     fn patience(&self, refused: &Refused) -> Nanos {
         let in_force = self.in_force();
         match &refused.by {
@@ -114,6 +123,7 @@ impl Hands {
             plan: &self.plan,
             view: view.as_ref(),
             quarantine: self.run.join(QUARANTINE),
+            held: self.in_force().held_by_others(&self.id(take)),
         };
         let mut random = stream(self.seed, take.action, take.number);
         let id = self.id(take);

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use firedrill_erlmcp::world::{Kept, Request, SiteView, World, WorldError};
 
@@ -10,7 +9,8 @@ use super::hostile;
 use super::lift;
 use super::limit::Limit;
 use super::pinned::{Change, Reversal, Words};
-use super::process::{Process, ends_within};
+use super::process::Process;
+use super::program::{end_marked, run};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
@@ -37,11 +37,15 @@ pub enum ChangeError {
     Command { words: String, how: String },
 }
 
-/// Does it.
+/// Does it; a program is ended when the run is `ending`.
 ///
 /// # Errors
 /// When it could not be done: also when the process is gone that was to be hit, since its end is not ours then.
-pub fn make(change: &Change, world: Option<&World>) -> Result<(), ChangeError> {
+pub fn make(
+    change: &Change,
+    world: Option<&World>,
+    ending: &dyn Fn() -> bool,
+) -> Result<(), ChangeError> {
     match change {
         Change::Ask(request) => ask(request, world),
         Change::Kick { process, kick } => match process.kick(*kick) {
@@ -56,13 +60,32 @@ pub fn make(change: &Change, world: Option<&World>) -> Result<(), ChangeError> {
             what: "the damage cannot be made".to_owned(),
             source,
         }),
-        Change::Run(words) => must_succeed(words),
+        Change::Run(words) => must_succeed(words, words.mark.as_deref(), ending),
         Change::Limit(limit) => limited(limit),
         Change::Attack(attack) => hostile::start(attack).map_err(|source| ChangeError::System {
             what: "the hostile client cannot begin".to_owned(),
             source,
         }),
     }
+}
+
+/// Ends what still works for a change of which nobody knows whether it was done to its end.
+///
+/// # Errors
+/// When it cannot be ended.
+pub fn end_unfinished(reversal: &Reversal) -> Result<(), ChangeError> {
+    let Reversal::Run(Words {
+        words,
+        mark: Some(mark),
+        ..
+    }) = reversal
+    else {
+        return Ok(());
+    };
+    end_marked(mark).map_err(|error| ChangeError::Command {
+        words: words.join(" "),
+        how: error.to_string(),
+    })
 }
 
 /// Undoes it, or finds that there is nothing to undo.
@@ -84,7 +107,7 @@ pub fn reverse(reversal: &Reversal, world: Option<&World>) -> Result<(), ChangeE
         }),
         Reversal::Return { site, from } => give_back(site, from, world),
         Reversal::Unfence { site, epoch } => unfence(site, *epoch, world),
-        Reversal::Run(words) => must_succeed(words),
+        Reversal::Run(words) => must_succeed(words, None, &|| false),
         Reversal::Limit(limit) => limited(limit),
         Reversal::EndAttack { fault } => {
             hostile::stop(fault);
@@ -172,53 +195,27 @@ fn ask(request: &Request, world: Option<&World>) -> Result<(), ChangeError> {
     Ok(())
 }
 
-fn must_succeed(words: &Words) -> Result<(), ChangeError> {
+fn must_succeed(
+    words: &Words,
+    mark: Option<&str>,
+    ending: &dyn Fn() -> bool,
+) -> Result<(), ChangeError> {
     let failed = |how: String| ChangeError::Command {
         words: words.words.join(" "),
         how,
     };
-    match run(words) {
+    match run(words, mark, ending) {
         Ok(Some(0)) => Ok(()),
         Ok(Some(code)) => Err(failed(format!("ended with {code}"))),
+        Ok(None) if ending() => Err(failed("was ended with the run".to_owned())),
         Ok(None) => Err(failed(format!("did not end within {:?}", words.timeout))),
         Err(error) => Err(failed(format!("cannot be run: {error}"))),
     }
 }
 
-/// Runs a program, with nothing to read; its exit code, or `None` when it had to be ended. A program that a signal
-/// ended has the code 128 and the signal's number, as in a shell.
-///
-/// # Errors
-/// When it cannot be started.
-pub fn run(words: &Words) -> io::Result<Option<i32>> {
-    use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-    let (program, arguments) = words
-        .words
-        .split_first()
-        .ok_or_else(|| io::Error::other("there is no program"))?;
-    // A group of its own, so that what it starts can be ended with it.
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .process_group(0)
-        .spawn()?;
-    let ended = ends_within(child.id(), words.timeout)?;
-    if !ended
-        && let Some(group) = i32::try_from(child.id())
-            .ok()
-            .and_then(rustix::process::Pid::from_raw)
-    {
-        // It may have ended by itself meanwhile.
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-    }
-    let status = child.wait()?;
-    let code = status.code().or(status.signal().map(|signal| 128 + signal));
-    Ok(code.filter(|_| ended))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
     use std::time::Duration;
 
     use super::super::process::{self, Kick, State};
@@ -229,6 +226,7 @@ mod tests {
         Words {
             words: all.iter().map(|word| (*word).to_owned()).collect(),
             timeout: Duration::from_millis(timeout),
+            mark: None,
         }
     }
 
@@ -243,7 +241,7 @@ mod tests {
                 ..now.clone()
             };
             let process = pinned.clone();
-            let error = make(&Change::Kick { process, kick }, None).unwrap_err();
+            let error = make(&Change::Kick { process, kick }, None, &|| false).unwrap_err();
             assert!(error.to_string().contains("nothing was hit"), "{error}");
             assert_eq!(now.state(), State::Running);
             assert!(child.try_wait().unwrap().is_none());
@@ -276,11 +274,12 @@ mod tests {
 
     #[test]
     fn a_program_is_told_apart_by_how_it_ends() {
-        assert_eq!(run(&words(&["true"], 5_000)).unwrap(), Some(0));
-        assert_eq!(run(&words(&["false"], 5_000)).unwrap(), Some(1));
-        assert_eq!(run(&words(&["sleep", "60"], 50)).unwrap(), None);
-        assert!(run(&words(&["no-such-program-anywhere"], 50)).is_err());
-        let error = must_succeed(&words(&["sleep", "60"], 50)).unwrap_err();
+        let run = |all: &[&str], timeout| run(&words(all, timeout), None, &|| false);
+        assert_eq!(run(&["true"], 5_000).unwrap(), Some(0));
+        assert_eq!(run(&["false"], 5_000).unwrap(), Some(1));
+        assert_eq!(run(&["sleep", "60"], 50).unwrap(), None);
+        assert!(run(&["no-such-program-anywhere"], 50).is_err());
+        let error = must_succeed(&words(&["sleep", "60"], 50), None, &|| false).unwrap_err();
         assert_eq!(error.to_string(), "`sleep 60` did not end within 50ms");
     }
 }

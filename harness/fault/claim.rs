@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use firedrill_erlmcp::world::{Press, Request, View};
 use firedrill_scenarios::Plan;
 
-use super::pinned::{Change, Pinned, Reversal, Step};
+use super::pinned::{Change, Pinned, Reversal};
 use super::process::Kick;
 use super::radius::{Hits, TooMuch};
 
@@ -65,7 +65,7 @@ impl Claims {
             .filter_map(|step| held_until(&step.undo.change))
             .collect();
         self.release(&BTreeSet::from([fault.id.clone()]));
-        let ended: BTreeSet<&str> = fault.steps.iter().filter_map(ends).collect();
+        let ended = ended(fault, view);
         for (by, others) in &self.held {
             let undone_by_it = |claim: &&Claim| ended.contains(claim.whose.as_str());
             let taken = own.intersection(others).next();
@@ -87,6 +87,23 @@ impl Claims {
     /// Their undoing has begun.
     pub fn end(&mut self, faults: &BTreeSet<String>) {
         self.ending.extend(faults.iter().cloned());
+    }
+
+    /// Their undoing is over, and was seen to be or not.
+    pub fn ended(&mut self, faults: &BTreeSet<String>) {
+        self.ending.retain(|fault| !faults.contains(fault));
+    }
+
+    /// Something is being undone.
+    pub fn any_ending(&self) -> bool {
+        !self.ending.is_empty()
+    }
+
+    /// Of whom another fault than this one holds something.
+    pub fn held_by_others(&self, fault: &str) -> BTreeSet<String> {
+        let others = self.held.iter().filter(|(other, _)| *other != fault);
+        let claims = others.flat_map(|(_, claims)| claims);
+        claims.map(|claim| claim.whose.clone()).collect()
     }
 
     pub fn is_ending(&self, fault: &str) -> bool {
@@ -118,20 +135,44 @@ impl Claims {
     }
 }
 
-/// The process that this ends: with it goes what another fault did to it, and the one that follows it is as new.
-fn ends(step: &Step) -> Option<&str> {
-    match &step.change {
-        Change::Kick {
-            process,
-            kick: Kick::Kill | Kick::Terminate,
-        } => Some(&process.name),
-        Change::Kick { .. }
-        | Change::Ask(_)
-        | Change::Limit(_)
-        | Change::Damage(_)
-        | Change::Run(_)
-        | Change::Attack(_) => None,
+/// The processes that a fault ends: with each goes what another fault did to it, and the one that follows it is as new.
+fn ended<'a>(fault: &'a Pinned, view: Option<&'a View>) -> BTreeSet<&'a str> {
+    let of_site = |name: &str| {
+        let site = view.and_then(|view| view.site(name));
+        site.into_iter().flat_map(|site| &site.processes)
+    };
+    let mut ended = BTreeSet::new();
+    for step in &fault.steps {
+        match &step.change {
+            Change::Kick {
+                process,
+                kick: Kick::Kill | Kick::Terminate,
+            } => {
+                ended.insert(process.name.as_str());
+            }
+            Change::Ask(Request::Power { site, on: false } | Request::Wipe { site, .. }) => {
+                ended.extend(of_site(site).map(|process| process.name.as_str()));
+            }
+            Change::Ask(Request::NodePower {
+                site,
+                node,
+                on: false,
+            }) => {
+                let there = of_site(site).filter(|own| own.node.as_ref() == Some(node));
+                ended.extend(there.map(|process| process.name.as_str()));
+            }
+            Change::Ask(Request::Evict { pod, .. } | Request::RestartPod { pod, .. }) => {
+                ended.insert(pod);
+            }
+            Change::Kick { .. }
+            | Change::Ask(_)
+            | Change::Limit(_)
+            | Change::Damage(_)
+            | Change::Run(_)
+            | Change::Attack(_) => {}
+        }
     }
+    ended
 }
 
 /// What this gives back; `None` for what comes back by itself, and for what is the user's own.
@@ -207,7 +248,7 @@ fn asked_back(request: &Request) -> Option<(String, &'static str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pinned::Undo;
+    use super::super::pinned::{Step, Undo};
     use super::super::process::Process;
     use super::*;
 

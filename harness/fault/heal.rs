@@ -115,6 +115,9 @@ pub async fn heal(
 }
 
 fn reverse(change: &Open<Undo>, eyes: &Eyes) -> Result<(), ChangeError> {
+    if !change.applied {
+        change::end_unfinished(&change.undo.change)?;
+    }
     change::reverse(&change.undo.change, eyes.world.as_ref())
 }
 
@@ -217,6 +220,7 @@ mod tests {
             change: Reversal::Run(Words {
                 words: vec!["rm".to_owned(), made.display().to_string()],
                 timeout: Duration::from_secs(5),
+                mark: None,
             }),
             ends: vec![Sight::Missing(made.clone())],
         };
@@ -279,6 +283,7 @@ mod tests {
                     .chain([made.display().to_string()])
                     .collect(),
                 timeout: Duration::from_secs(5),
+                mark: None,
             }),
             ends: Vec::new(),
         };

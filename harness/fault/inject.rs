@@ -53,10 +53,14 @@ pub fn inject(
         }
         let number = number as u32;
         lock(journal).intend(clock.now(), &fault.id, number, &step.what, &step.undo)?;
-        change::make(&step.change, eyes.world.as_ref()).map_err(|source| InjectError::Step {
-            what: step.what.clone(),
-            source,
-        })?;
+        match change::make(&step.change, eyes.world.as_ref(), ending) {
+            Ok(()) => {}
+            Err(_) if ending() => return Err(InjectError::Ending),
+            Err(source) => {
+                let what = step.what.clone();
+                return Err(InjectError::Step { what, source });
+            }
+        }
         lock(journal).write(&JournalLine {
             at: Some(clock.now()),
             fault: fault.id.clone(),
@@ -91,6 +95,7 @@ mod tests {
             change: Change::Run(Words {
                 words: vec!["touch".to_owned(), folder.join(name).display().to_string()],
                 timeout: Duration::from_secs(5),
+                mark: None,
             }),
             undo: Undo {
                 change: Reversal::ByItself,

@@ -7,6 +7,7 @@
 //! change    changes and undos carried out
 //! seen      effects and ends, seen from outside by somebody else than who made them
 //! process   a process by its identity
+//! program   programs of the user's own
 //! damage    bytes of a file changed, and put back
 //! lift      a fence that was drawn as a step, taken back
 //! limit     what the kernel lets a process have
@@ -34,6 +35,7 @@ pub mod lift;
 pub mod limit;
 pub mod pinned;
 pub mod process;
+pub mod program;
 pub mod radius;
 pub mod resolve;
 pub mod seen;

@@ -100,6 +100,9 @@ pub enum Reversal {
 pub struct Words {
     pub words: Vec<String>,
     pub timeout: Duration,
+    /// What is carried by all that the program of a fault starts; to be found by when it is undone.
+    #[serde(default)]
+    pub mark: Option<String>,
 }
 
 /// Something that can be seen from outside.

@@ -1,6 +1,7 @@
 //! From a fault of the plan and the target as it is now to a pinned fault. Victims are chosen here, once: by name,
 //! by node, by label, or drawn from the seed.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -86,6 +87,8 @@ pub struct Scene<'a> {
     pub view: Option<&'a View>,
     /// Where data that is taken away is kept until it is healed.
     pub quarantine: PathBuf,
+    /// Whom other faults in force have changed: where victims are drawn, others are drawn first.
+    pub held: BTreeSet<String>,
 }
 
 /// Pins the fault. `random` is the action's own stream, so that other actions draw nothing from it.
@@ -199,7 +202,7 @@ pub fn resolve(
         FaultKind::Network { link, shape } => scene.network(*link, *shape)?,
         FaultKind::Command(command) => (
             "what the command names".to_owned(),
-            made::by_command(command),
+            made::by_command(command, &scene.quarantine.join(id)),
         ),
         FaultKind::SlowPod {
             victims,
@@ -277,7 +280,7 @@ impl<'a> Scene<'a> {
         random: &mut Xoshiro256PlusPlus,
     ) -> Result<(&'a SiteView, Vec<Process>), ResolveError> {
         let site = self.site(victims.site)?;
-        let chosen = chosen(site, victims, random)?;
+        let chosen = chosen(site, victims, &self.held, random)?;
         self.within_limits(site, chosen.len())?;
         Ok((site, chosen.into_iter().filter_map(Process::of).collect()))
     }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use firedrill_erlmcp::Role;
 use firedrill_erlmcp::world::{BackupView, LinkShape, Place, ProcessView, SiteView, View, World};
 
-use super::change::run;
 use super::lift::is_stuck;
 use super::pinned::Sight;
 use super::process::{Process, State, children};
+use super::program::run;
 
 mod connection;
 mod files;
@@ -122,7 +122,7 @@ impl Eyes {
             | Sight::Unread { .. }
             | Sight::Client { .. } => traffic::sees(sight),
             Sight::Says { words, code } => {
-                let ended = run(words).map_err(|error| error.to_string())?;
+                let ended = run(words, None, &|| false).map_err(|error| error.to_string())?;
                 Ok(ended == Some(*code))
             }
             Sight::NodeEmpty { .. } | Sight::Pods { .. } => {

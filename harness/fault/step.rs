@@ -55,13 +55,15 @@ pub async fn perform(
     eyes: &Eyes,
     fault_began_ns: u64,
     note: Note<'_>,
+    ending: &dyn Fn() -> bool,
 ) -> Result<String, StepError> {
     if let RecoveryStep::Command(command) = step {
         let words = Words {
             words: command.inject.clone(),
             timeout: command.timeout,
+            mark: None,
         };
-        change::make(&super::pinned::Change::Run(words), None)?;
+        change::make(&super::pinned::Change::Run(words), None, ending)?;
         return Ok(format!("`{}` ended with 0", command.inject.join(" ")));
     }
     let world = eyes.world.as_ref().ok_or(StepError::NoWorld)?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use firedrill_evidence::ledger::{
     self, Found as Finding, Pass, Promotion, ReadBack, Row, Stop, Tally,
 };
-use firedrill_reports::recording::{DataCounts, LedgerLine, RecoveryPoint, counter_of};
+use firedrill_reports::recording::{DataCounts, LedgerLine, ReadPlace, RecoveryPoint, counter_of};
 use firedrill_scenarios::template::{ledger_amount, ledger_value};
 
 use super::Clients;
@@ -26,20 +26,9 @@ pub struct Read {
     pub passes: [Pass; 2],
     /// What the amounts that the last pass read add up to.
     pub stored: u64,
-    pub place: Place,
+    pub place: ReadPlace,
     /// The newest fault before it.
     pub fault: Option<Broken>,
-}
-
-/// What a site was to clients while it was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// It served them, or nobody knows who did.
-    Serving,
-    /// Another one did.
-    Standby,
-    /// A backup was put to the test there.
-    Test,
 }
 
 /// The fault that a read-back is about.
@@ -47,6 +36,8 @@ pub enum Place {
 pub struct Broken {
     pub id: String,
     pub stop: Stop,
+    /// An earlier one after which nothing was read back, and which may have taken something too.
+    pub shared_with: Option<String>,
 }
 
 /// What all read-backs of a run share.
@@ -66,7 +57,7 @@ impl Read {
         let own = self.fault.as_ref()?;
         let counts = |read: &&Read| {
             let other = read.fault.as_ref().is_some_and(|fault| fault.id != own.id);
-            other && read.place == Place::Serving && read.passes[1].began < own.stop.t0
+            other && read.place == ReadPlace::Serving && read.passes[1].began < own.stop.t0
         };
         earlier.iter().rfind(counts)
     }
@@ -103,7 +94,7 @@ impl Accounts<'_> {
             promotions: self.promotions.clone(),
             stored: read.stored,
             stop: last.map(|last| last.stop),
-            standby: read.place == Place::Standby,
+            standby: read.place == ReadPlace::Standby,
         };
         let mut missed = Missed::create(&self.missed(read))?;
         let mut written = Ok(());
@@ -136,6 +127,11 @@ impl Accounts<'_> {
             read_back: read.id.clone(),
             fault: read.fault.as_ref().map(|fault| fault.id.clone()),
             site: read.site.clone(),
+            place: read.place,
+            shared_with: read
+                .fault
+                .as_ref()
+                .and_then(|fault| fault.shared_with.clone()),
             counts: Box::new(counts),
             point,
         };

@@ -34,7 +34,7 @@ mod write;
 pub use bucket::{Bucket, ENDED};
 pub use drill::{
     Answered, DataCounts, FaultStage, JournalEntry, JournalLine, LedgerLine, Mark, ReadBackStage,
-    RecoveryPoint, StepStage,
+    ReadPlace, RecoveryPoint, StepStage,
 };
 pub use event::{
     Calibration, Closes, EarlyEnd, Environment, Event, Mode, SessionTotals, Spread, Started, Timed,

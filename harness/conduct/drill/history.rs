@@ -2,11 +2,11 @@
 //! one a read-back is about. Marks are told late, so that the answers are made when all is over. Pure.
 
 use firedrill_evidence::ledger::{Pass, Promotion, Stop};
-use firedrill_reports::recording::Mark;
+use firedrill_reports::recording::{Mark, ReadPlace};
 
 use super::culprit::{Begun, Harm, culprit, owner};
 use crate::clock::Nanos;
-use crate::ledger::account::{Broken, Place, Read};
+use crate::ledger::account::{Broken, Read};
 
 #[derive(Debug, Default)]
 pub struct History {
@@ -48,6 +48,7 @@ impl Tested {
                 until: Some(self.began),
                 site: u16::try_from(self.of).ok(),
             },
+            shared_with: None,
         }
     }
 }
@@ -94,7 +95,7 @@ impl History {
                     began: own.began,
                     ..pass
                 }),
-                place: Place::Test,
+                place: ReadPlace::Test,
                 fault: Some(own.stop()),
                 ..read
             },
@@ -109,12 +110,12 @@ impl History {
     /// What was read back, with the fault that it is about, and which sites were promoted when.
     pub fn accounts(&self) -> (Vec<Read>, &[Promotion]) {
         let reads = self.reads.iter().map(|own| match own.read.place {
-            Place::Test => own.read.clone(),
-            Place::Serving | Place::Standby => {
+            ReadPlace::Test => own.read.clone(),
+            ReadPlace::Serving | ReadPlace::Standby => {
                 let place = self.place(own);
                 Read {
                     place,
-                    fault: self.broken(own.read.passes.map(|pass| pass.began), place),
+                    fault: self.broken(own, place),
                     ..own.read.clone()
                 }
             }
@@ -123,25 +124,26 @@ impl History {
     }
 
     /// A site that clients were not led to is a standby while another one answers them.
-    fn place(&self, own: &WasRead) -> Place {
+    fn place(&self, own: &WasRead) -> ReadPlace {
         let until = own.read.passes[0].began;
         let promoted = self.promotions.iter().rfind(|other| other.at <= until);
         let (Some(site), Some(serving)) = (own.site, own.serving) else {
-            return Place::Serving;
+            return ReadPlace::Serving;
         };
         match site == serving || promoted.is_some_and(|other| other.site == site) {
-            true => Place::Serving,
-            false => Place::Standby,
+            true => ReadPlace::Serving,
+            false => ReadPlace::Standby,
         }
     }
 
-    /// The fault that a read-back is about, whose passes began at these instants. What spares all data says nothing of a
-    /// standby that lacks something.
-    fn broken(&self, [began, last]: [Nanos; 2], place: Place) -> Option<Broken> {
+    /// The fault that a read-back is about. A standby says nothing of one that spares all data, nor of one whose clients
+    /// another site has got meanwhile.
+    fn broken(&self, read: &WasRead, place: ReadPlace) -> Option<Broken> {
+        let [began, last] = read.read.passes.map(|pass| pass.began);
         let promoted: Vec<Nanos> = self.promotions.iter().map(|own| own.at).collect();
         let own = culprit(&self.begun, &promoted, last)?;
         let until = self.stopped(own, began);
-        if place == Place::Standby && own.harm == Harm::Spares && until.is_none() {
+        if place == ReadPlace::Standby && !self.tells(read, own, until) {
             return None;
         }
         Some(Broken {
@@ -151,7 +153,39 @@ impl History {
                 until,
                 site: own.site.and_then(|site| u16::try_from(site).ok()),
             },
+            shared_with: self.shares(own),
         })
+    }
+
+    /// Whether a site that serves nobody holds what is left after this fault.
+    fn tells(&self, read: &WasRead, own: &Begun, until: Option<Nanos>) -> bool {
+        let other_was_promoted = self
+            .promotions
+            .iter()
+            .any(|promotion| promotion.at >= own.at);
+        let is_hit = own
+            .site
+            .is_some_and(|site| read.site.map(usize::from) == Some(site));
+        let may_lack = own.harm == Harm::Takes || until.is_some();
+        may_lack && !is_hit && !other_was_promoted
+    }
+
+    /// The first fault that may have taken something too, and after which no serving site was read before this one.
+    fn shares(&self, own: &Begun) -> Option<String> {
+        let reads = self.reads.iter();
+        let serving = reads.filter(|read| self.place(read) == ReadPlace::Serving);
+        let began = serving.map(|read| read.read.passes[1].began);
+        let since = began.filter(|began| *began < own.at).max().unwrap_or(0);
+        let may_have_taken = |other: &&Begun| match other.harm {
+            Harm::Takes => true,
+            Harm::Spares => self.stopped(other, own.at).is_some(),
+            Harm::FailBack => false,
+        };
+        let mut earlier = self
+            .begun
+            .iter()
+            .filter(|other| other.at >= since && other.at < own.at);
+        earlier.find(may_have_taken).map(|other| other.id.clone())
     }
 
     /// When a site was promoted, a backup restored, or writes stopped, between the fault and the read-back.
@@ -238,7 +272,70 @@ mod tests {
         }
     }
 
-    fn placed(own: &History) -> Vec<(Place, Option<String>)> {
+    fn one(id: &str, at: Nanos) -> Read {
+        let pass = Pass {
+            began: at,
+            complete: true,
+        };
+        Read {
+            id: id.to_owned(),
+            site: "any".to_owned(),
+            passes: [pass; 2],
+            stored: 0,
+            place: ReadPlace::Serving,
+            fault: None,
+        }
+    }
+
+    #[test]
+    fn the_site_that_was_left_says_nothing_of_what_was_lost_with_it() {
+        let mut own = History::default();
+        own.begins(Begun {
+            id: "lost".to_owned(),
+            at: 10,
+            harm: Harm::Takes,
+            corrupts: false,
+            site: Some(0),
+        });
+        own.mark(20, Mark::Promoted);
+        own.promotes(Promotion {
+            at: 20,
+            site: 1,
+            epoch: 2,
+        });
+        own.read(one("left", 100), Some(0), Some(1));
+        own.read(one("serves", 100), Some(1), Some(1));
+        let expected = [
+            (ReadPlace::Standby, None),
+            (ReadPlace::Serving, Some("lost".to_owned())),
+        ];
+        assert_eq!(placed(&own), expected);
+    }
+
+    #[test]
+    fn two_faults_without_a_read_back_between_them_share_what_is_lost() {
+        let shared = |between: Option<Nanos>| {
+            let mut own = history(&[
+                ("first", 10, Harm::Takes),
+                ("slow", 20, Harm::Spares),
+                ("second", 50, Harm::Takes),
+            ]);
+            if let Some(at) = between {
+                own.read(one("between", at), Some(0), Some(0));
+            }
+            own.read(one("after", 100), Some(0), Some(0));
+            let (reads, _) = own.accounts();
+            reads
+                .last()
+                .and_then(|read| read.fault.clone()?.shared_with)
+        };
+        assert_eq!(shared(None).as_deref(), Some("first"));
+        assert_eq!(shared(Some(30)), None);
+        assert_eq!(shared(Some(15)), None, "what spares data takes none");
+        assert_eq!(shared(Some(60)).as_deref(), Some("first"));
+    }
+
+    fn placed(own: &History) -> Vec<(ReadPlace, Option<String>)> {
         let (reads, _) = own.accounts();
         let told = |read: Read| (read.place, read.fault.map(|fault| fault.id));
         reads.into_iter().map(told).collect()
@@ -246,18 +343,7 @@ mod tests {
 
     #[test]
     fn what_a_standby_lacks_is_no_work_of_what_spares_the_data() {
-        let pass = Pass {
-            began: 100,
-            complete: true,
-        };
-        let read = || Read {
-            id: "own".to_owned(),
-            site: "dr".to_owned(),
-            passes: [pass; 2],
-            stored: 0,
-            place: Place::Serving,
-            fault: None,
-        };
+        let read = || one("own", 100);
         let read_of_dr = |mut own: History, serving: Option<u16>, promoted: Option<Nanos>| {
             own.read(read(), Some(1), serving);
             if let Some(at) = promoted {
@@ -273,16 +359,19 @@ mod tests {
         let cut = || history(&[("cut", 10, Harm::Spares)]);
         let lost = || history(&[("lost", 10, Harm::Takes)]);
         let about = |fault: &str| Some(fault.to_owned());
-        assert_eq!(read_of_dr(cut(), Some(0), None), [(Place::Standby, None)]);
+        assert_eq!(
+            read_of_dr(cut(), Some(0), None),
+            [(ReadPlace::Standby, None)]
+        );
         assert_eq!(
             read_of_dr(lost(), Some(0), None),
-            [(Place::Standby, about("lost"))]
+            [(ReadPlace::Standby, about("lost"))]
         );
         // It serves, or nobody says who does, or it was promoted and no client has come yet.
         for (serving, promoted) in [(Some(1), None), (None, None), (Some(0), Some(20))] {
             assert_eq!(
                 read_of_dr(cut(), serving, promoted),
-                [(Place::Serving, about("cut"))],
+                [(ReadPlace::Serving, about("cut"))],
                 "{serving:?} {promoted:?}"
             );
         }

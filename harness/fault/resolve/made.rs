@@ -1,7 +1,7 @@
 //! What each fault does, step by step, with its undo and with what shows both.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use firedrill_erlmcp::world::{BackupView, LinkShape, LinkView, NodeView, Request, SiteView};
 use firedrill_scenarios::plan;
@@ -315,10 +315,11 @@ pub(super) fn replication_pause() -> Made {
     (vec![step], vec![Sight::Shipping { paused: true }])
 }
 
-pub(super) fn by_command(command: &plan::Command) -> Made {
+pub(super) fn by_command(command: &plan::Command, mark: &Path) -> Made {
     let words = |words: &[String]| Words {
         words: words.to_vec(),
         timeout: command.timeout,
+        mark: Some(mark.display().to_string()),
     };
     let check = |code| Sight::Says {
         words: words(&command.check),

@@ -93,6 +93,7 @@ fn resolved_in(view: &View, fault: &str, seed: u64) -> Result<Pinned, ResolveErr
         plan: &plan,
         view: Some(view),
         quarantine: PathBuf::new(),
+        held: BTreeSet::new(),
     };
     let plan::Act::Fault(own) = &plan.drill.actions[0].act else {
         panic!("no fault");
@@ -142,6 +143,7 @@ fn what_is_disturbed_already_is_not_disturbed_again() {
             plan: &plan,
             view: Some(view),
             quarantine: PathBuf::new(),
+            held: BTreeSet::new(),
         };
         let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
         let resolved = resolve(&scene, "own", kind, &mut random);

@@ -1,5 +1,7 @@
 //! Which pods of a site a fault hits, as the site is now.
 
+use std::collections::BTreeSet;
+
 use firedrill_erlmcp::world::{ProcessView, SiteView};
 use firedrill_scenarios::plan::{Pick, Victims, has_labels, labels_text};
 use rand::RngExt as _;
@@ -14,6 +16,7 @@ use super::{ResolveError, listed, pods};
 pub fn chosen<'a>(
     site: &'a SiteView,
     victims: &Victims,
+    held: &BTreeSet<String>,
     random: &mut Xoshiro256PlusPlus,
 ) -> Result<Vec<&'a ProcessView>, ResolveError> {
     let running: Vec<&ProcessView> = pods(site)
@@ -38,7 +41,7 @@ pub fn chosen<'a>(
                 wanted: *count as usize,
             });
         }
-        Pick::Random(count) => draw(&running, *count as usize, random),
+        Pick::Random(count) => draw(&running, *count as usize, held, random),
     };
     if chosen.is_empty() {
         return Err(ResolveError::NonePicked {
@@ -90,9 +93,14 @@ fn named<'a>(
 fn draw<'a>(
     running: &[&'a ProcessView],
     count: usize,
+    held: &BTreeSet<String>,
     random: &mut Xoshiro256PlusPlus,
 ) -> Vec<&'a ProcessView> {
-    let mut pool = running.to_vec();
+    let free = running.iter().filter(|pod| !held.contains(&pod.name));
+    let mut pool: Vec<&ProcessView> = free.copied().collect();
+    if pool.len() < count {
+        pool = running.to_vec();
+    }
     // The order of the view must not decide who is drawn.
     pool.sort_by(|a, b| a.name.cmp(&b.name));
     for place in 0..count.min(pool.len()) {

@@ -67,7 +67,7 @@ fn what_was_lost_is_listed_and_the_recovery_point_is_before_it() {
         site: "dr".to_owned(),
         passes: [pass(500 * MS), pass(510 * MS)],
         stored: paid_in(&clients, (1..=7).map(|sequence| (4, sequence))),
-        place: Place::Serving,
+        place: ReadPlace::Serving,
         fault: Some(Broken {
             id: "down".to_owned(),
             stop: Stop {
@@ -75,6 +75,7 @@ fn what_was_lost_is_listed_and_the_recovery_point_is_before_it() {
                 until: Some(150 * MS),
                 site: Some(0),
             },
+            shared_with: None,
         }),
     };
     let path = folder.path().join("ledger.jsonl");
@@ -165,7 +166,7 @@ fn told_of(acknowledged: &[u64], reads: &[(Read, &[u64])]) -> Vec<Told> {
 }
 
 /// A read-back at `began` about a fault at `t0`.
-fn read(id: &str, began: u64, fault: Option<(&str, u64)>, place: Place) -> Read {
+fn read(id: &str, began: u64, fault: Option<(&str, u64)>, place: ReadPlace) -> Read {
     let pass = Pass {
         began,
         complete: true,
@@ -183,6 +184,7 @@ fn read(id: &str, began: u64, fault: Option<(&str, u64)>, place: Place) -> Read 
                 until: None,
                 site: None,
             },
+            shared_with: None,
         }),
     }
 }
@@ -191,11 +193,16 @@ fn read(id: &str, began: u64, fault: Option<(&str, u64)>, place: Place) -> Read 
 #[test]
 fn a_fault_is_not_charged_with_what_was_gone_before_it() {
     let at = [10, 20, 30, 110, 120, 130].map(|at| at * MS);
-    let point = |first: Option<(&str, u64)>, place: Place, then: &[u64]| {
+    let point = |first: Option<(&str, u64)>, place: ReadPlace, then: &[u64]| {
         let reads: [(Read, &[u64]); 2] = [
             (read("one", 70 * MS, first, place), &[1, 2]),
             (
-                read("two", 200 * MS, Some(("second", 135 * MS)), Place::Serving),
+                read(
+                    "two",
+                    200 * MS,
+                    Some(("second", 135 * MS)),
+                    ReadPlace::Serving,
+                ),
                 then,
             ),
         ];
@@ -211,30 +218,30 @@ fn a_fault_is_not_charged_with_what_was_gone_before_it() {
     };
     let first = Some(("first", 35 * MS));
     let kept = [1, 2, 4, 5];
-    assert_eq!(point(first, Place::Serving, &kept), (2, 1, 0, 15));
+    assert_eq!(point(first, ReadPlace::Serving, &kept), (2, 1, 0, 15));
     // What the first read-back had found is missed now, by the second fault.
-    assert_eq!(point(first, Place::Serving, &[1, 4, 5]), (3, 1, 1, 125));
+    assert_eq!(point(first, ReadPlace::Serving, &[1, 4, 5]), (3, 1, 1, 125));
     // What no fault answered for, the same fault missed, or a standby lacked, has to be found again.
-    assert_eq!(point(None, Place::Serving, &kept), (2, 0, 1, 115));
+    assert_eq!(point(None, ReadPlace::Serving, &kept), (2, 0, 1, 115));
     let same = Some(("second", 135 * MS));
-    assert_eq!(point(same, Place::Serving, &kept), (2, 0, 1, 115));
-    assert_eq!(point(first, Place::Standby, &kept), (2, 0, 1, 115));
+    assert_eq!(point(same, ReadPlace::Serving, &kept), (2, 0, 1, 115));
+    assert_eq!(point(first, ReadPlace::Standby, &kept), (2, 0, 1, 115));
 }
 
 #[test]
 fn what_a_standby_lacks_is_behind_and_not_lost() {
     let at = [10, 20, 30, 40].map(|at| at * MS);
-    let counted = |fault: Option<(&str, u64)>, place: Place| {
+    let counted = |fault: Option<(&str, u64)>, place: ReadPlace| {
         let told = told_of(&at, &[(read("own", 100 * MS, fault, place), &[1])]);
         let counts = &told[0].0;
         (counts.lost, counts.lost_after_stop, counts.behind)
     };
-    assert_eq!(counted(None, Place::Serving), (3, 0, 0));
-    assert_eq!(counted(None, Place::Standby), (0, 0, 3));
+    assert_eq!(counted(None, ReadPlace::Serving), (3, 0, 0));
+    assert_eq!(counted(None, ReadPlace::Standby), (0, 0, 3));
     // What a fault may have taken back is lost there, too.
     let fault = Some(("down", 25 * MS));
-    assert_eq!(counted(fault, Place::Serving), (1, 2, 0));
-    assert_eq!(counted(fault, Place::Standby), (1, 0, 2));
+    assert_eq!(counted(fault, ReadPlace::Serving), (1, 2, 0));
+    assert_eq!(counted(fault, ReadPlace::Standby), (1, 0, 2));
 }
 
 /// Sixteen clients that write in turn; the newest hundred writes are gone.
@@ -298,7 +305,7 @@ fn peak_of(writes: u64) -> u64 {
             &clients,
             (1..=writes - 100).map(|number| ((number % 16) as u32, number / 16)),
         ),
-        place: Place::Serving,
+        place: ReadPlace::Serving,
         fault: Some(Broken {
             id: "down".to_owned(),
             stop: Stop {
@@ -306,6 +313,7 @@ fn peak_of(writes: u64) -> u64 {
                 until: None,
                 site: None,
             },
+            shared_with: None,
         }),
     };
     // From here on the kernel notes a new peak.

@@ -144,6 +144,19 @@ impl Mark {
     }
 }
 
+/// What a site was to clients while it was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReadPlace {
+    /// It served them, or nobody knows who did.
+    #[default]
+    Serving,
+    /// Another one did.
+    Standby,
+    /// A backup was put to the test there.
+    Test,
+}
+
 /// What a read-back counted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DataCounts {
@@ -220,6 +233,12 @@ pub enum LedgerLine {
         fault: Option<String>,
         /// The site that was read.
         site: String,
+        /// What the site was to clients meanwhile.
+        #[serde(default)]
+        place: ReadPlace,
+        /// A fault before that one, after which nothing was read back: which of the two took what is lost, nobody knows.
+        #[serde(default)]
+        shared_with: Option<String>,
         counts: Box<DataCounts>,
         /// See "Recovery point": without a fault, or without acknowledgements, there is none.
         point: Option<RecoveryPoint>,

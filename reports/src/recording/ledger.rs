@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use firedrill_evidence::ledger::{Anomaly, Counts, Point};
 use firedrill_scenarios::plan::DataCounter;
 
-use super::drill::{DataCounts, LedgerLine, RecoveryPoint};
+use super::drill::{DataCounts, LedgerLine, ReadPlace, RecoveryPoint};
 
 /// So many writes of one class are kept of each read-back; the counts hold them all, and the file names them.
 pub const MOST_WRITES: usize = 1000;
@@ -26,6 +26,8 @@ pub struct Data {
     pub read_back: String,
     pub fault: Option<String>,
     pub site: String,
+    pub place: ReadPlace,
+    pub shared_with: Option<String>,
     pub counts: DataCounts,
     pub point: Option<RecoveryPoint>,
 }
@@ -72,12 +74,16 @@ impl Ledger {
                 read_back,
                 fault,
                 site,
+                place,
+                shared_with,
                 counts,
                 point,
             } => self.data.push(Data {
                 read_back,
                 fault,
                 site,
+                place,
+                shared_with,
                 counts: *counts,
                 point,
             }),

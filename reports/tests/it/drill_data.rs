@@ -1,11 +1,13 @@
 //! Drills judged by what was read back.
 
 use firedrill_evidence::Verdict::{Fail, Inconclusive, Pass};
-use firedrill_reports::recording::{DataCounts, Event, LedgerLine, Mark, ReadBackStage};
+use firedrill_reports::recording::{
+    DataCounts, Event, FaultStage, LedgerLine, Mark, ReadBackStage, ReadPlace,
+};
 use firedrill_scenarios::plan::{Corruption, DataCounter, FaultKind, Objective, Subject};
 
 use super::drill::{assert_check, assert_only};
-use super::drilled::{T0, good, lost, mark, read_back, sound};
+use super::drilled::{T0, action, fault, good, lost, mark, read_back, sound};
 use super::synthetic::{MS, SECOND};
 
 const CORRUPTION: FaultKind = FaultKind::DataCorruption {
@@ -126,6 +128,92 @@ fn a_gap_above_the_limit_shows_nothing() {
         Inconclusive,
         "no shorter loss could be seen",
     );
+}
+
+#[test]
+fn a_fault_after_the_last_read_back_has_taken_nobody_knows_what() {
+    let named = |stage| Event::Fault {
+        id: "second".into(),
+        fault: "store-crash".into(),
+        on: "dr".into(),
+        stage,
+    };
+    let seen = FaultStage::EffectSeen {
+        by: "health".into(),
+    };
+    let healed = FaultStage::Healed { by: "view".into() };
+    let later = || {
+        let mut drill = good()
+            .with(65 * SECOND, named(FaultStage::Injecting))
+            .with(65 * SECOND + 1, named(seen.clone()))
+            .with(66 * SECOND, named(healed.clone()));
+        let kind = FaultKind::StoreCrash { site: 0 };
+        drill.actions.push(action("second", fault(kind)));
+        drill
+    };
+    for id in ["rpo", "rpo-budget", "lost", "holes"] {
+        let why = "was not read back after second on dr";
+        assert_check(&later(), id, Inconclusive, why);
+    }
+    // What was found stands, and a later read-back tells.
+    assert_check(
+        &later().data(|counts| counts.holes = 1),
+        "holes",
+        Fail,
+        "1 holes",
+    );
+    let again = |stage| Event::ReadBack {
+        id: "again".into(),
+        site: "dr".into(),
+        stage,
+    };
+    let mut read = later().with(68 * SECOND, again(ReadBackStage::Started));
+    let LedgerLine::Data {
+        site,
+        counts,
+        point,
+        fault,
+        ..
+    } = lost(0)
+    else {
+        unreachable!("it is one");
+    };
+    read.run.ledger.push(LedgerLine::Data {
+        read_back: "again".into(),
+        site,
+        place: ReadPlace::Serving,
+        shared_with: None,
+        fault,
+        counts,
+        point,
+    });
+    for id in ["rpo", "rpo-budget", "lost", "holes"] {
+        assert_check(&read, id, Pass, "");
+    }
+}
+
+#[test]
+fn a_standby_says_nothing_of_what_clients_get() {
+    for id in ["rpo", "rpo-budget"] {
+        assert_check(&good().of_a_standby(), id, Inconclusive, "");
+    }
+    for id in ["lost", "holes", "corrupt"] {
+        let why = "the site that serves was not read back";
+        assert_check(&good().of_a_standby(), id, Inconclusive, why);
+    }
+}
+
+#[test]
+fn what_one_of_two_faults_took_fails_neither() {
+    let both = || good().shared_with("first");
+    let too_much = both().point(|point| point.rpo = 1500 * MS);
+    let why = "nobody knows which of the two";
+    assert_check(&too_much, "rpo-budget", Inconclusive, why);
+    assert_check(&too_much, "rpo", Pass, "2 of 3,900");
+    let holes = both().data(|counts| counts.holes = 3);
+    assert_check(&holes, "holes", Inconclusive, why);
+    let corrupt = both().data(|counts| counts.corrupt = 3);
+    assert_check(&corrupt, "corrupt", Fail, "3 corrupt");
 }
 
 /// An earlier read-back missed them, before the fault that this one is about.

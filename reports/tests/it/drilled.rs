@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use firedrill_reports::recording::{
-    DataCounts, Event, FaultStage, LedgerLine, Mark, ReadBackStage, Recording, RecoveryPoint,
+    DataCounts, Event, FaultStage, LedgerLine, Mark, ReadBackStage, ReadPlace, Recording,
+    RecoveryPoint,
 };
 use firedrill_reports::{ResultDocument, judge};
 use firedrill_scenarios::Outcome;
@@ -128,6 +129,8 @@ pub fn lost(count: u64) -> LedgerLine {
         read_back: "read-back".into(),
         fault: Some("site-failure".into()),
         site: "dr".into(),
+        place: ReadPlace::Serving,
+        shared_with: None,
         counts: Box::new(DataCounts {
             attempted: 4_000,
             acknowledged: 3_900,
@@ -262,6 +265,32 @@ impl Drill {
         for line in &mut self.run.ledger {
             if let LedgerLine::Data { counts, .. } = line {
                 change(counts);
+            }
+        }
+        self
+    }
+
+    /// A read-back of a site that serves nobody, which is about no fault.
+    pub fn of_a_standby(mut self) -> Drill {
+        for line in &mut self.run.ledger {
+            if let LedgerLine::Data {
+                place,
+                fault,
+                point,
+                ..
+            } = line
+            {
+                (*place, *fault, *point) = (ReadPlace::Standby, None, None);
+            }
+        }
+        self
+    }
+
+    /// Nothing was read back between another fault and this one.
+    pub fn shared_with(mut self, other: &str) -> Drill {
+        for line in &mut self.run.ledger {
+            if let LedgerLine::Data { shared_with, .. } = line {
+                *shared_with = Some(other.to_owned());
             }
         }
         self

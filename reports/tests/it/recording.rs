@@ -6,7 +6,7 @@ use firedrill_evidence::ledger::Counts;
 use firedrill_reports::Recording;
 use firedrill_reports::recording::{
     Bucket, Event, FaultStage, Group, JournalEntry, JournalLine, JournalWriter, LedgerLine,
-    LedgerWriter, MANIFEST, MOST_WRITES, Manifest, Mark, Measure, Memory, ReadBackStage,
+    LedgerWriter, MANIFEST, MOST_WRITES, Manifest, Mark, Measure, Memory, ReadBackStage, ReadPlace,
     RecordingError, StepStage, Tag, Timed, file,
 };
 use firedrill_scenarios::Outcome;
@@ -251,6 +251,8 @@ fn ledger_and_journal() -> (Vec<LedgerLine>, Vec<JournalLine>) {
         read_back: "read-back".into(),
         fault: Some("site-failure".into()),
         site: "dr".into(),
+        place: ReadPlace::Serving,
+        shared_with: None,
         counts: Box::new(counts.into()),
         point: None,
     });

@@ -143,17 +143,26 @@ fn too_many(
 
 /// What ends with the processes that the fault ends: those that follow them are as new.
 fn ended(embedded: &Embedded, kind: &FaultKind) -> Vec<(String, &'static str)> {
+    let disk = |site: usize| (embedded.sites[site].name.clone(), DISK);
+    let pods = |names: Vec<String>| {
+        let all = |name: String| OF_A_POD.map(|what| (name.clone(), what));
+        names.into_iter().flat_map(all).collect::<Vec<_>>()
+    };
     match kind {
-        FaultKind::StoreCrash { site } => vec![(embedded.sites[*site].name.clone(), DISK)],
-        FaultKind::PodKill(victims) | FaultKind::PodTerminate(victims) => {
-            let names = match &victims.pick {
-                Pick::All => embedded.sites[victims.site].pods_with(&victims.labels),
-                Pick::Named(names) => names.clone(),
-                Pick::OnNode(_) | Pick::Random(_) => Vec::new(),
-            };
-            let all = |name: String| OF_A_POD.map(|what| (name.clone(), what));
-            names.into_iter().flat_map(all).collect()
+        FaultKind::StoreCrash { site } => vec![disk(*site)],
+        FaultKind::PodKill(victims) | FaultKind::PodTerminate(victims) => match &victims.pick {
+            Pick::All => pods(embedded.sites[victims.site].pods_with(&victims.labels)),
+            Pick::Named(names) => pods(names.clone()),
+            Pick::OnNode(_) | Pick::Random(_) => Vec::new(),
+        },
+        FaultKind::SiteFailure { site }
+        | FaultKind::SystemFailure { site }
+        | FaultKind::NaturalDisaster { site } => {
+            let mut ended = pods(embedded.sites[*site].pod_names().collect());
+            ended.push(disk(*site));
+            ended
         }
+        FaultKind::RollingRestart { site } => pods(embedded.sites[*site].pod_names().collect()),
         _ => Vec::new(),
     }
 }

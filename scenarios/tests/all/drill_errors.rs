@@ -201,6 +201,10 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     (
         "site-failure: primary",
+        "slow-pod: { site: primary, pods: [primary-1] }, for: 9s }, { site-failure: primary, at: 2s",
+    ),
+    (
+        "site-failure: primary",
         "pod-kill: { site: primary, labels: { role: canary } }",
     ),
     (

@@ -9,7 +9,7 @@ use super::faults::{Broken, Effect, base};
 use super::{Drilled, duration_check, words};
 use crate::judge::blank;
 use crate::judge::view::nanoseconds;
-use crate::recording::{Data, Event, ReadBackStage, RecoveryPoint};
+use crate::recording::{Data, Event, ReadBackStage, ReadPlace, RecoveryPoint};
 use crate::result::{self, Amount, Check, Method, Relation, Unit};
 
 /// The worst recovery point of the faults that are meant.
@@ -39,7 +39,8 @@ pub fn rpo(
         let reason = not_read(drilled).unwrap_or_else(|| words::NO_READ_BACK.to_owned());
         return Check { reason, ..check };
     };
-    let (verdict, reason) = proven(drilled, verdict, reason, data.fault.as_deref());
+    let (verdict, reason) = unshared(verdict, reason, data);
+    let (verdict, reason) = proven(drilled, verdict, reason, which.and(data.fault.as_deref()));
     let point = data.point.as_ref();
     let lower = |point: &RecoveryPoint| Amount::Whole(point.rpo_lower.unwrap_or(0));
     Check {
@@ -99,7 +100,11 @@ pub fn counter(
         _ if unread => Verdict::Inconclusive,
         _ => Verdict::Pass,
     };
-    let (verdict, reason) = proven(drilled, verdict, words::counted(data, counter), None);
+    let (verdict, reason) = match counter {
+        DataCounter::Holes => unshared(verdict, words::counted(data, counter), data),
+        _ => (verdict, words::counted(data, counter)),
+    };
+    let (verdict, reason) = proven(drilled, verdict, reason, None);
     Check {
         verdict,
         reason,
@@ -125,9 +130,19 @@ pub fn nothing_lost(drilled: &Drilled<'_>) -> (Verdict, String) {
             words::counted(data, DataCounter::Unread),
         );
     }
-    match not_read(drilled) {
+    match not_read(drilled).or_else(|| unread(drilled)) {
         Some(missing) => (Verdict::Inconclusive, missing),
         None => (Verdict::Pass, reason),
+    }
+}
+
+/// What one of two faults took fails neither, as long as nobody knows which.
+fn unshared(verdict: Verdict, reason: String, data: &Data) -> (Verdict, String) {
+    match (&data.shared_with, verdict) {
+        (Some(other), Verdict::Fail) => {
+            (Verdict::Inconclusive, words::shared(data, other, &reason))
+        }
+        (Some(_) | None, _) => (verdict, reason),
     }
 }
 
@@ -160,7 +175,9 @@ fn proven(
     }
     let mut faults = drilled.faults.iter().filter(meant);
     let damaged = faults.find(|broken| !broken.can_be_back());
-    match not_read(drilled).or_else(|| damaged.map(words::not_read_back)) {
+    let unread = || unread(drilled).filter(|_| fault.is_none());
+    let missing = not_read(drilled).or_else(|| damaged.map(words::not_read_back));
+    match missing.or_else(unread) {
         Some(missing) => (Verdict::Inconclusive, format!("{missing}; {reason}")),
         None => (verdict, reason),
     }
@@ -192,6 +209,29 @@ fn not_read(drilled: &Drilled<'_>) -> Option<String> {
             .next()
             .map(|action| words::read_back_missing(&action.id))
     })
+}
+
+/// A fault after which the site that serves was not read: what it took, nobody knows.
+fn unread(drilled: &Drilled<'_>) -> Option<String> {
+    let tells = |fault: &Broken, data: &Data| {
+        let about = data.fault.as_deref() == Some(fault.id.as_str());
+        let serves = match data.place {
+            ReadPlace::Serving => true,
+            ReadPlace::Standby | ReadPlace::Test => false,
+        };
+        about || serves && began(drilled, &data.read_back) >= fault.t0
+    };
+    let mut faults = drilled.faults.iter();
+    let never = faults.find(|fault| {
+        let begun = fault.t0.is_some() && fault.may_take(drilled.actions());
+        begun && !all(drilled).any(|data| tells(fault, data))
+    });
+    never.map(words::serving_not_read)
+}
+
+fn began(drilled: &Drilled<'_>, read_back: &str) -> Option<u64> {
+    let started = |event: &Event| matches!(event, Event::ReadBack { id, stage: ReadBackStage::Started, .. } if id == read_back);
+    drilled.view.recording.at(started)
 }
 
 fn all<'a>(drilled: &Drilled<'a>) -> std::slice::Iter<'a, Data> {

@@ -92,6 +92,18 @@ impl Broken {
         }
     }
 
+    /// Whether writes may be gone because of it: of backups none is served.
+    pub fn may_take(&self, actions: &[Action]) -> bool {
+        let action = self.action.and_then(|index| actions.get(index));
+        match action.map(|action| &action.act) {
+            Some(Act::Fault(fault)) => !matches!(
+                fault.kind,
+                FaultKind::BackupLost { .. } | FaultKind::BackupDamaged { .. }
+            ),
+            Some(Act::Step(_) | Act::ReadBack { .. }) | None => true,
+        }
+    }
+
     /// Whether a time to recover can be told: damaged data that nobody read back may still be damaged.
     pub fn can_be_back(&self) -> bool {
         match (self.nature, self.verified) {

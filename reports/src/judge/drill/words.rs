@@ -231,6 +231,22 @@ pub fn counted(data: &Data, counter: DataCounter) -> String {
     )
 }
 
+pub fn shared(data: &Data, other: &str, reason: &str) -> String {
+    let own = data.fault.as_deref().unwrap_or_default();
+    format!(
+        "between {other} and {own} nothing was read back, so that nobody knows which of the two took what is lost: read \
+         back between them; {reason}"
+    )
+}
+
+pub fn serving_not_read(fault: &Broken) -> String {
+    format!(
+        "the site that serves was not read back after {}: what that took, nobody knows; add {{ read-back: serving }} \
+         behind it",
+        placed(fault)
+    )
+}
+
 pub fn read_back_failed(id: &str, site: &str, reason: &str) -> String {
     format!("{id} of {site} failed: {reason}")
 }

@@ -212,6 +212,8 @@ async fn set_front(ground: &Ground, at: usize) {
         if let PartConfig::Front(front) = &mut *unit.part.borrow_mut() {
             front.pods.clone_from(&addresses);
         }
+        // One that is being started was told the pods of before.
+        unit.settled().await;
     }
     // A door that is not there is told when it is started.
     let _ = tell(site.front_control, "/control/pods", &addresses).await;

@@ -67,6 +67,7 @@ pub(super) async fn certificate(
         if let PartConfig::Front(front) = &mut *unit.part.borrow_mut() {
             front.tls = Some(shown.clone());
         }
+        unit.settled().await;
         if unit.pid().is_some() {
             tell(ground.sites[at].front_control, "/control/tls", &shown).await?;
         }

@@ -110,6 +110,15 @@ impl Unit {
         }
     }
 
+    /// Returns when it is not being started: what it was told to be at its start is what it is, or it is gone.
+    pub(super) async fn settled(&self) {
+        let mut life = self.life.subscribe();
+        // The sender lives as long as the unit.
+        let _ = life
+            .wait_for(|life| !matches!(life, Life::Starting(_)))
+            .await;
+    }
+
     /// Whether this life is over. The kernel closes a process's connections before it tells of its end.
     pub(super) async fn ends_soon(&self, life: &Life) -> bool {
         let mut now = self.life.subscribe();

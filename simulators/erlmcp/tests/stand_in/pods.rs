@@ -138,6 +138,25 @@ fn pods_are_added_and_taken_from_the_end() {
 }
 
 #[test]
+fn a_site_that_is_just_starting_is_told_of_pods_that_are_added() {
+    let ground = two_sites(|_| {});
+    let scale = |pods| Request::Scale {
+        site: "a".into(),
+        pods,
+    };
+    for _ in 0..5 {
+        ground.ask(power("a", false));
+        ground.ask(scale(1));
+        ground.ask(power("a", true));
+        ground.ask(scale(3));
+        ground.until("three pods are ready", |view| {
+            let site = view.site("a").unwrap();
+            site.pods().count() == 3 && all_ready(site)
+        });
+    }
+}
+
+#[test]
 fn a_restarted_pod_is_ready_when_the_answer_comes() {
     let ground = two_sites(|_| {});
     let before = ground.site("a").process("a-0").unwrap().pid;
