@@ -273,6 +273,24 @@ mod tests {
     }
 
     #[test]
+    fn a_program_that_still_works_for_a_change_is_ended_before_it_is_undone() {
+        let mark = format!("unit/change/{}", std::process::id());
+        let marked = Words {
+            mark: Some(mark.clone()),
+            ..words(&["sleep", "600"], 600_000)
+        };
+        let undo = Reversal::Run(marked.clone());
+        let works = std::thread::spawn(move || run(&marked, Some(&mark), &|| false));
+        while !works.is_finished() {
+            end_unfinished(&undo).unwrap();
+        }
+        assert_eq!(works.join().unwrap().unwrap(), Some(128 + 9));
+        // Nothing is found where nothing works any more.
+        end_unfinished(&undo).unwrap();
+        end_unfinished(&Reversal::ByItself).unwrap();
+    }
+
+    #[test]
     fn a_program_is_told_apart_by_how_it_ends() {
         let run = |all: &[&str], timeout| run(&words(all, timeout), None, &|| false);
         assert_eq!(run(&["true"], 5_000).unwrap(), Some(0));
