@@ -57,7 +57,10 @@ pub fn capacity(options: &CapacityOptions) -> anyhow::Result<Exit> {
     let log = hunt::log_in(&folder)?;
     // Not before all that could refuse the search has been asked.
     let calibration = calibration(&run);
-    signals.refuse()?;
+    if let Err(early) = signals.refuse() {
+        hunt::forget(&folder);
+        return Err(early.into());
+    }
     let begun = begun(options, &steady, &asked, &identity, &target);
     let begun = Begun {
         calibration: calibration.clone().unwrap_or_default(),

@@ -76,7 +76,7 @@ pub enum ResolveError {
     NoBackup { site: String },
     #[error("only a command can break a target that is no stand-in")]
     NoWorld,
-    #[error("the store's log of site `{site}` cannot be read: {why}")]
+    #[error("the store's log of site `{site}`: {why}")]
     Log { site: String, why: String },
 }
 

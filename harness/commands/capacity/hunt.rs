@@ -63,6 +63,14 @@ pub fn log_in(folder: &Path) -> anyhow::Result<CapacityWriter<File>> {
     Ok(CapacityWriter::new(log))
 }
 
+/// Takes such a folder away again, in which nothing was recorded.
+pub fn forget(folder: &Path) {
+    // What stays is empty, and no harm to a later search.
+    let _ = fs::remove_file(folder.join(capacity::file::EVENTS));
+    let _ = fs::remove_dir(folder.join(capacity::file::TRIALS));
+    let _ = fs::remove_dir(folder);
+}
+
 impl<'a> Hunt<'a> {
     pub fn open(
         (folder, log): (&Path, CapacityWriter<File>),

@@ -237,7 +237,7 @@ fn occupy(pod: &Pod, (steps, effects): &mut Made) -> Result<(), ResolveError> {
 pub(super) fn disk_full(site: &SiteView, store: &Process) -> Result<Made, ResolveError> {
     let unreadable = |why: std::io::Error| ResolveError::Log {
         site: site.name.clone(),
-        why: why.to_string(),
+        why: format!("it cannot be read: {why}"),
     };
     let length = std::fs::metadata(site.log()).map_err(unreadable)?.len();
     let before = Limit::of(store, Resource::FileSize).map_err(unreadable)?;

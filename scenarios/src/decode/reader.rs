@@ -60,6 +60,8 @@ impl<'a> Reader<'a> {
     pub fn into_findings(self) -> (Vec<Diagnostic>, Vec<Diagnostic>) {
         let mut problems = self.problems.into_inner();
         problems.sort_by_key(|(place, _)| (place.text, place.start, place.end));
+        // Two objectives that were written in one line, a limit and its budget, lack the same.
+        problems.dedup();
         let problems = problems.into_iter().map(|(_, found)| found).collect();
         (problems, self.warnings.into_inner())
     }
