@@ -345,7 +345,7 @@ mod tests {
             let Message::Response { id, is_error, .. } = message else {
                 panic!("{message:?}");
             };
-            assert_eq!((id, is_error), (Id::Number(417), false));
+            assert_eq!((id, is_error), (Id::Number(417), Some(false)));
             assert_eq!(
                 exchange.next(&mut input, &mut pending),
                 Event::Over { reusable: true }

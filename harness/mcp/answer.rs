@@ -9,6 +9,9 @@ use firedrill_scenarios::template::{Expected, TextPiece};
 
 use super::json::{self, BadMessage, Message, text};
 
+/// The method whose results have an `isError`.
+const TOOL_CALL: &str = "tools/call";
+
 /// What was sent: the rendered parameters, and where the arguments stand in them that checks compare with.
 #[derive(Clone, Copy)]
 pub struct Sent<'a> {
@@ -42,9 +45,15 @@ pub fn judge(operation: &Operation, sent: Sent<'_>, message: &Message<'_>, lengt
 fn subject<'a>(operation: &Operation, message: &Message<'a>) -> Result<&'a [u8], Outcome> {
     let expected = operation.expect;
     match message {
+        // A result is an object in every method of the protocol, and a tool's result says yes or no, or nothing.
         Message::Response {
             result, is_error, ..
-        } => match (expected, is_error) {
+        } if !json::is_object(result) || is_error.is_none() && operation.method == TOOL_CALL => {
+            Err(Outcome::Protocol(ProtocolFault::BadJsonrpc))
+        }
+        Message::Response {
+            result, is_error, ..
+        } => match (expected, is_error.unwrap_or(false)) {
             (Expectation::Result, false) | (Expectation::ToolError, true) => Ok(result),
             (Expectation::Result | Expectation::RpcError(_), true) => Err(Outcome::ToolError),
             // The index after the last check: the expectation itself did not hold.

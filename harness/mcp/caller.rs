@@ -225,11 +225,20 @@ fn read(text: &[u8]) -> Answer {
     let Some(result) = message.get_mut("result").map(Value::take) else {
         return malformed("no result".to_owned());
     };
-    if result.get("isError").and_then(Value::as_bool) == Some(true) {
-        let detail = said(result.pointer("/content/0/text"));
-        return Err((Outcome::ToolError, detail));
+    let no_result = |detail: &str| {
+        let outcome = Outcome::Protocol(ProtocolFault::BadJsonrpc);
+        Err((outcome, detail.to_owned()))
+    };
+    if !result.is_object() {
+        return no_result("the result is no object");
     }
-    Ok(result)
+    match result.get("isError") {
+        None | Some(Value::Bool(false)) => Ok(result),
+        Some(Value::Bool(true)) => {
+            Err((Outcome::ToolError, said(result.pointer("/content/0/text"))))
+        }
+        Some(_) => no_result("`isError` is no boolean"),
+    }
 }
 
 fn said(value: Option<&Value>) -> String {

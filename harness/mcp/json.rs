@@ -24,8 +24,8 @@ pub enum Message<'a> {
     Response {
         id: Id<'a>,
         result: &'a [u8],
-        /// The result says `"isError": true`.
-        is_error: bool,
+        /// What the result says as `isError`: false where it says nothing, `None` where that is no boolean.
+        is_error: Option<bool>,
     },
     /// The id is null or absent when the server could not read ours.
     Error {
@@ -67,7 +67,7 @@ pub enum BadMessage {
 pub fn envelope(text: &[u8]) -> Result<Message<'_>, BadMessage> {
     std::str::from_utf8(text).map_err(|_| BadMessage::Json)?;
     let mut scanner = Scanner::new(text);
-    let mut parts = Parts::default();
+    let mut parts = Parts::NONE;
     scanner.space();
     if scanner.peek() != Some(b'{') {
         scanner
@@ -98,17 +98,25 @@ pub fn batch(text: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
     Some(elements)
 }
 
-#[derive(Default)]
 struct Parts<'a> {
     versioned: bool,
     id: Option<&'a [u8]>,
     method: Option<&'a [u8]>,
     result: Option<&'a [u8]>,
     error: Option<&'a [u8]>,
-    is_error: bool,
+    is_error: Option<bool>,
 }
 
 impl<'a> Parts<'a> {
+    const NONE: Parts<'static> = Parts {
+        versioned: false,
+        id: None,
+        method: None,
+        result: None,
+        error: None,
+        is_error: Some(false),
+    };
+
     fn take(&mut self, key: &[u8], scanner: &mut Scanner<'a>) -> Result<(), NotJson> {
         match key {
             b"\"jsonrpc\"" => self.versioned = scanner.value()? == b"\"2.0\"",
@@ -124,14 +132,14 @@ impl<'a> Parts<'a> {
 
     /// Looks for `isError` in passing, since nearly every answer is asked for it.
     fn take_result(&mut self, scanner: &mut Scanner<'a>) -> Result<(), NotJson> {
-        self.is_error = false;
+        self.is_error = Some(false);
         let result = if scanner.peek() == Some(b'{') {
             scanner.taken(|own| {
                 own.object(|key, own| {
                     let value = own.value()?;
                     let escaped = || key.contains(&b'\\') && text::equals_plain(key, "isError");
                     if key == b"\"isError\"" || escaped() {
-                        self.is_error = value == b"true";
+                        self.is_error = boolean(value);
                     }
                     Ok(())
                 })
@@ -190,6 +198,19 @@ impl<'a> Parts<'a> {
             _ => None,
         }
     }
+}
+
+fn boolean(value: &[u8]) -> Option<bool> {
+    match value {
+        b"true" => Some(true),
+        b"false" => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether a value, as it was taken out of a message, is an object.
+pub fn is_object(value: &[u8]) -> bool {
+    value.first() == Some(&b'{')
 }
 
 /// The inside of a JSON string, escapes left as they are.

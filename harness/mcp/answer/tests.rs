@@ -100,6 +100,36 @@ fn what_was_expected_decides_what_an_answer_is() {
 }
 
 #[test]
+fn a_result_that_is_no_object_or_says_no_boolean_is_malformed() {
+    let malformed = Outcome::Protocol(ProtocolFault::BadJsonrpc);
+    let tool = operation(Expectation::Result, Vec::new());
+    let list = Operation {
+        method: "tools/list".to_owned(),
+        ..tool.clone()
+    };
+    for value in [
+        "null",
+        "true",
+        "17",
+        r#""{}""#,
+        "[]",
+        r#"[{"isError":false}]"#,
+    ] {
+        assert_eq!(outcome(&tool, &result(value)), malformed, "{value}");
+        assert_eq!(outcome(&list, &result(value)), malformed, "{value}");
+    }
+    let expects_error = operation(Expectation::ToolError, Vec::new());
+    for flag in ["null", "1", r#""true""#, r#""false""#, "[]", "{}"] {
+        let text = result(&format!(r#"{{"content":[],"isError":{flag}}}"#));
+        assert_eq!(outcome(&tool, &text), malformed, "{flag}");
+        assert_eq!(outcome(&expects_error, &text), malformed, "{flag}");
+        assert_eq!(outcome(&list, &text), Outcome::Ok, "not of this method");
+    }
+    let plain = result(r#"{"content":[],"isError":false}"#);
+    assert_eq!(outcome(&tool, &plain), Outcome::Ok);
+}
+
+#[test]
 fn the_first_check_that_does_not_hold_is_named() {
     let checks = vec![
         at("/a", Condition::Equals(literal("1"))),

@@ -109,9 +109,12 @@ proptest! {
         let whole = serde_json::json!({"id": id, "jsonrpc": "2.0", "other": {"result": [1]}, "result": result});
         let text = if pretty { serde_json::to_vec_pretty(&whole) } else { serde_json::to_vec(&whole) };
         let text = text.expect("a value is text");
-        let Ok(Message::Response { id: own, result: raw, .. }) = envelope(&text) else {
+        let Ok(Message::Response { id: own, result: raw, is_error }) = envelope(&text) else {
             panic!("{}", text.escape_ascii())
         };
+        let said = result.get("isError");
+        prop_assert_eq!(is_error, said.map_or(Some(false), Value::as_bool));
+        prop_assert_eq!(is_object(raw), result.is_object());
         prop_assert_eq!(own, id.as_u64().map_or(own, Id::Number));
         prop_assert_eq!(serde_json::from_slice::<Value>(raw).expect("JSON"), result);
         prop_assert_eq!(envelope(&text[..cut.index(text.len())]), Err(BadMessage::Json), "truncated");
@@ -163,7 +166,7 @@ fn messages_are_told_apart_by_their_method() {
         Ok(Message::Response {
             id: Id::Number(0),
             result: b"{}",
-            is_error: false,
+            is_error: Some(false),
         })
     );
     assert_eq!(
@@ -235,14 +238,23 @@ fn an_error_is_only_what_stands_at_the_top() {
             other => panic!("{other:?}"),
         }
     };
-    assert!(is_error(r#"{"content":[],"isError" : true}"#));
-    assert!(is_error(r#"{"is\u0045rror":true}"#));
-    assert!(!is_error(
-        r#"{"content":[{"text":"\"isError\":true"}],"isError":false}"#
-    ));
-    assert!(!is_error(r#"{"structuredContent":{"isError":true}}"#));
-    assert!(!is_error(r#"{"isError":true,"isError":false}"#));
-    assert!(!is_error(r#"{"isError":"true"}"#) && !is_error("true") && !is_error("[]"));
+    for (result, expected) in [
+        (r#"{"content":[],"isError" : true}"#, Some(true)),
+        (r#"{"is\u0045rror":true}"#, Some(true)),
+        (
+            r#"{"content":[{"text":"\"isError\":true"}],"isError":false}"#,
+            Some(false),
+        ),
+        (r#"{"structuredContent":{"isError":1}}"#, Some(false)),
+        (r#"{"isError":1,"isError":false}"#, Some(false)),
+        (r#"{"isError":false,"isError":1}"#, None),
+        (r#"{"isError":"true"}"#, None),
+        (r#"{"isError":null}"#, None),
+        ("true", Some(false)),
+        ("[]", Some(false)),
+    ] {
+        assert_eq!(is_error(result), expected, "{result}");
+    }
 }
 
 #[test]
@@ -255,7 +267,7 @@ fn of_a_key_that_occurs_twice_the_last_counts() {
         Ok(Message::Response {
             id: Id::Number(2),
             result: b"{}",
-            is_error: false,
+            is_error: Some(false),
         })
     );
 }
@@ -269,7 +281,7 @@ fn keys_are_what_they_spell() {
         Ok(Message::Response {
             id: Id::Number(1),
             result,
-            is_error: false,
+            is_error: Some(false),
         })
     );
     assert_eq!(find(result, &["a/b", "c~d"]), Some(b"\"x\"".as_slice()));
