@@ -117,7 +117,7 @@ fn objective_checks(view: &View<'_>, objective: &Objective) -> Vec<Check> {
             phase: *phase,
             id,
         };
-        trust::applied(&scope, scope.check())
+        trust::applied(&scope, reached(&scope, scope.check()))
     };
     match objective.phases.as_slice() {
         [] => vec![Check {
@@ -126,6 +126,20 @@ fn objective_checks(view: &View<'_>, objective: &Objective) -> Vec<Check> {
             ..blank(objective.id.clone(), String::new())
         }],
         phases => phases.iter().map(in_phase).collect(),
+    }
+}
+
+/// A target that nothing reached met no objective, whatever did not happen to it.
+fn reached(scope: &Scope<'_>, check: Check) -> Check {
+    let sent = flow::of_phase(scope.view, scope.phase);
+    let nothing = sent.is_some_and(|flow| flow.asked > 0 && flow.sent == 0);
+    if check.verdict != Verdict::Pass || !nothing {
+        return check;
+    }
+    Check {
+        verdict: Verdict::Inconclusive,
+        reason: words::nothing_reached(scope.ran(), &check),
+        ..check
     }
 }
 

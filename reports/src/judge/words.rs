@@ -1,6 +1,8 @@
 //! Why a verdict is what it is, in words that stand alone.
 
-use firedrill_evidence::{ALPHA, Distrust, Finding, LEAST_BLOCKS, Limit, Share, Verdict, Why};
+use firedrill_evidence::{
+    ALPHA, Distrust, Finding, LEAST_BLOCKS, Limit, Share, Verdict, Why,
+};
 use firedrill_scenarios::plan::{ErrorClass, MetricBase, Over, Subject};
 
 use super::Scope;
@@ -116,6 +118,13 @@ pub fn never_ran(phase: &Ran) -> String {
 
 pub fn nothing_due(phase: &Ran) -> String {
     format!("no operation was due in {}", phase.name)
+}
+
+pub fn nothing_reached(phase: &Ran, check: &Check) -> String {
+    format!(
+        "nothing reached the target in {}, where no operation could be sent; what was seen: {}",
+        phase.name, check.reason
+    )
 }
 
 pub fn no_window(scope: &Scope<'_>) -> String {
@@ -290,7 +299,9 @@ pub fn readings(
     }];
     if let Some(silence) = silence {
         let (from, to) = (instant(silence.start), instant(silence.end));
-        parts.push(format!("the probe was silent from {from} to {to}"));
+        parts.push(format!(
+            "the probe was silent from {from} to {to}"
+        ));
     }
     if !scope.ran().complete {
         parts.push(cut(scope));

@@ -83,6 +83,29 @@ fn a_stopped_generator_is_invalid() {
     );
 }
 
+/// Not one operation was sent: what such a phase lacks in failures of a kind, or a metric shows, is no pass.
+#[test]
+fn a_phase_in_which_nothing_reached_the_target_passes_nothing() {
+    let scenario = format!(
+        "{SHORT}  - {{ errors: 1 %, class: http }}\n  - {{ errors: 1 %, class: connect, id: reachable }}\n"
+    );
+    let refused = |until: u64| {
+        Run::steady(&scenario, 100, move |second, _| match second < until {
+            true => (REFUSED, MS),
+            false => (Outcome::Ok, 3 * MS),
+        })
+        .judged()
+    };
+    let result = refused(10);
+    assert_eq!(verdicts(&result), [Fail, Fail, Inconclusive, Fail]);
+    let reason = &result.checks[2].reason;
+    assert!(
+        reason.starts_with("nothing reached the target in steady"),
+        "{reason}"
+    );
+    assert_eq!(verdicts(&refused(9)), [Fail, Fail, Pass, Fail]);
+}
+
 /// Too short to distrust the whole phase, but the failure is ours all the same.
 #[test]
 fn a_failure_that_is_ours_alone_is_invalid() {
