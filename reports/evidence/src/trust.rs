@@ -32,6 +32,8 @@ pub enum Distrust {
     },
     /// Too many seconds in which a load thread waited too long for a core: what it measured was that.
     Kept { seconds: u64, of: u64, limit: f64 },
+    /// Too many seconds in which we could not even look: we were stopped, and the load with us.
+    Stopped { seconds: u64, of: u64 },
     /// Operations that we were too late to send at all.
     NotSent(u64),
     /// Connections that our own machine could not make: no local port, no file descriptor.
@@ -61,6 +63,20 @@ pub fn kept(waits: &[WaitSample], limit: f64) -> Option<Distrust> {
     let of = sum(&mut waits.iter());
     let seconds = sum(&mut waits.iter().filter(|sample| sample.share > limit));
     (seconds >= 2 && seconds * 100 > of).then_some(Distrust::Kept { seconds, of, limit })
+}
+
+/// Whether we were stopped, from the times between our looks: one is due each second, and seconds without one count by
+/// the same rule. Of a closed load nothing else shows it, since what is not asked for cannot be late.
+pub fn stopped(covers: &[Duration]) -> Option<Distrust> {
+    /// A look that comes sooner than this is a late one, and left no second out.
+    const MISSED: Duration = Duration::from_millis(1_500);
+    let of: f64 = covers.iter().map(Duration::as_secs_f64).sum();
+    let of = of.round() as u64;
+    let missed = covers.iter().filter(|covers| **covers >= MISSED);
+    let seconds: u64 = missed
+        .map(|covers| (*covers - SECOND).as_secs_f64().ceil() as u64)
+        .sum();
+    (seconds >= 2 && seconds * 100 > of).then_some(Distrust::Stopped { seconds, of })
 }
 
 /// Every reason to distrust a measurement. Late seconds count when there are at least two of them, and more
@@ -165,6 +181,22 @@ mod tests {
         assert_eq!(kept(&waits(2, 200), limit), None, "not more than 1 %");
         assert_eq!(kept(&waits(0, 10), limit), None);
         assert!(wait_limit(false) > limit, "lateness shows it before");
+    }
+
+    #[test]
+    fn two_seconds_without_a_look_are_a_stop_and_one_is_none() {
+        let seen = |gap: Duration, looks: usize| {
+            let mut covers = vec![SECOND; looks];
+            covers.push(gap);
+            stopped(&covers)
+        };
+        let of = |seconds, of| Some(Distrust::Stopped { seconds, of });
+        assert_eq!(seen(3 * SECOND, 7), of(2, 10));
+        assert_eq!(seen(2_100 * MS, 8), of(2, 10), "stopped for two seconds");
+        assert_eq!(seen(2 * SECOND, 8), None, "stopped for one");
+        assert_eq!(seen(3 * SECOND, 297), None, "not more than 1 %");
+        assert_eq!(stopped(&[1_200 * MS; 20]), None, "late looks");
+        assert_eq!(stopped(&[]), None);
     }
 
     #[test]

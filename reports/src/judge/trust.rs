@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use firedrill_evidence::{
-    Distrust, LatenessSample, Verdict, WaitSample, distrust, kept, wait_limit,
+    Distrust, LatenessSample, Verdict, WaitSample, distrust, kept, stopped, wait_limit,
 };
 use firedrill_scenarios::Outcome;
 use firedrill_scenarios::outcome::NotSent;
@@ -14,6 +14,8 @@ use super::view::{View, nanoseconds};
 use super::{Scope, words};
 use crate::recording::{Bucket, series};
 use crate::result::Check;
+
+const SECOND: u64 = 1_000_000_000;
 
 /// What rests on an untrusted measurement is neither a pass nor a failure.
 pub fn applied(scope: &Scope<'_>, check: Check) -> Check {
@@ -37,10 +39,7 @@ pub fn of_phase(view: &View<'_>, phase: usize) -> Vec<Distrust> {
     let name = view.phases[phase].name.as_str();
     let lines = view.recording.buckets.iter();
     let (not_sent, local) = ours(lines.filter(|line| line.phase == name));
-    let lateness = lateness(view, |at| ran.contains(&at));
-    let mut reasons = distrust(&lateness, view.lateness_limit, not_sent, local);
-    reasons.extend(kept_from_a_core(view, |at| ran.contains(&at)));
-    reasons
+    of_ours(view, &ran, not_sent, local)
 }
 
 /// Why what was measured between two instants of the run cannot be trusted.
@@ -49,11 +48,24 @@ pub fn of_span(view: &View<'_>, span: Range<u64>) -> Vec<Distrust> {
         let start = view.instant(line.bucket);
         start < span.end && start + nanoseconds(view.width()) > span.start
     };
-    let lateness = lateness(view, |at| span.contains(&at));
     let (not_sent, local) = ours(view.recording.buckets.iter().filter(inside));
+    of_ours(view, &span, not_sent, local)
+}
+
+fn of_ours(view: &View<'_>, span: &Range<u64>, not_sent: u64, local: u64) -> Vec<Distrust> {
+    let lateness = lateness(view, |at| span.contains(&at));
     let mut reasons = distrust(&lateness, view.lateness_limit, not_sent, local);
     reasons.extend(kept_from_a_core(view, |at| span.contains(&at)));
+    reasons.extend(stopped(&unseen(view, span)));
     reasons
+}
+
+/// The times between our looks, as far as they lie in the span: a stop may begin in one phase and end in the next.
+fn unseen(view: &View<'_>, span: &Range<u64>) -> Vec<Duration> {
+    let looks = looks(view);
+    let inside = |pair: &[u64]| pair[1].min(span.end).checked_sub(pair[0].max(span.start));
+    let covers = looks.windows(2).filter_map(inside);
+    covers.map(Duration::from_nanos).collect()
 }
 
 /// Whether the load thread that waited longest for a core waited too long.
@@ -63,7 +75,10 @@ fn kept_from_a_core(view: &View<'_>, belongs: impl Fn(u64) -> bool) -> Option<Di
     let threads = 0..view.recording.started.threads;
     let worst = |one: &Distrust| match one {
         Distrust::Kept { seconds, .. } => *seconds,
-        Distrust::Late { .. } | Distrust::NotSent(_) | Distrust::Local(_) => 0,
+        Distrust::Late { .. }
+        | Distrust::Stopped { .. }
+        | Distrust::NotSent(_)
+        | Distrust::Local(_) => 0,
     };
     threads
         .filter_map(|thread| kept(&waits(view, thread, &belongs), limit))
@@ -100,17 +115,7 @@ fn ours<'a>(lines: impl Iterator<Item = &'a Bucket>) -> (u64, u64) {
 /// The lateness of every interval whose middle `belongs`. An interval reaches back to the sample before, of whatever
 /// the generator samples of itself: a generator that was stopped samples nothing.
 fn lateness(view: &View<'_>, belongs: impl Fn(u64) -> bool) -> Vec<LatenessSample> {
-    const SECOND: u64 = 1_000_000_000;
-    let own = series::LATENESS_P99.split('.').next().unwrap_or_default();
-    let mut looks: Vec<u64> = view
-        .recording
-        .samples
-        .iter()
-        .filter(|(name, _)| name.starts_with(own))
-        .flat_map(|(_, samples)| samples.iter().map(|(at, _)| *at))
-        .collect();
-    looks.sort_unstable();
-    looks.dedup();
+    let looks = looks(view);
     let samples = view.recording.sampled(series::LATENESS_P99).iter();
     samples
         .filter_map(|(at, p99)| {
@@ -122,4 +127,19 @@ fn lateness(view: &View<'_>, belongs: impl Fn(u64) -> bool) -> Vec<LatenessSampl
             })
         })
         .collect()
+}
+
+/// When the generator sampled anything of itself.
+fn looks(view: &View<'_>) -> Vec<u64> {
+    let own = series::LATENESS_P99.split('.').next().unwrap_or_default();
+    let mut looks: Vec<u64> = view
+        .recording
+        .samples
+        .iter()
+        .filter(|(name, _)| name.starts_with(own))
+        .flat_map(|(_, samples)| samples.iter().map(|(at, _)| *at))
+        .collect();
+    looks.sort_unstable();
+    looks.dedup();
+    looks
 }

@@ -335,6 +335,12 @@ pub fn distrusted(reason: &Distrust) -> String {
             count(*seconds),
             count(*of)
         ),
+        Distrust::Stopped { seconds, of } => format!(
+            "firedrill was stopped, or its machine was, and saw nothing in {} of {} seconds: let it run without pause, \
+             and on a machine that is not suspended",
+            count(*seconds),
+            count(*of)
+        ),
         Distrust::NotSent(operations) => {
             format!(
                 "firedrill was too late to send {} operations",

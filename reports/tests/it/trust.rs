@@ -83,6 +83,37 @@ fn a_stopped_generator_is_invalid() {
     );
 }
 
+const CLOSED: &str = "
+scenario: closed
+about: A short run of a closed load.
+load:
+  closed: { think: 0s }
+  sessions: { count: 4 }
+  operations: [ { tool: echo } ]
+timeline:
+  - { phase: steady, for: 10s }
+objectives:
+  - { latency: p99, below: 100ms }
+  - { errors: 0.5 % }
+";
+
+/// Nothing is late in a load that waits for its answers: that nobody looked is all that shows.
+#[test]
+fn a_stopped_generator_is_invalid_in_a_closed_load_too() {
+    let stopped = |seconds: &[u64]| {
+        let mut run = Run::good(CLOSED, 100);
+        run.operations
+            .retain(|operation| !seconds.contains(&(operation.due / SECOND)));
+        run.stopped = seconds.to_vec();
+        run.judged()
+    };
+    assert_eq!(verdicts(&stopped(&[4])), [Pass, Pass]);
+    let result = stopped(&[4, 5]);
+    assert_eq!(verdicts(&result), [Invalid, Invalid], "{:?}", result.checks);
+    let reason = &check(&result, "errors").reason;
+    assert!(reason.contains("saw nothing in 2 of 9 seconds"), "{reason}");
+}
+
 /// Not one operation was sent: what such a phase lacks in failures of a kind, or a metric shows, is no pass.
 #[test]
 fn a_phase_in_which_nothing_reached_the_target_passes_nothing() {
