@@ -42,6 +42,9 @@ pub enum Distrust {
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// With less of its own capacity left, a generator cannot tell the target's slowness from its own.
+pub const NO_HEADROOM: f64 = 0.05;
+
 /// Above this, a dispatch is late by our fault: 1 ms, or 10 % of the tightest latency limit when that is more.
 pub fn lateness_limit(tightest: Option<Duration>) -> Duration {
     const FLOOR: Duration = Duration::from_millis(1);
@@ -77,6 +80,16 @@ pub fn stopped(covers: &[Duration]) -> Option<Distrust> {
         .map(|covers| (*covers - SECOND).as_secs_f64().ceil() as u64)
         .sum();
     (seconds >= 2 && seconds * 100 > of).then_some(Distrust::Stopped { seconds, of })
+}
+
+/// Whether a load thread had no headroom: of what share of the time, by its seconds and the share of each in which it
+/// had a core or waited for one. The mean decides, since a target that stalls leaves the thread idle, and the second
+/// in which what had waited is sent must not make its slowness ours.
+pub fn saturated(busy: &[WaitSample]) -> Option<f64> {
+    let of: f64 = busy.iter().map(|sample| sample.covers.as_secs_f64()).sum();
+    let used = |sample: &WaitSample| sample.share.min(1.0) * sample.covers.as_secs_f64();
+    let share = busy.iter().map(used).sum::<f64>() / of;
+    (of > 0.0 && share >= 1.0 - NO_HEADROOM).then_some(share)
 }
 
 /// Every reason to distrust a measurement. Late seconds count when there are at least two of them, and more
@@ -197,6 +210,22 @@ mod tests {
         assert_eq!(seen(3 * SECOND, 297), None, "not more than 1 %");
         assert_eq!(stopped(&[1_200 * MS; 20]), None, "late looks");
         assert_eq!(stopped(&[]), None);
+    }
+
+    #[test]
+    fn a_thread_is_saturated_by_the_mean_of_its_time() {
+        let busy = |shares: &[f64]| {
+            let sample = |share: &f64| WaitSample {
+                share: *share,
+                covers: SECOND,
+            };
+            saturated(&shares.iter().map(sample).collect::<Vec<_>>())
+        };
+        assert_eq!(busy(&[]), None);
+        assert!(busy(&[1.02, 0.96, 0.97]).is_some());
+        assert_eq!(busy(&[0.94; 10]), None);
+        // A stall, and the second in which all that had waited for it is sent.
+        assert_eq!(busy(&[0.97, 0.97, 0.97, 0.1, 1.0, 0.97]), None);
     }
 
     #[test]

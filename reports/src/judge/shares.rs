@@ -5,10 +5,11 @@ use firedrill_evidence::{
     Finding, Limit, Quantile, Share, Verdict, hopeless, judge_blocks, quantile, quantile_bounds,
     stands_without_ours, strict, worst_window,
 };
+use firedrill_scenarios::Outcome;
 use firedrill_scenarios::plan::{ErrorClass, Over, Subject};
 
 use super::view::{Buckets, Which};
-use super::{Scope, words};
+use super::{Scope, trust, words};
 use crate::recording::{Bucket, ENDED, Group, Measure};
 use crate::result::{Amount, Check, Method, Relation, ShareFound, Span, Unit};
 
@@ -33,22 +34,33 @@ impl Kind<'_> {
                 line.asked() - line.ok() + line.over.get(*index).copied().unwrap_or(0)
             }
             Kind::Failed(None) => line.asked() - line.ok(),
-            Kind::Failed(Some(class)) => {
-                let asked = line
-                    .outcomes
-                    .iter()
-                    .filter(|(outcome, _)| **outcome != ENDED);
-                let matching = asked.filter(|(outcome, _)| match class {
-                    ErrorClass::Class(name) => outcome.class() == name,
-                    ErrorClass::One(one) => *outcome == one,
-                });
-                matching.map(|(_, count)| count).sum()
-            }
+            Kind::Failed(Some(_)) => self.failed(line, |_| true),
         };
         Share {
             bad,
             of: line.asked(),
         }
+    }
+
+    /// The part of it that no slowness of ours explains.
+    fn at_any_speed(&self, line: &Bucket) -> Share {
+        Share {
+            bad: self.failed(line, |outcome| !trust::is_slowness(outcome)),
+            of: line.asked(),
+        }
+    }
+
+    /// Operations that failed in a way that counts here.
+    fn failed(&self, line: &Bucket, counts: impl Fn(Outcome) -> bool) -> u64 {
+        let is_of = |outcome: &Outcome| match self {
+            Kind::Slow { .. } | Kind::Failed(None) => !outcome.is_ok(),
+            Kind::Failed(Some(ErrorClass::Class(name))) => outcome.class() == name,
+            Kind::Failed(Some(ErrorClass::One(one))) => outcome == one,
+        };
+        let asked = line.outcomes.iter();
+        let asked = asked.filter(|(outcome, _)| **outcome != ENDED);
+        let matching = asked.filter(|(outcome, _)| is_of(outcome) && counts(**outcome));
+        matching.map(|(_, count)| count).sum()
     }
 
     /// The part of it that we dispatched late. Of a class it is not known how much of it is ours: all that may be.
@@ -111,6 +123,19 @@ pub fn check(scope: &Scope<'_>) -> Check {
         check.reason = words::ours(&check.reason, ours.shares.iter().copied().sum());
     }
     check
+}
+
+/// Whether it fails by what no slowness of ours explains alone.
+pub fn fails_at_any_speed(scope: &Scope<'_>) -> bool {
+    let Some(question) = question(scope) else {
+        return false;
+    };
+    let names = scope.view.names(question.which);
+    let theirs = scope
+        .view
+        .buckets(scope.phase, &names, |line| question.kind.at_any_speed(line));
+    decide(scope, question.limit, &theirs.shares)
+        .is_some_and(|(finding, _)| finding.verdict == Verdict::Fail)
 }
 
 fn question<'a>(scope: &'a Scope<'_>) -> Option<Question<'a>> {

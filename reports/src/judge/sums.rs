@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 
 use super::view::{View, Which, nanoseconds};
 use super::{flow, trust, words};
-use crate::recording::{Event, Group, Measure, empty_histogram, series};
+use crate::recording::{Event, Group, Measure, empty_histogram};
 use crate::result::{Drive, Generator, Latency, Load, Phase, Times};
 
 pub fn load(view: &View<'_>) -> Load {
@@ -194,7 +194,11 @@ pub fn generator(view: &View<'_>) -> Generator {
 /// Without a calibration nobody knows the first.
 fn headroom(view: &View<'_>) -> Option<f64> {
     let threads = 0..view.recording.started.threads;
-    let of_threads = threads.filter_map(|thread| wanted(view, thread));
+    let busiest = |thread| {
+        let seconds = trust::wanted(view, thread).into_iter();
+        seconds.map(|(_, sample)| sample.share).reduce(f64::max)
+    };
+    let of_threads = threads.filter_map(busiest);
     let used = of_threads.chain(asked_of_machine(view)).reduce(f64::max)?;
     Some(((1.0 - used).clamp(0.0, 1.0) * 1000.0).round() / 1000.0)
 }
@@ -211,15 +215,6 @@ fn asked_of_machine(view: &View<'_>) -> Option<f64> {
     }
     let peak = due.into_values().max().unwrap_or(0) as f64;
     Some(peak / view.recording.plan.bucket.as_secs_f64() / most.max(1.0))
-}
-
-/// The most of a second that a load thread had a core or waited for one: a core that others had was not left over.
-fn wanted(view: &View<'_>, thread: u32) -> Option<f64> {
-    let sampled = |name: &str| view.recording.sampled(&format!("{name}{thread}"));
-    let waited: BTreeMap<u64, f64> = sampled(series::RUN_DELAY).iter().copied().collect();
-    let busy = sampled(series::BUSY).iter();
-    busy.map(|(at, busy)| busy + waited.get(at).unwrap_or(&0.0) / 1e9)
-        .reduce(f64::max)
 }
 
 fn distrust(view: &View<'_>, phase: usize) -> Vec<String> {

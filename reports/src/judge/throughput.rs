@@ -7,7 +7,8 @@ use firedrill_evidence::{Share, Verdict, out_of_reach, windows};
 use firedrill_scenarios::plan::{Over, Rate};
 
 use super::view::{Which, nanoseconds};
-use super::{Scope, words};
+use super::{Scope, trust, words};
+use crate::recording::Bucket;
 use crate::result::{Amount, Check, Method, Relation, Span, Unit};
 
 pub fn check(scope: &Scope<'_>, at_least: Rate, operation: Option<&str>) -> Check {
@@ -78,6 +79,25 @@ pub fn check(scope: &Scope<'_>, at_least: Rate, operation: Option<&str>) -> Chec
         window,
         ..check
     }
+}
+
+/// Whether most of what was asked for failed in a way that no slowness of ours explains.
+pub fn mostly_refused(scope: &Scope<'_>, operation: Option<&str>) -> bool {
+    let which = operation.map_or(Which::Every, Which::Operation);
+    let names = scope.view.names(which);
+    let theirs = |line: &Bucket| -> u64 {
+        let failed = line.outcomes.iter();
+        let failed =
+            failed.filter(|(outcome, _)| !outcome.is_ok() && !trust::is_slowness(**outcome));
+        failed.map(|(_, count)| count).sum()
+    };
+    let (refused, asked) = scope
+        .view
+        .lines(scope.phase, &names)
+        .fold((0, 0), |(refused, asked), line| {
+            (refused + theirs(line), asked + line.asked())
+        });
+    refused * 2 > asked
 }
 
 /// What is judged: the phase as far as it ran, or every whole window of it.

@@ -1,34 +1,109 @@
 //! When a phase measured the generator instead of the target.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
 
 use firedrill_evidence::{
-    Distrust, LatenessSample, Verdict, WaitSample, distrust, kept, stopped, wait_limit,
+    Distrust, LatenessSample, Verdict, WaitSample, distrust, kept, saturated, stopped, wait_limit,
 };
 use firedrill_scenarios::Outcome;
 use firedrill_scenarios::outcome::NotSent;
-use firedrill_scenarios::plan::{Drive, Load};
+use firedrill_scenarios::plan::{Drive, Load, Subject};
 
 use super::view::{View, nanoseconds};
-use super::{Scope, words};
+use super::{Scope, shares, throughput, words};
 use crate::recording::{Bucket, series};
 use crate::result::Check;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// What rests on an untrusted measurement is neither a pass nor a failure.
+/// What rests on an untrusted measurement is neither a pass nor a failure, and a failure that may be our own slowness
+/// is none. A pass stands then: that we were slow only made it harder.
 pub fn applied(scope: &Scope<'_>, check: Check) -> Check {
     let reasons = of_phase(scope.view, scope.phase);
-    if reasons.is_empty() {
+    let reason = if !reasons.is_empty() {
+        words::distrust(&reasons, &check)
+    } else if check.verdict == Verdict::Fail
+        && let Some(busy) = without_headroom(scope)
+        && may_be_slowness(scope)
+    {
+        words::no_headroom(busy, &check)
+    } else {
         return check;
-    }
-    let reason = words::distrust(&reasons, &check);
+    };
     Check {
         verdict: Verdict::Invalid,
         reason,
         ..check
     }
+}
+
+/// How busy the busiest load thread was, where it had no headroom in the phase.
+fn without_headroom(scope: &Scope<'_>) -> Option<f64> {
+    let ran = scope.ran().ran.as_ref()?;
+    let threads = 0..scope.view.recording.started.threads;
+    let of_thread = |thread| {
+        let seconds = wanted(scope.view, thread).into_iter();
+        let inside = seconds.filter(|(middle, _)| ran.contains(middle));
+        saturated(&inside.map(|(_, sample)| sample).collect::<Vec<_>>())
+    };
+    threads.filter_map(of_thread).reduce(f64::max)
+}
+
+/// Whether a generator that is slow can be all there is behind a failure.
+fn may_be_slowness(scope: &Scope<'_>) -> bool {
+    match &scope.objective.subject {
+        Subject::Latency { .. } | Subject::Errors { .. } => !shares::fails_at_any_speed(scope),
+        Subject::Throughput { operation, .. } => {
+            !throughput::mostly_refused(scope, operation.as_deref())
+        }
+        Subject::Metric { .. }
+        | Subject::Rto { .. }
+        | Subject::Rpo { .. }
+        | Subject::Data { .. }
+        | Subject::Refusal { .. }
+        | Subject::Suite { .. } => false,
+    }
+}
+
+/// Whether a generator that is slow can be why an operation ended like this. What the target answered, it answered.
+pub fn is_slowness(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Timeout(_)
+        | Outcome::NotSent(NotSent::InFlightLimit | NotSent::Generator | NotSent::Shutdown) => true,
+        Outcome::NotSent(NotSent::NoSession)
+        | Outcome::Ok
+        | Outcome::Connect(_)
+        | Outcome::Tls(_)
+        | Outcome::Transport(_)
+        | Outcome::Http(_)
+        | Outcome::Auth(_)
+        | Outcome::SessionLost
+        | Outcome::Protocol(_)
+        | Outcome::RpcError(_)
+        | Outcome::ToolError
+        | Outcome::CheckFailed(_)
+        | Outcome::NeverAnswered => false,
+    }
+}
+
+/// The share of each interval in which a load thread had a core or waited for one, by its middle: a core that others
+/// had was not left over.
+pub fn wanted(view: &View<'_>, thread: u32) -> Vec<(u64, WaitSample)> {
+    let sampled = |name: &str| view.recording.sampled(&format!("{name}{thread}"));
+    let waited: BTreeMap<u64, f64> = sampled(series::RUN_DELAY).iter().copied().collect();
+    let mut before = None;
+    let of_interval = |(at, busy): &(u64, f64)| {
+        let covers = before.replace(*at).map_or(SECOND, |before| at - before);
+        let waited = waited.get(at).unwrap_or(&0.0) / covers.max(1) as f64;
+        let sample = WaitSample {
+            share: busy + waited,
+            covers: Duration::from_nanos(covers),
+        };
+        (at - covers / 2, sample)
+    };
+    sampled(series::BUSY).iter().map(of_interval).collect()
 }
 
 /// Why the measurement of a phase cannot be trusted.

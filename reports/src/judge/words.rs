@@ -1,7 +1,7 @@
 //! Why a verdict is what it is, in words that stand alone.
 
 use firedrill_evidence::{
-    ALPHA, Distrust, Finding, LEAST_BLOCKS, Limit, Share, Verdict, Why,
+    ALPHA, Distrust, Finding, LEAST_BLOCKS, Limit, NO_HEADROOM, Share, Verdict, Why,
 };
 use firedrill_scenarios::plan::{ErrorClass, MetricBase, Over, Subject};
 
@@ -316,6 +316,18 @@ pub fn distrust(reasons: &[Distrust], check: &Check) -> String {
     format!(
         "the measurement cannot be trusted: {}; what was seen: {}",
         reasons.join("; "),
+        check.reason
+    )
+}
+
+/// A failure where the busiest load thread had nothing left.
+pub fn no_headroom(busy: f64, check: &Check) -> String {
+    format!(
+        "firedrill itself may be why: a load thread was busy for {} of the phase, and with less than {} left it cannot tell \
+         the target's slowness from its own: give it more load threads (`--threads`) and a core for each, fewer checks, or \
+         another machine; what was seen: {}",
+        share(busy),
+        share(NO_HEADROOM),
         check.reason
     )
 }

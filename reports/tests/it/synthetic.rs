@@ -64,6 +64,8 @@ pub struct Run {
     pub calibration: Option<Calibration>,
     /// The least share of a second that the first load thread was busy.
     pub busy: f64,
+    /// Seconds in which the load threads had next to nothing to do.
+    pub idle: Vec<u64>,
     pub warnings: Vec<String>,
     /// Events of a drill, by their instant since the timeline's start.
     pub drill: Vec<(u64, Event)>,
@@ -90,6 +92,7 @@ impl Run {
             mode: Mode::Rehearsal,
             calibration: None,
             busy: 0.21,
+            idle: Vec::new(),
             stand_ins: 0,
             head: None,
             closes: Closes::default(),
@@ -412,7 +415,12 @@ impl Run {
             }
             add(
                 &format!("{}0", series::BUSY),
-                self.busy + 0.01 * (second % 5) as f64,
+                (self.busy + 0.01 * (second % 5) as f64)
+                    * if self.idle.contains(&second) {
+                        0.1
+                    } else {
+                        1.0
+                    },
             );
             add(&format!("{}1", series::BUSY), 0.19);
             add(series::CPU_PRESSURE, 0.02);

@@ -3,9 +3,9 @@
 use firedrill_evidence::Verdict::{Fail, Inconclusive, Invalid, Pass};
 use firedrill_reports::judge;
 use firedrill_reports::recording::{Calibration, EarlyEnd, Recording, file};
-use firedrill_reports::result::Amount;
+use firedrill_reports::result::{Amount, ResultDocument};
 use firedrill_scenarios::Outcome;
-use firedrill_scenarios::outcome::{ConnectFailure, NotSent};
+use firedrill_scenarios::outcome::{ConnectFailure, NotSent, TimeoutStage};
 
 use super::synthetic::{MS, Run, SECOND, SHORT};
 use super::{check, ids, verdicts};
@@ -112,6 +112,57 @@ fn a_stopped_generator_is_invalid_in_a_closed_load_too() {
     assert_eq!(verdicts(&result), [Invalid, Invalid], "{:?}", result.checks);
     let reason = &check(&result, "errors").reason;
     assert!(reason.contains("saw nothing in 2 of 9 seconds"), "{reason}");
+}
+
+/// A phase with the verdicts of its latency, its errors and its throughput, with load threads that are so busy.
+fn at_work(busy: f64, idle: &[u64], fate: impl Fn(u64, u64) -> (Outcome, u64)) -> ResultDocument {
+    let scenario = format!("{CLOSED}  - {{ throughput: 95/s }}\n");
+    let mut run = Run::steady(&scenario, 100, fate);
+    run.busy = busy;
+    run.idle = idle.to_vec();
+    run.judged()
+}
+
+#[test]
+fn a_failure_of_a_generator_without_headroom_may_be_its_own() {
+    let slow = |_, index| match index % 10 {
+        0 => (Outcome::Timeout(TimeoutStage::Result), 2 * SECOND),
+        _ => (Outcome::Ok, 120 * MS),
+    };
+    let result = at_work(0.96, &[], slow);
+    assert_eq!(verdicts(&result), [Invalid; 3], "{:?}", result.checks);
+    let reason = &check(&result, "latency-p99").reason;
+    assert!(
+        reason.starts_with("firedrill itself may be why: a load thread was busy for 98 %"),
+        "{reason}"
+    );
+    assert_eq!(verdicts(&at_work(0.9, &[], slow)), [Fail; 3]);
+    let good = |_, _| (Outcome::Ok, 3 * MS);
+    assert_eq!(verdicts(&at_work(0.96, &[], good)), [Pass; 3]);
+}
+
+#[test]
+fn what_the_target_answered_fails_at_any_headroom() {
+    let failed = |_, index| match index % 10 {
+        0 => (Outcome::Http(503), 3 * MS),
+        _ => (Outcome::Ok, 3 * MS),
+    };
+    let result = at_work(0.96, &[], failed);
+    assert_eq!(check(&result, "errors").verdict, Fail);
+    assert_eq!(check(&result, "latency-p99").verdict, Fail);
+    let all = at_work(0.96, &[], |_, _| (Outcome::Http(503), 3 * MS));
+    assert_eq!(verdicts(&all), [Fail; 3]);
+}
+
+/// The threads idle while it stalls, and have all hands full before and after.
+#[test]
+fn a_stall_of_the_target_is_no_want_of_headroom() {
+    let stall = |second: u64, index: u64| match second {
+        4 => (Outcome::Ok, 1_000 * MS - index * 10 * MS),
+        _ => (Outcome::Ok, 3 * MS),
+    };
+    let result = at_work(0.96, &[4], stall);
+    assert_eq!(check(&result, "latency-p99").verdict, Fail);
 }
 
 /// Not one operation was sent: what such a phase lacks in failures of a kind, or a metric shows, is no pass.
