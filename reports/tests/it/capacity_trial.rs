@@ -4,7 +4,7 @@ use firedrill_reports::capacity::{Attempt, Form, Outcome, Purpose};
 use firedrill_reports::result::{Limit, Trial};
 use firedrill_reports::{judge, trial};
 use firedrill_scenarios::Outcome as Ended;
-use firedrill_scenarios::outcome::{ConnectFailure, NotSent};
+use firedrill_scenarios::outcome::{ConnectFailure, NotSent, TimeoutStage};
 
 use super::judging::probed;
 use super::synthetic::{MS, Run, SECOND, SHORT};
@@ -152,6 +152,26 @@ fn slow_answers_to_a_generator_without_headroom_say_nothing_of_the_target() {
         came_of(&run, Purpose::Trial),
         (Outcome::Missed, Some(Limit::Latency))
     );
+}
+
+/// Our own clock ends an operation, and at our own limit; what the target answered it answered.
+#[test]
+fn time_outs_of_a_generator_without_headroom_say_nothing_of_the_target() {
+    let of = |busy: f64, failure: Ended| {
+        let mut run = Run::steady(SHORT, 100, move |_, index| match index % 10 {
+            0 => (failure, MS),
+            _ => (Ended::Ok, MS),
+        });
+        run.busy = busy;
+        came_of(&run, Purpose::Trial)
+    };
+    let timed_out = Ended::Timeout(TimeoutStage::Result);
+    let ours = (Outcome::Untrusted, Some(Limit::Generator));
+    let missed = (Outcome::Missed, Some(Limit::Errors));
+    assert_eq!(of(0.92, timed_out), ours);
+    assert_eq!(of(0.5, timed_out), missed);
+    assert_eq!(of(0.92, Ended::Http(503)), missed);
+    assert_eq!(of(0.92, Ended::RpcError(-32_603)), missed);
 }
 
 #[test]

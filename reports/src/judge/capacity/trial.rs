@@ -1,6 +1,6 @@
 //! One trial's result to what it says about its level.
 
-use firedrill_evidence::Verdict;
+use firedrill_evidence::{NO_HEADROOM, Verdict};
 use firedrill_scenarios::Outcome as Ended;
 use firedrill_scenarios::outcome::NotSent;
 
@@ -10,8 +10,6 @@ use crate::numbers::{count, rate, share};
 use crate::recording::{Recording, series};
 use crate::result::{Check, LatencyLimit, Limit, Method, ResultDocument, Times, Trial, Unit};
 
-/// With less of its own capacity left, firedrill cannot tell the target's slowness from its own.
-const NOTHING_LEFT: f64 = 0.05;
 /// Fewer failures than this share say nothing of why a level was missed.
 const TELLS: f64 = 0.005;
 
@@ -53,8 +51,12 @@ pub fn trial(
     let queued = form == Form::Open && attempt.purpose == Purpose::Trial;
     let behind = queued.then(|| falls_behind(&own, recording, result));
     (own.outcome, own.limit, own.reason) = outcome(&own, result, behind.flatten());
-    let slow = matches!(own.limit, Some(Limit::Latency | Limit::Queue));
-    if let Some(why) = generator_was_slow(&own, result).filter(|_| slow) {
+    let may_be_ours = match own.limit {
+        Some(Limit::Latency | Limit::Queue) => true,
+        Some(Limit::Errors) => mostly_timed_out(result),
+        Some(Limit::Metric | Limit::Generator) | None => false,
+    };
+    if let Some(why) = generator_was_slow(&own, result).filter(|_| may_be_ours) {
         own.outcome = Outcome::Untrusted;
         own.limit = Some(Limit::Generator);
         own.reason = format!("{why} ({})", own.reason);
@@ -62,9 +64,23 @@ pub fn trial(
     own
 }
 
+/// Whether most of what failed did so by our own time-outs, and not by what the target answered.
+fn mostly_timed_out(result: &ResultDocument) -> bool {
+    let outcomes = result.load.outcomes.iter();
+    let outcomes = outcomes.filter_map(|(name, count)| Some((name.parse::<Ended>().ok()?, count)));
+    let (timed_out, failed) = outcomes.filter(|(outcome, _)| !outcome.is_ok()).fold(
+        (0, 0),
+        |(timed_out, failed), (outcome, count)| match outcome {
+            Ended::Timeout(_) => (timed_out + count, failed + count),
+            _ => (timed_out, failed + count),
+        },
+    );
+    timed_out * 2 > failed
+}
+
 /// Why what was slow may have been firedrill itself, though it was not late.
 fn generator_was_slow(own: &Trial, result: &ResultDocument) -> Option<String> {
-    if let Some(left) = own.headroom.filter(|left| *left < NOTHING_LEFT) {
+    if let Some(left) = own.headroom.filter(|left| *left < NO_HEADROOM) {
         return Some(format!(
             "firedrill itself had {} of its capacity left",
             share(left.max(0.0))
