@@ -25,6 +25,8 @@ pub struct Search {
     settings: Settings,
     belief: Belief,
     tried: Vec<(f64, Outcome)>,
+    /// Levels at which it was a silent probe that could not be trusted, and not the generator; one entry a trial.
+    silent: Vec<f64>,
 }
 
 impl Search {
@@ -33,6 +35,7 @@ impl Search {
             belief: settings.belief(),
             settings,
             tried: Vec::new(),
+            silent: Vec::new(),
         }
     }
 
@@ -45,6 +48,12 @@ impl Search {
             Outcome::Untrusted | Outcome::TooLittle => {}
         }
         self.tried.push((level, outcome));
+    }
+
+    /// Takes in a trial in which a probe that an objective needs was silent.
+    pub fn see_silence(&mut self, level: f64) {
+        self.silent.push(level);
+        self.see(level, Outcome::Untrusted);
     }
 
     /// The highest level that was met.
@@ -77,8 +86,8 @@ impl Search {
             // An answer that came with the last trial is one.
             Next::End(EndedBy::Budget) if self.is_found() => Next::End(self.found()),
             // Nor is it the trials that were too few when the target was never seen to give way.
-            Next::End(EndedBy::Budget) if self.generator_was_first() => {
-                Next::End(EndedBy::Generator)
+            Next::End(EndedBy::Budget) if self.measuring_ended_first() => {
+                Next::End(self.end_of_measuring())
             }
             Next::Try(level) => Next::Try(self.settings.settled(level)),
             end @ Next::End(_) => end,
@@ -172,13 +181,27 @@ impl Search {
         let middle = self.settings.settled((met * ceiling).sqrt());
         let near = ceiling <= met * (1.0 + self.settings.precision);
         if near || middle <= met || middle >= ceiling {
-            return Next::End(EndedBy::Generator);
+            return Next::End(self.end_of_measuring());
         }
         Next::Try(middle)
     }
 
-    fn generator_was_first(&self) -> bool {
+    fn measuring_ended_first(&self) -> bool {
         self.missed().is_none() && self.beyond_measuring().is_some()
+    }
+
+    /// What could not be trusted at the lowest level that cannot be measured: the generator, unless its trials show
+    /// nothing but a silent probe.
+    fn end_of_measuring(&self) -> EndedBy {
+        let Some(level) = self.beyond_measuring() else {
+            return EndedBy::Generator;
+        };
+        let at = |own: &f64| *own == level;
+        let silent = self.silent.iter().copied().filter(|own| at(own)).count();
+        match self.levels(Outcome::Untrusted).filter(at).count() == silent {
+            true => EndedBy::Probe,
+            false => EndedBy::Generator,
+        }
     }
 
     /// An interval that ends where the search does is no answer, however narrow.

@@ -173,6 +173,8 @@ pub enum EndedBy {
     NothingMet,
     /// The measurement could not be trusted before the target gave way.
     Generator,
+    /// A probe that an objective needs was silent, so that nothing says whether that was met.
+    Probe,
     /// Trials hold too few operations for a verdict.
     TooLittle,
     /// The target was not as well again as at the start.

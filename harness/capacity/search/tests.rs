@@ -160,6 +160,28 @@ fn a_generator_that_gives_way_first_ends_the_search_below_it() {
     assert!(highest > 2_600.0, "{:?}", found.tried);
 }
 
+/// A silent probe is no fault of the generator, but one trial of the three in which it was late makes it one.
+#[test]
+fn a_probe_that_is_silent_above_a_level_ends_the_search_and_the_generator_is_not_blamed() {
+    let ended = |trials: u32, silent: fn(usize) -> bool| {
+        let mut search = Search::new(Settings {
+            trials,
+            ..settings()
+        });
+        loop {
+            match search.next() {
+                Next::Try(level) if level < 3_000.0 => search.see(level, Outcome::Met),
+                Next::Try(level) if silent(search.tried.len()) => search.see_silence(level),
+                Next::Try(level) => search.see(level, Outcome::Untrusted),
+                Next::End(end) => return end,
+            }
+        }
+    };
+    assert_eq!(ended(60, |_| true), EndedBy::Probe);
+    assert_eq!(ended(8, |_| true), EndedBy::Probe, "no trials are left");
+    assert_eq!(ended(60, |trial| trial % 3 != 0), EndedBy::Generator);
+}
+
 #[test]
 fn few_trials_end_with_the_generator_when_it_gave_way_and_the_target_did_not() {
     let few = Settings {

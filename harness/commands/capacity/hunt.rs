@@ -11,7 +11,7 @@ use firedrill_reports::capacity::{
     self, Attempt, Begun, CapacityWriter, EndedBy, Event, Outcome, Purpose, Timed,
 };
 use firedrill_reports::recording::{self, Calibration, EarlyEnd};
-use firedrill_reports::result::Trial;
+use firedrill_reports::result::{Limit, Trial};
 use firedrill_reports::{judge, render, trial};
 use tokio::runtime::Runtime;
 
@@ -127,7 +127,10 @@ impl<'a> Hunt<'a> {
                 Ok(own) => own,
                 Err(end) => return Ok(end),
             };
-            self.search.see(level, own.outcome);
+            match (own.outcome, own.limit) {
+                (Outcome::Untrusted, Some(Limit::Metric)) => self.search.see_silence(level),
+                (outcome, _) => self.search.see(level, outcome),
+            }
             if self.rest(Duration::from_nanos(self.begun.rest)) {
                 return Ok(interrupted());
             }
@@ -145,7 +148,7 @@ impl<'a> Hunt<'a> {
     fn recovers(&mut self, gentle: f64, otherwise: EndedBy) -> anyhow::Result<Option<End>> {
         let mut rest = Duration::from_nanos(self.begun.rest).max(REST_LEAST);
         let mut detail = String::new();
-        let mut untrusted = false;
+        let mut by = otherwise;
         for check in 0..CHECKS {
             if check > 0 && self.rest(rest) {
                 return Ok(Some(interrupted()));
@@ -157,17 +160,16 @@ impl<'a> Hunt<'a> {
             if own.outcome == Outcome::Met {
                 return Ok(None);
             }
-            untrusted = own.outcome == Outcome::Untrusted;
+            by = match (own.outcome, own.limit) {
+                (Outcome::Untrusted, Some(Limit::Metric)) => EndedBy::Probe,
+                (Outcome::Untrusted, _) => EndedBy::Generator,
+                (Outcome::Met | Outcome::Missed | Outcome::TooLittle, _) => otherwise,
+            };
             detail = own.reason;
             if check > 0 {
                 rest = (rest * 2).min(REST_MOST.max(rest));
             }
         }
-        let by = if untrusted {
-            EndedBy::Generator
-        } else {
-            otherwise
-        };
         Ok(Some((by, detail)))
     }
 

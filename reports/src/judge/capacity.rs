@@ -157,11 +157,9 @@ fn gave_way(trials: &[Trial], capacity: &Capacity, ended_by: EndedBy) -> Option<
         trial: own.number,
         reason: own.reason.clone(),
     };
-    // A check has a load of its own, which is no level that gave way.
-    let of_search = || trials.iter().filter(|own| own.purpose == Purpose::Trial);
     if ended_by == EndedBy::Generator {
-        let untrusted = of_search().filter(|own| own.outcome == Outcome::Untrusted);
-        return Some(of(lowest(untrusted)?, Limit::Generator));
+        let ours = untrusted(trials).filter(|own| own.limit != Some(Limit::Metric));
+        return Some(of(lowest(ours)?, Limit::Generator));
     }
     let missed = || missed(trials).filter(|own| own.purpose == Purpose::Trial);
     // A hiccup far below what the target carries is no level at which it gave way.
@@ -169,6 +167,12 @@ fn gave_way(trials: &[Trial], capacity: &Capacity, ended_by: EndedBy) -> Option<
     let within = missed().filter(|own| own.level >= lower);
     let first = lowest(within).or_else(|| lowest(missed()))?;
     Some(of(first, first.limit?))
+}
+
+/// A check has a load of its own, which is no level that gave way.
+fn untrusted(trials: &[Trial]) -> impl Iterator<Item = &Trial> {
+    let of_search = trials.iter().filter(|own| own.purpose == Purpose::Trial);
+    of_search.filter(|own| own.outcome == Outcome::Untrusted)
 }
 
 fn missed(trials: &[Trial]) -> impl Iterator<Item = &Trial> {
@@ -224,6 +228,7 @@ fn verdict(ended_by: EndedBy, capacity: &Capacity, at_least: Option<Wanted>) -> 
         | EndedBy::Budget
         | EndedBy::Most
         | EndedBy::Generator
+        | EndedBy::Probe
         | EndedBy::TooLittle => {}
     }
     if let Some(wanted) = &at_least {
@@ -243,7 +248,7 @@ fn verdict(ended_by: EndedBy, capacity: &Capacity, at_least: Option<Wanted>) -> 
         }
     }
     match ended_by {
-        EndedBy::Generator => Verdict::Invalid,
+        EndedBy::Generator | EndedBy::Probe => Verdict::Invalid,
         EndedBy::Precision if at_least.is_none() && capacity.upper.is_some() => Verdict::Pass,
         _ => Verdict::Inconclusive,
     }

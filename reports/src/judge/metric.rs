@@ -39,6 +39,7 @@ pub fn check(scope: &Scope<'_>, name: &str, below: f64, of: Option<&MetricBase>)
         .filter(|(at, _)| (ran.start..ran.end).contains(at))
         .collect();
     let silence = silence(scope, name, &readings, ran.start..ran.end);
+    let silent = silence.map(|span| (span, silent_series(scope, name, of, span)));
     let judged = windowed(scope, &readings);
     let worst = judged
         .iter()
@@ -54,7 +55,7 @@ pub fn check(scope: &Scope<'_>, name: &str, below: f64, of: Option<&MetricBase>)
         verdict,
         measured: worst.map(|(_, value)| Amount::Real(value)),
         samples: readings.len() as u64,
-        reason: words::readings(scope, name, worst, below, silence, check.unit),
+        reason: words::readings(scope, name, worst, below, silent, check.unit),
         window: worst.and_then(|(at, _)| window(scope, at)),
         ..check
     }
@@ -90,6 +91,22 @@ fn readings(scope: &Scope<'_>, name: &str, of: Option<&MetricBase>) -> Vec<Readi
                 .filter_map(|(at, value)| Some((*at, value / last(*at)?)))
                 .collect()
         }
+    }
+}
+
+/// Which series was not read: the value, unless that was and what it is a share of was not.
+fn silent_series<'a>(
+    scope: &Scope<'_>,
+    name: &'a str,
+    of: Option<&'a MetricBase>,
+    silence: Span,
+) -> &'a str {
+    let series = format!("{}{name}", series::PROBE);
+    let values = scope.view.recording.sampled(&series).iter();
+    let read = values.filter(|(at, _)| (silence.start + 1..silence.end).contains(at));
+    match of {
+        Some(MetricBase::Series(base)) if read.count() > 0 => base,
+        Some(MetricBase::Series(_) | MetricBase::Number(_)) | None => name,
     }
 }
 

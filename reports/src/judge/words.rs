@@ -276,7 +276,7 @@ pub fn readings(
     name: &str,
     worst: Option<(u64, f64)>,
     below: f64,
-    silence: Option<Span>,
+    silent: Option<(Span, &str)>,
     unit: Unit,
 ) -> String {
     let number = |value: f64| {
@@ -297,10 +297,10 @@ pub fn readings(
         ),
         None => format!("{name} was never read in {}", scope.ran().name),
     }];
-    if let Some(silence) = silence {
+    if let Some((silence, series)) = silent {
         let (from, to) = (instant(silence.start), instant(silence.end));
         parts.push(format!(
-            "the probe was silent from {from} to {to}"
+            "the probe of {series} was silent from {from} to {to}"
         ));
     }
     if !scope.ran().complete {

@@ -156,6 +156,30 @@ fn what_was_met_alone_is_a_bound_and_no_interval() {
     assert_eq!(of(300.0).verdict, Verdict::Invalid);
 }
 
+#[test]
+fn a_silent_probe_is_named_and_the_generator_is_not_blamed() {
+    let silent = Trial {
+        limit: Some(Limit::Metric),
+        reason: "queue: the probe of service.queue was silent from 2 s to 9 s".to_owned(),
+        ..of_level(2, 400.0, Outcome::Untrusted)
+    };
+    let trials = vec![of_level(1, 200.0, Outcome::Met), silent];
+    let found = judge_capacity(&recorded(EndedBy::Probe, None), trials);
+    assert_eq!(
+        (found.verdict, found.gave_way.is_none()),
+        (Verdict::Invalid, true)
+    );
+    assert!(
+        found
+            .reason
+            .contains("the probe of service.queue was silent")
+            && found.reason.contains("its time-out"),
+        "{}",
+        found.reason
+    );
+    assert!(!render::capacity_lines(&found).contains("generator"));
+}
+
 /// The search may go no further than 10,000/s, and its one miss was a hiccup.
 #[test]
 fn an_interval_that_reaches_the_end_of_the_search_is_a_lower_bound() {

@@ -175,6 +175,20 @@ fn time_outs_of_a_generator_without_headroom_say_nothing_of_the_target() {
 }
 
 #[test]
+fn a_silent_probe_is_told_from_a_generator_that_was_the_limit() {
+    let silent = probed(|second| (second < 2).then_some(40.0));
+    let metric = (Outcome::Untrusted, Some(Limit::Metric));
+    assert_eq!(came_of(&silent, Purpose::Trial), metric);
+    let own = tried(&silent, Purpose::Trial, Form::Open);
+    assert!(
+        own.reason
+            .contains("the probe of service.queue was silent from 1.4 s"),
+        "{}",
+        own.reason
+    );
+}
+
+#[test]
 fn concurrency_is_completed_times_what_each_took() {
     let run = Run::steady(SHORT, 100, |_, _| (Ended::Ok, 50 * MS));
     let own = tried(&run, Purpose::Trial, Form::Open);

@@ -285,7 +285,7 @@ fn a_silent_probe_is_invalid_unless_it_has_failed_already() {
     assert!(
         result.checks[0]
             .reason
-            .ends_with("the probe was silent from 2.4 s to 8.4 s")
+            .ends_with("the probe of service.queue was silent from 2.4 s to 8.4 s")
     );
     let result = probed(|second| (!silent(second)).then_some(160.0)).judged();
     assert_eq!(verdicts(&result), [Fail]);

@@ -163,13 +163,8 @@ fn outcome(own: &Trial, result: &ResultDocument, behind: Option<String>) -> Deci
             told(first),
         );
     }
-    if let Some(check) = worst(Verdict::Invalid) {
-        let distrusted = (!result.generator.distrust.is_empty()).then_some(Limit::Generator);
-        return (
-            Outcome::Untrusted,
-            distrusted.or(Some(Limit::Metric)),
-            told(check),
-        );
+    if let Some((check, limit)) = untrusted(result) {
+        return (Outcome::Untrusted, Some(limit), told(check));
     }
     if let Some(early) = &result.run.ended_early {
         return (Outcome::TooLittle, None, early.clone());
@@ -186,6 +181,24 @@ fn outcome(own: &Trial, result: &ResultDocument, behind: Option<String>) -> Deci
         Some(check) => (Outcome::TooLittle, None, told(check)),
         None => (Outcome::Met, None, String::new()),
     }
+}
+
+/// The check that cannot be trusted, and what is to blame: a probe that was silent, or else firedrill itself.
+fn untrusted(result: &ResultDocument) -> Option<(&Check, Limit)> {
+    let invalid = || {
+        result
+            .checks
+            .iter()
+            .filter(|own| own.verdict == Verdict::Invalid)
+    };
+    let silent = |own: &&Check| own.method == Method::Sample;
+    let ours = if result.generator.distrust.is_empty() {
+        invalid().find(|own| !silent(own))
+    } else {
+        invalid().next()
+    };
+    let of_probe = || Some((invalid().find(silent)?, Limit::Metric));
+    ours.map(|own| (own, Limit::Generator)).or_else(of_probe)
 }
 
 /// How operations failed, where that is worth a word: a check says how many, and not as what.

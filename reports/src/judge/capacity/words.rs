@@ -2,7 +2,7 @@
 
 use firedrill_evidence::Verdict;
 
-use super::{lowest, missed};
+use super::{lowest, missed, untrusted};
 use crate::capacity::{EndedBy, Form, Outcome, Purpose};
 use crate::numbers::{count, rate, share};
 use crate::result::{CapacityDocument, Limit};
@@ -113,6 +113,14 @@ pub fn reason(found: &CapacityDocument, detail: Option<&str>) -> String {
             })
         }
         EndedBy::Generator => format!("the generator was the limit, and not the target{first}"),
+        EndedBy::Probe => {
+            let silent = untrusted(&found.trials).filter(|own| own.limit == Some(Limit::Metric));
+            let first = lowest(silent).map_or(String::new(), |own| format!(": {}", own.reason));
+            format!(
+                "a probe was silent, so that nothing says whether its objective was met{first}; see that it answers under \
+                 load (its address, its time-out), or leave that objective out"
+            )
+        }
         EndedBy::TooLittle => {
             "a trial holds too few operations for a verdict: lengthen it with --trial".to_owned()
         }
