@@ -1,6 +1,6 @@
 //! When a phase measured the generator instead of the target.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -95,13 +95,15 @@ pub fn wanted(view: &View<'_>, thread: u32) -> Vec<(u64, WaitSample)> {
     let waited: BTreeMap<u64, f64> = sampled(series::RUN_DELAY).iter().copied().collect();
     let mut before = None;
     let of_interval = |(at, busy): &(u64, f64)| {
-        let covers = before.replace(*at).map_or(SECOND, |before| at - before);
+        let covers = before
+            .replace(*at)
+            .map_or(SECOND, |before| at.saturating_sub(before));
         let waited = waited.get(at).unwrap_or(&0.0) / covers.max(1) as f64;
         let sample = WaitSample {
             share: busy + waited,
             covers: Duration::from_nanos(covers),
         };
-        (at - covers / 2, sample)
+        (at.saturating_sub(covers / 2), sample)
     };
     sampled(series::BUSY).iter().map(of_interval).collect()
 }
@@ -135,11 +137,16 @@ fn of_ours(view: &View<'_>, span: &Range<u64>, not_sent: u64, local: u64) -> Vec
     reasons
 }
 
-/// The times between our looks, as far as they lie in the span: a stop may begin in one phase and end in the next.
+/// The times between our looks, as far as they lie in the span: a stop may begin in one phase and end in the next. What
+/// threads had of their cores carries the instant at which it was read; what the load counted, that of its schedule.
 fn unseen(view: &View<'_>, span: &Range<u64>) -> Vec<Duration> {
-    let looks = looks(view);
-    let inside = |pair: &[u64]| pair[1].min(span.end).checked_sub(pair[0].max(span.start));
-    let covers = looks.windows(2).filter_map(inside);
+    let threads = 0..view.recording.started.threads;
+    let names = threads.map(|thread| format!("{}{thread}", series::BUSY));
+    let instants = names.flat_map(|name| view.recording.sampled(&name).to_vec());
+    let looks: BTreeSet<u64> = instants.map(|(at, _)| at).collect();
+    let pairs = looks.iter().zip(looks.iter().skip(1));
+    let covers =
+        pairs.filter_map(|(before, at)| (*at).min(span.end).checked_sub((*before).max(span.start)));
     covers.map(Duration::from_nanos).collect()
 }
 
@@ -190,7 +197,16 @@ fn ours<'a>(lines: impl Iterator<Item = &'a Bucket>) -> (u64, u64) {
 /// The lateness of every interval whose middle `belongs`. An interval reaches back to the sample before, of whatever
 /// the generator samples of itself: a generator that was stopped samples nothing.
 fn lateness(view: &View<'_>, belongs: impl Fn(u64) -> bool) -> Vec<LatenessSample> {
-    let looks = looks(view);
+    let own = series::LATENESS_P99.split('.').next().unwrap_or_default();
+    let mut looks: Vec<u64> = view
+        .recording
+        .samples
+        .iter()
+        .filter(|(name, _)| name.starts_with(own))
+        .flat_map(|(_, samples)| samples.iter().map(|(at, _)| *at))
+        .collect();
+    looks.sort_unstable();
+    looks.dedup();
     let samples = view.recording.sampled(series::LATENESS_P99).iter();
     samples
         .filter_map(|(at, p99)| {
@@ -202,19 +218,4 @@ fn lateness(view: &View<'_>, belongs: impl Fn(u64) -> bool) -> Vec<LatenessSampl
             })
         })
         .collect()
-}
-
-/// When the generator sampled anything of itself.
-fn looks(view: &View<'_>) -> Vec<u64> {
-    let own = series::LATENESS_P99.split('.').next().unwrap_or_default();
-    let mut looks: Vec<u64> = view
-        .recording
-        .samples
-        .iter()
-        .filter(|(name, _)| name.starts_with(own))
-        .flat_map(|(_, samples)| samples.iter().map(|(at, _)| *at))
-        .collect();
-    looks.sort_unstable();
-    looks.dedup();
-    looks
 }

@@ -67,15 +67,13 @@ pub fn trial(
 /// Whether most of what failed did so by our own time-outs, and not by what the target answered.
 fn mostly_timed_out(result: &ResultDocument) -> bool {
     let outcomes = result.load.outcomes.iter();
-    let outcomes = outcomes.filter_map(|(name, count)| Some((name.parse::<Ended>().ok()?, count)));
-    let (timed_out, failed) = outcomes.filter(|(outcome, _)| !outcome.is_ok()).fold(
-        (0, 0),
-        |(timed_out, failed), (outcome, count)| match outcome {
-            Ended::Timeout(_) => (timed_out + count, failed + count),
-            _ => (timed_out, failed + count),
-        },
-    );
-    timed_out * 2 > failed
+    let outcomes = outcomes.filter_map(|(name, count)| Some((name.parse::<Ended>().ok()?, *count)));
+    let failed: Vec<(Ended, u64)> = outcomes.filter(|(outcome, _)| !outcome.is_ok()).collect();
+    let sum = |counts: &mut dyn Iterator<Item = &(Ended, u64)>| -> u64 {
+        counts.map(|(_, count)| count).sum()
+    };
+    let is_time_out = |(outcome, _): &&(Ended, u64)| matches!(outcome, Ended::Timeout(_));
+    sum(&mut failed.iter().filter(is_time_out)) * 2 > sum(&mut failed.iter())
 }
 
 /// Why what was slow may have been firedrill itself, though it was not late.

@@ -18,7 +18,7 @@ pub fn section() -> Markup {
                 dt { "pass" } dd { "The objective was met, and there was enough evidence." }
                 dt { "fail" } dd { "The objective was not met." }
                 dt { "inconclusive" } dd { "Too little evidence: too few operations, a phase that was cut short, or a limit between the bounds." }
-                dt { "invalid" } dd { "The measurement cannot be trusted: firedrill was late, or could not send; a probe was silent; the recording is not whole." }
+                dt { "invalid" } dd { "The measurement cannot be trusted: firedrill was late, was stopped, had no headroom, or could not send; a probe was silent; the recording is not whole." }
                 dt { "block" } dd {
                     "Bounds at " (share(1.0 - ALPHA)) " from blocks of at least " (BLOCK.as_secs()) " s, since operations fail together; "
                     "passes when the upper bound is below the limit, fails when the lower one is above it. It takes " (LEAST_BLOCKS) " blocks."
