@@ -2,6 +2,7 @@
 
 use crate::drills::{
     DATA_CORRUPTION, NODE_DRAIN, SITE_FAILURE, STORE_CRASH, backups, checks, mini, mini_alone,
+    mini_kept,
 };
 use crate::program::{Folder, run};
 
@@ -129,7 +130,7 @@ fn a_site_that_fails_again_had_not_recovered() {
 #[test]
 fn acknowledging_too_early_loses_writes_with_the_store() {
     let objectives = "  - { rto: 1h, budget: 6s }\n  - { lost: 0 }\n";
-    let scenario = mini("mini", STORE_CRASH, objectives);
+    let scenario = mini_kept("mini", STORE_CRASH, objectives);
     let folder = turns_red(&scenario, "ack-before-fsync", &fails("lost", "lost"));
     let lost = folder.result()["data"]["lost"].as_u64();
     assert!(lost >= Some(10), "what was held in memory: {lost:?}");
