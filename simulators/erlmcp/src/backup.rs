@@ -109,7 +109,8 @@ pub(crate) fn list(place: &Path) -> Vec<Manifest> {
     found
 }
 
-/// Copies a backup into another folder, where it has its name from the instant in which it is complete.
+/// Copies a backup into another folder, where it has its name from the instant in which it is complete. One that was
+/// damaged meanwhile is not copied: whoever repairs it would not know of the copy.
 pub(crate) fn copy(from: &Path, to: &Path, id: &str) -> io::Result<()> {
     fs::create_dir_all(to)?;
     let new = to.join(format!("{UNFINISHED}{id}"));
@@ -118,6 +119,12 @@ pub(crate) fn copy(from: &Path, to: &Path, id: &str) -> io::Result<()> {
     for name in [LOG, MANIFEST] {
         fs::copy(from.join(id).join(name), new.join(name))?;
         File::open(new.join(name))?.sync_all()?;
+    }
+    let manifest: Manifest = serde_json::from_slice(&fs::read(new.join(MANIFEST))?)?;
+    if check(&new.join(LOG))?.sha256 != manifest.sha256 {
+        remove(&new)?;
+        let why = format!("{id} does not fit its manifest");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
     }
     remove(&to.join(id))?;
     fs::rename(&new, to.join(id))
@@ -205,5 +212,21 @@ mod tests {
         copy(&local, &copies, &lost).unwrap();
         remove(&local.join(&lost)).unwrap();
         assert_eq!(take(), "backup-000003");
+    }
+
+    #[test]
+    fn a_backup_that_was_damaged_is_not_copied() {
+        let root = tempfile::tempdir().unwrap();
+        let log = root.path().join(LOG);
+        fs::write(&log, "a record\n").unwrap();
+        let (local, copies) = (root.path().join("local"), root.path().join("copies"));
+        let id = take(&log, 9, 0, &local, &copies).unwrap().id;
+        fs::write(local.join(&id).join(LOG), "b record\n").unwrap();
+        let error = copy(&local, &copies, &id).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert!(list(&copies).is_empty());
+        fs::write(local.join(&id).join(LOG), "a record\n").unwrap();
+        copy(&local, &copies, &id).unwrap();
+        assert_eq!(list(&copies).len(), 1);
     }
 }
