@@ -212,7 +212,8 @@ fn lateness(view: &View<'_>, belongs: impl Fn(u64) -> bool) -> Vec<LatenessSampl
         .filter_map(|(at, p99)| {
             let before = looks.partition_point(|look| look < at);
             let covers = looks[..before].last().map_or(SECOND, |last| at - last);
-            belongs(at - covers / 2).then_some(LatenessSample {
+            // The first interval may have begun before the run's clock did.
+            belongs(at.saturating_sub(covers / 2)).then_some(LatenessSample {
                 p99: Duration::from_nanos(p99.max(0.0) as u64),
                 covers: Duration::from_nanos(covers),
             })
