@@ -2,7 +2,7 @@
 
 use firedrill_evidence::Verdict::{Fail, Inconclusive, Invalid, Pass};
 use firedrill_reports::judge;
-use firedrill_reports::recording::{Calibration, EarlyEnd, Recording, file};
+use firedrill_reports::recording::{Calibration, EarlyEnd, Recording, file, series};
 use firedrill_reports::result::{Amount, ResultDocument};
 use firedrill_scenarios::Outcome;
 use firedrill_scenarios::outcome::{ConnectFailure, NotSent, TimeoutStage};
@@ -399,4 +399,13 @@ fn what_was_left_of_the_machine_is_the_smaller_of_two_answers() {
     assert_eq!(headroom(10), Some(0.0));
     let alone = Run::good(SHORT, 1000).judged().generator.headroom;
     assert_eq!(alone, Some(0.75), "without a calibration the threads tell");
+}
+
+/// A trial of a search begins its clock anew, and its first look may come before half of a second has passed.
+#[test]
+fn a_first_look_that_comes_at_once_is_an_interval_like_any_other() {
+    let mut recording = Run::good(SHORT, 100).recording();
+    let looks = recording.samples.get_mut(series::LATENESS_P99);
+    looks.expect("the generator's").insert(0, (300 * MS, 0.0));
+    assert_eq!(verdicts(&judge(&recording, None)), [Pass, Pass]);
 }
