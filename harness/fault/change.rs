@@ -216,19 +216,11 @@ fn must_succeed(
 #[cfg(test)]
 mod tests {
     use std::process::Command;
-    use std::time::Duration;
 
     use super::super::process::{self, Kick, State};
+    use super::super::program::tests::words;
     use super::super::resolve::tests::standing;
     use super::*;
-
-    fn words(all: &[&str], timeout: u64) -> Words {
-        Words {
-            words: all.iter().map(|word| (*word).to_owned()).collect(),
-            timeout: Duration::from_millis(timeout),
-            mark: None,
-        }
-    }
 
     #[test]
     fn a_process_that_was_replaced_since_it_was_pinned_is_not_hit() {
@@ -291,12 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_told_apart_by_how_it_ends() {
-        let run = |all: &[&str], timeout| run(&words(all, timeout), None, &|| false);
-        assert_eq!(run(&["true"], 5_000).unwrap(), Some(0));
-        assert_eq!(run(&["false"], 5_000).unwrap(), Some(1));
-        assert_eq!(run(&["sleep", "60"], 50).unwrap(), None);
-        assert!(run(&["no-such-program-anywhere"], 50).is_err());
+    fn a_program_that_takes_too_long_has_failed() {
         let error = must_succeed(&words(&["sleep", "60"], 50), None, &|| false).unwrap_err();
         assert_eq!(error.to_string(), "`sleep 60` did not end within 50ms");
     }

@@ -120,15 +120,24 @@ fn end(pid: Pid, mark: &str) -> io::Result<bool> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
-    fn words(all: &[&str], timeout: u64) -> Words {
+    pub fn words(all: &[&str], timeout: u64) -> Words {
         Words {
             words: all.iter().map(|word| (*word).to_owned()).collect(),
             timeout: Duration::from_millis(timeout),
             mark: None,
         }
+    }
+
+    #[test]
+    fn a_program_is_told_apart_by_how_it_ends() {
+        let run = |all: &[&str], timeout| run(&words(all, timeout), None, &|| false);
+        assert_eq!(run(&["true"], 5_000).unwrap(), Some(0));
+        assert_eq!(run(&["false"], 5_000).unwrap(), Some(1));
+        assert_eq!(run(&["sleep", "60"], 50).unwrap(), None);
+        assert!(run(&["no-such-program-anywhere"], 50).is_err());
     }
 
     #[test]

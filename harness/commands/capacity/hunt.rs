@@ -11,7 +11,7 @@ use firedrill_reports::capacity::{
     self, Attempt, Begun, CapacityWriter, EndedBy, Event, Outcome, Purpose, Timed,
 };
 use firedrill_reports::recording::{self, Calibration, EarlyEnd};
-use firedrill_reports::result::{Limit, Trial};
+use firedrill_reports::result::Trial;
 use firedrill_reports::{judge, render, trial};
 use tokio::runtime::Runtime;
 
@@ -127,9 +127,9 @@ impl<'a> Hunt<'a> {
                 Ok(own) => own,
                 Err(end) => return Ok(end),
             };
-            match (own.outcome, own.limit) {
-                (Outcome::Untrusted, Some(Limit::Metric)) => self.search.see_silence(level),
-                (outcome, _) => self.search.see(level, outcome),
+            match own.met_silence() {
+                true => self.search.see_silence(level),
+                false => self.search.see(level, own.outcome),
             }
             if self.rest(Duration::from_nanos(self.begun.rest)) {
                 return Ok(interrupted());
@@ -160,10 +160,10 @@ impl<'a> Hunt<'a> {
             if own.outcome == Outcome::Met {
                 return Ok(None);
             }
-            by = match (own.outcome, own.limit) {
-                (Outcome::Untrusted, Some(Limit::Metric)) => EndedBy::Probe,
-                (Outcome::Untrusted, _) => EndedBy::Generator,
-                (Outcome::Met | Outcome::Missed | Outcome::TooLittle, _) => otherwise,
+            by = match own.outcome {
+                Outcome::Untrusted if own.met_silence() => EndedBy::Probe,
+                Outcome::Untrusted => EndedBy::Generator,
+                Outcome::Met | Outcome::Missed | Outcome::TooLittle => otherwise,
             };
             detail = own.reason;
             if check > 0 {

@@ -158,7 +158,7 @@ fn gave_way(trials: &[Trial], capacity: &Capacity, ended_by: EndedBy) -> Option<
         reason: own.reason.clone(),
     };
     if ended_by == EndedBy::Generator {
-        let ours = untrusted(trials).filter(|own| own.limit != Some(Limit::Metric));
+        let ours = untrusted(trials).filter(|own| !own.met_silence());
         return Some(of(lowest(ours)?, Limit::Generator));
     }
     let missed = || missed(trials).filter(|own| own.purpose == Purpose::Trial);

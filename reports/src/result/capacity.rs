@@ -155,6 +155,13 @@ pub struct Trial {
     pub limits: Vec<LatencyLimit>,
 }
 
+impl Trial {
+    /// It says nothing, because a probe that an objective needs was silent, and not for any doubt in the generator.
+    pub fn met_silence(&self) -> bool {
+        self.outcome == Outcome::Untrusted && self.limit == Some(Limit::Metric)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LatencyLimit {
     pub check: String,

@@ -150,11 +150,9 @@ fn ended(embedded: &Embedded, kind: &FaultKind) -> Vec<(String, &'static str)> {
     };
     match kind {
         FaultKind::StoreCrash { site } => vec![disk(*site)],
-        FaultKind::PodKill(victims) | FaultKind::PodTerminate(victims) => match &victims.pick {
-            Pick::All => pods(embedded.sites[victims.site].pods_with(&victims.labels)),
-            Pick::Named(names) => pods(names.clone()),
-            Pick::OnNode(_) | Pick::Random(_) => Vec::new(),
-        },
+        FaultKind::PodKill(victims) | FaultKind::PodTerminate(victims) => {
+            pods(named(embedded, victims))
+        }
         FaultKind::SiteFailure { site }
         | FaultKind::SystemFailure { site }
         | FaultKind::NaturalDisaster { site } => {
@@ -163,7 +161,33 @@ fn ended(embedded: &Embedded, kind: &FaultKind) -> Vec<(String, &'static str)> {
             ended
         }
         FaultKind::RollingRestart { site } => pods(embedded.sites[*site].pod_names().collect()),
-        _ => Vec::new(),
+        // Which pods are on a node, only the run knows.
+        FaultKind::NodeDrain { .. } | FaultKind::NodeLoss { .. } => Vec::new(),
+        FaultKind::PodPause(_)
+        | FaultKind::SlowPod { .. }
+        | FaultKind::MemoryExhaustion(_)
+        | FaultKind::QueueExhaustion(_)
+        | FaultKind::CpuSaturation(_)
+        | FaultKind::Scale { .. }
+        | FaultKind::DataCorruption { .. }
+        | FaultKind::BackupLost { .. }
+        | FaultKind::BackupDamaged { .. }
+        | FaultKind::ReplicationPause
+        | FaultKind::Network { .. }
+        | FaultKind::Command(_)
+        | FaultKind::DiskFull { .. }
+        | FaultKind::ClockJump { .. }
+        | FaultKind::CertificateExpiry { .. }
+        | FaultKind::Hostile { .. } => Vec::new(),
+    }
+}
+
+/// The pods that are meant, as far as the scenario says which.
+fn named(embedded: &Embedded, victims: &Victims) -> Vec<String> {
+    match &victims.pick {
+        Pick::All => embedded.sites[victims.site].pods_with(&victims.labels),
+        Pick::Named(names) => names.clone(),
+        Pick::OnNode(_) | Pick::Random(_) => Vec::new(),
     }
 }
 
@@ -181,10 +205,8 @@ fn held(embedded: &Embedded, kind: &FaultKind) -> Vec<(String, &'static str)> {
     let site = |site: usize, what| vec![(embedded.sites[site].name.clone(), what)];
     let pods = |victims: &Victims, what: &'static str| {
         let names = match &victims.pick {
-            Pick::All => embedded.sites[victims.site].pods_with(&victims.labels),
-            Pick::Named(names) => names.clone(),
             Pick::OnNode(node) => vec![node.clone()],
-            Pick::Random(_) => Vec::new(),
+            Pick::All | Pick::Named(_) | Pick::Random(_) => named(embedded, victims),
         };
         let names = names.into_iter().map(|name| (name, what));
         names.collect::<Vec<_>>()

@@ -114,7 +114,7 @@ pub fn reason(found: &CapacityDocument, detail: Option<&str>) -> String {
         }
         EndedBy::Generator => format!("the generator was the limit, and not the target{first}"),
         EndedBy::Probe => {
-            let silent = untrusted(&found.trials).filter(|own| own.limit == Some(Limit::Metric));
+            let silent = untrusted(&found.trials).filter(|own| own.met_silence());
             let first = lowest(silent).map_or(String::new(), |own| format!(": {}", own.reason));
             format!(
                 "a probe was silent, so that nothing says whether its objective was met{first}; see that it answers under \
