@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::program::{Done, Folder, run};
+use crate::program::{Done, Folder, run, run_once};
 
 /// Two sites, a director, backups; buckets of 200 ms and windows of 2 s. `faults` is the phase `outage`.
 pub fn mini(name: &str, outage: &str, objectives: &str) -> String {
@@ -293,7 +293,7 @@ fn nothing_is_broken_when_the_target_is_not_steady() {
     let scenario = mini("mini", SITE_FAILURE, "  - { rto: 4h }\n")
         .replace("service_time: 1ms", "service_time: 1ms, error_rate: 20 %")
         .replace("errors: 1 %", "errors: 60 %");
-    let done = run(&folder, &scenario, &["--seed", "1"]);
+    let done = run_once(&folder, &scenario, &["--seed", "1"]);
     assert_eq!(done.code, 4, "{}\n{}", done.stdout, done.stderr);
     let broken = folder
         .events()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::fault_server::{FaultServer, Handshake, Mode, Refusing, Trust};
-use crate::program::{Folder, run};
+use crate::program::{Folder, run_once};
 
 /// A load on a target whose sessions can be opened. Operations that get no answer time out soon.
 fn scenario(target: &str, operations: &str, arrivals: &str, steady: &str) -> String {
@@ -53,7 +53,7 @@ fn each_mode_is_counted_as_its_outcome_and_all_add_up() {
     let target = format!("endpoint: \"{}\"", server.url());
     let folder = Folder::new();
     let text = scenario(&target, &operations, "{ constant: 200/s }", "3s");
-    let done = run(&folder, &text, &[]);
+    let done = run_once(&folder, &text, &[]);
     // How late a busy machine makes us is no part of this.
     assert!(matches!(done.code, 1 | 4), "{done:#?}");
     let mut expected: BTreeMap<String, u64> = BTreeMap::new();
@@ -93,7 +93,7 @@ fn only_outcome(target: &str) -> String {
     let folder = Folder::new();
     let operations = call("echo", "");
     let text = scenario(target, &operations, "{ constant: 50/s }", "1s");
-    let done = run(&folder, &text, &[]);
+    let done = run_once(&folder, &text, &[]);
     let counted = outcomes(&folder.result());
     assert_eq!(counted.values().sum::<u64>(), 50, "{counted:?} {done:#?}");
     assert_eq!(counted.len(), 1, "{counted:?} {done:#?}");
@@ -123,7 +123,7 @@ fn a_session_whose_end_is_not_answered_is_not_counted_as_ended() {
         let folder = Folder::new();
         let target = format!("endpoint: \"{}\"", server.url_of(mode));
         let text = scenario(&target, &call("echo", ""), "{ constant: 50/s }", "1s");
-        run(&folder, &text, &[]);
+        run_once(&folder, &text, &[]);
         let last = folder.events().pop().expect("the last event");
         let sessions = &last["event"]["totals"]["sessions"];
         assert_eq!(sessions["deleted"], ended, "{last}");
@@ -143,7 +143,7 @@ fn a_session_is_opened_once_however_its_answer_is_framed() {
         let target = format!("endpoint: \"{}\"", server.url_of(mode));
         let folder = Folder::new();
         let text = scenario(&target, &call("echo", ""), "{ constant: 50/s }", "1s");
-        let done = run(&folder, &text, &[]);
+        let done = run_once(&folder, &text, &[]);
         let all_ok = BTreeMap::from([("ok".to_owned(), 50)]);
         assert_eq!(outcomes(&folder.result()), all_ok, "{done:#?}");
         let events = folder.events();
@@ -165,7 +165,7 @@ fn a_server_that_answers_our_replies_with_requests_is_not_answered_for_ever() {
     let target = format!("endpoint: \"{}\"", server.url_of(Mode::AsksAgain));
     let text = scenario(&target, &call("echo", ""), "{ constant: 50/s }", "2s");
     let folder = Folder::new();
-    let done = run(&folder, &text, &[]);
+    let done = run_once(&folder, &text, &[]);
     // How late a busy machine makes us is no part of this.
     assert!(outcomes(&folder.result()).contains_key("ok"), "{done:#?}");
     let replies = server.used("response");
@@ -185,7 +185,7 @@ fn what_waits_for_a_session_that_takes_few_calls_makes_few_connections() {
         "count: 2, open_rate: 100/s, lifetime: 3 calls",
     );
     let folder = Folder::new();
-    let done = run(&folder, &text.replace("400ms", "4s"), &[]);
+    let done = run_once(&folder, &text.replace("400ms", "4s"), &[]);
     assert_eq!(
         outcomes(&folder.result()),
         BTreeMap::from([("ok".to_owned(), 200)]),
@@ -205,7 +205,7 @@ fn what_waits_for_the_last_sessions_is_still_sent() {
         "count: 2, open_rate: 100/s, lifetime: 1 call",
     );
     let folder = Folder::new();
-    let done = run(&folder, &text.replace("400ms", "4s"), &[]);
+    let done = run_once(&folder, &text.replace("400ms", "4s"), &[]);
     assert_eq!(
         outcomes(&folder.result()),
         BTreeMap::from([("ok".to_owned(), 200)]),
@@ -227,7 +227,7 @@ fn sessions_begin_again_no_faster_than_their_rate() {
         "count: 8, open_rate: 20/s, lifetime: 1 call",
     );
     let folder = Folder::new();
-    let done = run(&folder, &text, &[]);
+    let done = run_once(&folder, &text, &[]);
     let outcomes = outcomes(&folder.result());
     // Eight before the timeline, then 20 a second for its 2 s and the last operation's 400 ms.
     let opened = server.used("initialize");
@@ -245,7 +245,7 @@ fn a_target_that_stalls_takes_no_more_connections_than_were_planned() {
     let text = scenario(&target, &call("echo", ""), "{ constant: 200/s }", "3s")
         .replace("max_in_flight: 400", "max_in_flight: 100");
     let folder = Folder::new();
-    let done = run(&folder, &text.replace("400ms", "100ms"), &[]);
+    let done = run_once(&folder, &text.replace("400ms", "100ms"), &[]);
     let result = folder.result();
     assert_eq!(
         outcomes(&result).get("timeout.first_byte"),
@@ -263,7 +263,7 @@ fn sessions_that_cannot_be_opened_end_what_waits_for_them() {
         let target = format!("endpoint: \"{}\"", server.url_of(mode));
         let folder = Folder::new();
         let text = scenario(&target, &call("echo", ""), "{ constant: 50/s }", "1s");
-        let done = run(&folder, &text, &[]);
+        let done = run_once(&folder, &text, &[]);
         assert_ne!(done.code, 0, "{done:#?}");
         assert_eq!(
             server.asked_at_all(),
@@ -279,7 +279,7 @@ fn sessions_that_cannot_be_opened_end_what_waits_for_them() {
     let refusing = Refusing::start();
     let folder = Folder::new();
     let target = format!("endpoint: \"{}\"", refusing.url());
-    let done = run(
+    let done = run_once(
         &folder,
         &scenario(&target, &call("echo", ""), "{ constant: 50/s }", "1s"),
         &[],
@@ -314,7 +314,7 @@ fn handshakes_that_fail_are_told_apart() {
             ca.display()
         );
         let own = Folder::new();
-        let done = run(
+        let done = run_once(
             &own,
             &scenario(&target, &call("echo", ""), "{ constant: 50/s }", "1s"),
             &[],
@@ -356,7 +356,7 @@ fn tls_carries_large_requests_and_large_answers() {
     for more in ["fill: \"{{pad(200KiB)}}\", ", "mode: ok-large, "] {
         let own = Folder::new();
         let text = scenario(&target, &call("echo", more), "{ constant: 50/s }", "1s");
-        let done = run(&own, &text.replace("400ms", "4s"), &[]);
+        let done = run_once(&own, &text.replace("400ms", "4s"), &[]);
         assert_eq!(
             outcomes(&own.result()),
             BTreeMap::from([("ok".to_owned(), 50)]),
@@ -378,7 +378,7 @@ fn a_handshake_that_never_ends_is_given_up() {
     );
     let own = Folder::new();
     let text = scenario(&target, &call("echo", ""), "{ constant: 50/s }", "1s");
-    let done = run(&own, &text, &[]);
+    let done = run_once(&own, &text, &[]);
     assert_ne!(done.code, 0);
     assert!(done.stderr.contains("tls.timeout"), "{done:#?}");
 }

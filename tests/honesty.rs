@@ -1,6 +1,7 @@
 //! The generator as a suspect: a run that did not have the processor that it needed never says pass, and every run says
 //! what the machine could have done.
 
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::time::Duration;
 
@@ -54,7 +55,7 @@ fn a_quota_of_the_processor_makes_no_pass() {
 
 /// A load while others want the only core that we may use, so that less is left of it than the load needs. `None`
 /// where the sink has no core of its own.
-fn beside_hogs(load: &str, hogs: usize) -> Option<Done> {
+fn beside_hogs(folder: &Folder, load: &str, hogs: usize) -> Option<Done> {
     let on = |core: &str, words: &[&str]| {
         let mut command = Command::new("taskset");
         command.args(["-c", core]).args(words);
@@ -71,7 +72,6 @@ fn beside_hogs(load: &str, hogs: usize) -> Option<Done> {
     let hogs: Vec<Beside> = (0..hogs)
         .map(|_| Beside(on("0", &hog).spawn().expect("taskset")))
         .collect();
-    let folder = Folder::new();
     let placed = folder.placed(&scenario(&target, load, "4s"));
     let program = [
         &[env!("CARGO_BIN_EXE_firedrill")],
@@ -85,7 +85,8 @@ fn beside_hogs(load: &str, hogs: usize) -> Option<Done> {
 
 #[test]
 fn hogs_on_our_core_make_no_pass() {
-    let Some(done) = beside_hogs("rate: 15000/s", 16) else {
+    let folder = Folder::new();
+    let Some(done) = beside_hogs(&folder, "rate: 15000/s", 16) else {
         return;
     };
     assert_eq!(done.code, 4, "{done:#?}");
@@ -94,11 +95,95 @@ fn hogs_on_our_core_make_no_pass() {
 /// A closed load is never late: it asks for less, and what it asks for is answered as well as ever.
 #[test]
 fn hogs_make_no_pass_of_a_closed_load_either() {
-    let Some(done) = beside_hogs("closed: { think: 0s }", 4) else {
+    let folder = Folder::new();
+    let Some(done) = beside_hogs(&folder, "closed: { think: 0s }", 4) else {
         return;
     };
     assert_eq!(done.code, 4, "{done:#?}");
     assert!(done.stdout.contains("waited for a core"), "{done:#?}");
+    // What each second was like stands in the recording: a fifth of a core was ours, and others wanted it always.
+    assert!(most(&folder, "generator.run_delay_ns.") > 0.5e9);
+    assert!(most(&folder, "generator.involuntary.") >= 1.0);
+    let busy = most(&folder, "generator.busy.");
+    assert!((0.05..0.6).contains(&busy), "{busy}");
+    if Path::new("/proc/pressure/cpu").exists() {
+        assert!(most(&folder, "generator.cpu_pressure") > 0.5);
+    }
+}
+
+/// The largest of what a series and those of each thread sampled.
+fn most(folder: &Folder, name: &str) -> f64 {
+    let series = std::fs::read_to_string(folder.run().join("series.csv")).expect("series.csv");
+    let rows = series
+        .lines()
+        .map(|line| line.split(',').collect::<Vec<_>>());
+    rows.filter(|row| row.iter().any(|field| field.starts_with(name)))
+        .filter_map(|row| row.last().and_then(|value| value.parse().ok()))
+        .fold(0.0, f64::max)
+}
+
+/// A group of processes that the kernel gives so much of every 100 ms.
+struct Quota(PathBuf);
+
+impl Quota {
+    /// `None` where we may not make one.
+    fn of(own: Duration) -> Option<Quota> {
+        let name = format!("firedrill-test-{}", std::process::id());
+        let own = own.as_micros();
+        let first = ("/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", own.to_string());
+        let second = ("/sys/fs/cgroup", "cpu.max", format!("{own} 100000"));
+        for (root, limit, value) in [first, second] {
+            let group = Path::new(root).join(&name);
+            if std::fs::create_dir(&group).is_err() {
+                continue;
+            }
+            let quota = Quota(group);
+            if std::fs::write(quota.0.join(limit), value).is_ok() {
+                return Some(quota);
+            }
+        }
+        println!("SKIPPED: no group of processes with a quota can be made here");
+        None
+    }
+
+    fn run(&self, words: &[&str]) -> Done {
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo $$ > \"$0\" && exec \"$@\""]);
+        command.arg(self.0.join("cgroup.procs")).args(words);
+        done(command.output().expect("a shell"))
+    }
+}
+
+impl Drop for Quota {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+/// The kernel's own quota, for an open and for a closed load, of which neither can do with a tenth of a core.
+#[test]
+fn a_quota_of_the_kernel_makes_no_pass() {
+    let Some(quota) = Quota::of(Duration::from_millis(10)) else {
+        return;
+    };
+    let sink = Sink::start(bare(&["sink"]));
+    let target = format!("endpoint: \"{}\"", sink.url);
+    for (load, because) in [
+        ("rate: 15000/s", "dispatched late"),
+        ("closed: { think: 0s }", "waited for a core"),
+    ] {
+        let folder = Folder::new();
+        let placed = folder.placed(&scenario(&target, load, "4s"));
+        let program = [
+            &[env!("CARGO_BIN_EXE_firedrill")],
+            words(&placed).as_slice(),
+        ]
+        .concat();
+        let done = quota.run(&program);
+        assert_eq!(done.code, 4, "{done:#?}");
+        assert!(done.stdout.contains(because), "{load}: {done:#?}");
+        assert!(most(&folder, "generator.run_delay_ns.") > 0.5e9, "{load}");
+    }
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn measured(seed: u64) -> bool {
     );
     sites.signal(Signal::TERM);
     sites.finish();
-    if done.was_late() {
+    if done.was_held_up() {
         return false;
     }
     passes(&folder, &done);

@@ -205,6 +205,50 @@ fn heal(running: &Running) -> Done {
     )
 }
 
+/// By somebody who comes after the run.
+fn heal_alone(folder: &Folder) -> Done {
+    let run = folder.run();
+    let healed = command(&["heal", text(&run)]).output();
+    done(healed.expect("the program starts"))
+}
+
+/// Its program goes on when firedrill is killed, and would break again what was healed meanwhile.
+#[test]
+fn a_command_that_was_still_at_work_is_ended_before_it_is_healed() {
+    let folder = Folder::new();
+    let (broken, worker) = (folder.at("broken"), folder.at("worker"));
+    let (path, pid) = (text(&broken), text(&worker));
+    // The shell is written away before it becomes the program that works for ten minutes.
+    let work = format!("echo $$ > {pid}.new; mv {pid}.new {pid}; touch {path}; exec sleep 600");
+    let outage = format!(
+        "  - phase: outage
+    for: 40s
+    fault: {{ command: {{ inject: [sh, -c, \"{work}\"], heal: [rm, \"{path}\"], check: [test, -e, \"{path}\"], \
+         timeout: 10min }} }}
+"
+    );
+    let scenario = small("ways-out", "", 2, &outage, "");
+    let mut running = start(&folder, &scenario);
+    running.wait_for("fault command: command");
+    let begun = until_nothing(Duration::from_secs(10), || {
+        (!broken.exists()).then(|| "it has broken nothing yet".to_owned())
+    });
+    assert_eq!(begun, None);
+    running.signal(Signal::KILL);
+    // Its program holds stderr, too.
+    running.finish_unheard();
+    let worker = std::fs::read_to_string(&worker).expect("who works");
+    let worker = worker.trim().parse().expect("a process id");
+    assert!(is_alive(worker), "it does not end with firedrill");
+    let healed = heal_alone(&folder);
+    assert!(!is_alive(worker) && !broken.exists(), "{healed:#?}");
+    assert!(
+        healed.stdout.contains("healed 1, left behind 0"),
+        "{healed:#?}"
+    );
+    assert_eq!(healed.code, 0, "{healed:#?}");
+}
+
 /// What the user's own command broke does not end with the sites.
 #[test]
 fn what_a_command_broke_is_healed_though_the_sites_ended_with_their_run() {
@@ -223,11 +267,7 @@ fn what_a_command_broke_is_healed_though_the_sites_ended_with_their_run() {
     running.signal(Signal::KILL);
     running.finish();
     assert!(broken.exists(), "nobody is left that could heal it");
-    let heal = || {
-        let run = folder.run();
-        let healed = command(&["heal", text(&run)]).output();
-        done(healed.expect("the program starts"))
-    };
+    let heal = || heal_alone(&folder);
     let healed = heal();
     assert!(!broken.exists(), "{healed:#?}");
     assert!(

@@ -4,7 +4,7 @@ use super::drilled::can_count;
 use super::fields::Fields;
 use super::reader::Reader;
 use super::recoverable::{is_open, kind};
-use crate::plan::{Act, Action, DataCounter, Plan, Start, Subject};
+use crate::plan::{Act, Action, DataCounter, Plan, Subject};
 use crate::text::tree::Item;
 
 /// Objectives of drills that nothing in the plan can meet or miss.
@@ -75,48 +75,18 @@ fn rpo(reader: &Reader<'_>, plan: &Plan, fault: Option<usize>, item: &Item) {
     let actions = &plan.drill.actions;
     let tested = |own: &Action| matches!(&own.act, Act::Step(step) if step.is_test());
     let taken = |own: &Action| kind(own).is_some() || tested(own);
-    let first = fault.or_else(|| actions.iter().position(taken));
-    let Some(first) = first else {
+    if fault.is_none() && !actions.iter().any(taken) {
         return reader.problem(
             item.place,
             "there is no fault that could take data",
             "add a fault to a phase",
         );
-    };
+    }
     if plan.drill.ledger.is_none() {
-        return reader.problem(
+        reader.problem(
             item.place,
             "nothing is written that could be lost",
             "add { ledger: write } to the operations",
         );
     }
-    let later = |own: &&Action| match own.act {
-        Act::ReadBack { .. } => own.phase > actions[first].phase || follows(own, &actions[first]),
-        Act::Fault(_) | Act::Step(_) => false,
-    };
-    // Writes that are never read back at all have been noted already.
-    let never = !actions
-        .iter()
-        .any(|own| matches!(own.act, Act::ReadBack { .. }));
-    if !never && actions.iter().find(later).is_none() {
-        reader.problem(
-            item.place,
-            format!("nothing is read back after `{}`", actions[first].id),
-            "add { read-back: serving } behind the phase of the fault",
-        );
-    }
-}
-
-/// Within the same phase.
-fn follows(later: &Action, earlier: &Action) -> bool {
-    let at = |action: &Action| match action.start {
-        Start::At(at) => Some(at),
-        Start::After { .. } | Start::When { .. } | Start::Afterwards => None,
-    };
-    later.phase == earlier.phase
-        && match (at(later), at(earlier)) {
-            (Some(later), Some(earlier)) => later > earlier,
-            (None, _) => true,
-            (Some(_), None) => false,
-        }
 }

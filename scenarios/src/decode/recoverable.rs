@@ -1,5 +1,7 @@
 //! Does something bring back what is broken?
 
+use std::cmp::Ordering;
+
 use super::fields::Fields;
 use super::reader::Reader;
 use crate::plan::{
@@ -50,6 +52,49 @@ pub(crate) fn actions(reader: &Reader<'_>, plan: &Plan, places: &[Place]) {
             ),
             Act::Fault(_) | Act::ReadBack { .. } => {}
         }
+        told(reader, plan, action, *place);
+    }
+}
+
+/// What a fault took, and what a test restore brought back, is known from what is read after it.
+fn told(reader: &Reader<'_>, plan: &Plan, action: &Action, place: Place) {
+    let asks = match &action.act {
+        Act::Fault(fault) => !fault.kind.spares_data(),
+        Act::Step(step) => step.is_test(),
+        Act::ReadBack { .. } => false,
+    };
+    let reads = || plan.drill.actions.iter().filter(|own| is_read_back(own));
+    // Writes that are never read back at all are a problem of the timeline.
+    let never = plan.drill.ledger.is_none() || reads().next().is_none();
+    if asks && !never && !reads().any(|own| follows(own, action)) {
+        reader.problem(
+            place,
+            format!("nothing is read back after `{}`", action.id),
+            "add { read-back: serving } behind its phase",
+        );
+    }
+}
+
+fn is_read_back(action: &Action) -> bool {
+    match action.act {
+        Act::ReadBack { .. } => true,
+        Act::Fault(_) | Act::Step(_) => false,
+    }
+}
+
+fn follows(later: &Action, earlier: &Action) -> bool {
+    let at = |action: &Action| match action.start {
+        Start::At(at) => Some(at),
+        Start::After { .. } | Start::When { .. } | Start::Afterwards => None,
+    };
+    match later.phase.cmp(&earlier.phase) {
+        Ordering::Greater => true,
+        Ordering::Less => false,
+        Ordering::Equal => match (at(later), at(earlier)) {
+            (Some(later), Some(earlier)) => later > earlier,
+            (None, _) => true,
+            (Some(_), None) => false,
+        },
     }
 }
 
@@ -186,8 +231,7 @@ pub(crate) fn phases(fields: &Fields<'_>, plan: &Plan) {
         }
     }
     window(fields, plan);
-    let read_back = |action: &Action| matches!(action.act, Act::ReadBack { .. });
-    if writes(plan) && !plan.drill.actions.iter().any(read_back) {
+    if writes(plan) && !plan.drill.actions.iter().any(is_read_back) {
         reader.problem(
             fields.key_place("timeline"),
             "writes are acknowledged, and never read back",

@@ -109,6 +109,15 @@ impl FaultKind {
         }
     }
 
+    /// Whether what is served cannot be touched by it: of backups none is.
+    #[must_use]
+    pub fn spares_data(&self) -> bool {
+        matches!(
+            self,
+            FaultKind::BackupLost { .. } | FaultKind::BackupDamaged { .. }
+        )
+    }
+
     /// What it took or changed does not come back by undoing it: recovery steps or a replica have to.
     pub fn takes_data(&self) -> bool {
         match self {

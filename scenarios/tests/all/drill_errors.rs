@@ -323,6 +323,10 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     ("  - { read-back: dr }\n", ""),
     (
+        "  - { read-back: dr }\n",
+        "  - { read-back: dr }\n  - { phase: again, for: 5s, fault: { pod-kill: dr } }\n",
+    ),
+    (
         "objectives:",
         "ledger: { tool: scan, first_cursor: a, records: /r, next: /n, client: /c, sequence: /s, value: /v }\nobjectives:",
     ),

@@ -92,14 +92,11 @@ impl Broken {
         }
     }
 
-    /// Whether writes may be gone because of it: of backups none is served.
+    /// Whether writes may be gone because of it.
     pub fn may_take(&self, actions: &[Action]) -> bool {
         let action = self.action.and_then(|index| actions.get(index));
         match action.map(|action| &action.act) {
-            Some(Act::Fault(fault)) => !matches!(
-                fault.kind,
-                FaultKind::BackupLost { .. } | FaultKind::BackupDamaged { .. }
-            ),
+            Some(Act::Fault(fault)) => !fault.kind.spares_data(),
             Some(Act::Step(_) | Act::ReadBack { .. }) | None => true,
         }
     }
