@@ -137,7 +137,7 @@ pub fn conduct(
             journal: beside.journal,
             eyes: beside.eyes,
             load_over: None,
-            machine: Machine::watching(target_pids(&ready.events)),
+            machine: Machine::watching(target_pids(&ready.events), job.clock),
             progress: beside.progress,
             connections_max: 0,
             sessions_opened: 0,

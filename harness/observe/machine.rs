@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use firedrill_reports::recording::{Environment, Sample, series};
 
-use crate::clock::Nanos;
+use super::pulse::Pulse;
+use crate::clock::{Clock, Nanos};
 
 /// Counters at one instant.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +19,8 @@ struct Counters {
     /// Microseconds in which something waited for a core.
     pressure_us: Option<u64>,
     retransmits: Option<u64>,
+    /// Nanoseconds in which firedrill did not come to run.
+    lost: Option<Nanos>,
 }
 
 /// Reads the counters once a second and tells the differences.
@@ -27,20 +30,22 @@ pub struct Machine {
     pub rss_max: u64,
     /// The target's processes; none where they run elsewhere.
     target: Vec<u32>,
+    pulse: Option<Pulse>,
 }
 
 impl Machine {
     /// A machine on which the target's processes run as well.
-    pub fn watching(target: Vec<u32>) -> Machine {
+    pub fn watching(target: Vec<u32>, clock: Clock) -> Machine {
         Machine {
             target,
+            pulse: Pulse::start(clock),
             ..Machine::default()
         }
     }
 
     /// What happened since the last call.
     pub fn sample(&mut self, now: Nanos) -> Vec<Sample> {
-        let counters = Counters::read(now);
+        let counters = Counters::read(now, self.pulse.as_ref().map(Pulse::lost));
         let mut samples = Vec::new();
         let mut add = |name: String, value: f64| {
             samples.push(Sample {
@@ -76,6 +81,9 @@ impl Machine {
                 let share = total.saturating_sub(before) as f64 * 1e3 / elapsed;
                 add(series::CPU_PRESSURE.to_owned(), share);
             }
+            if let (Some(total), Some(before)) = (counters.lost, last.lost) {
+                add(series::LOST.to_owned(), total.saturating_sub(before) as f64);
+            }
             if let (Some(total), Some(before)) = (counters.retransmits, last.retransmits) {
                 add(
                     series::RETRANSMITS.to_owned(),
@@ -89,9 +97,10 @@ impl Machine {
 }
 
 impl Counters {
-    fn read(at: Nanos) -> Counters {
+    fn read(at: Nanos, lost: Option<Nanos>) -> Counters {
         Counters {
             at,
+            lost,
             threads: load_threads(),
             pressure_us: fs::read_to_string("/proc/pressure/cpu")
                 .ok()

@@ -35,8 +35,8 @@ pub use limit::{
 pub use quantile::{Quantile, Quantiles, quantile, quantile_bounds, rank};
 pub use scalability::{GOOD_FIT, LEAST_POINTS, Point, Scalability, TooFew};
 pub use trust::{
-    Distrust, LatenessSample, NO_HEADROOM, WaitSample, distrust, kept, lateness_limit, saturated,
-    stands_without_ours, stopped, wait_limit,
+    Distrust, LatenessSample, NO_HEADROOM, WaitSample, distrust, kept, lateness_limit, lost,
+    saturated, stands_without_ours, stopped, wait_limit,
 };
 pub use verdict::Verdict;
 pub use window::{Window, windows, worst_window};

@@ -13,7 +13,7 @@ pub struct LatenessSample {
     pub covers: Duration,
 }
 
-/// How a load thread waited for a core in one interval.
+/// How a load thread waited for a core in one interval, or firedrill for the machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WaitSample {
     /// The share of the interval in which it could have run and had no core.
@@ -32,6 +32,8 @@ pub enum Distrust {
     },
     /// Too many seconds in which a load thread waited too long for a core: what it measured was that.
     Kept { seconds: u64, of: u64, limit: f64 },
+    /// Too many seconds in which we did not run for too long, again and again: what others measured then was that.
+    Lost { seconds: u64, of: u64, limit: f64 },
     /// Too many seconds in which we could not even look: we were stopped, and the load with us.
     Stopped { seconds: u64, of: u64 },
     /// Operations that we were too late to send at all.
@@ -59,13 +61,23 @@ pub fn wait_limit(closed: bool) -> f64 {
 
 /// Whether a load thread was kept from its core: by the same rule as for lateness.
 pub fn kept(waits: &[WaitSample], limit: f64) -> Option<Distrust> {
+    too_long(waits, limit).map(|(seconds, of)| Distrust::Kept { seconds, of, limit })
+}
+
+/// Whether we did not come to run at all, by the same rule: frozen, or without the cores that the machine says it has.
+pub fn lost(waits: &[WaitSample], limit: f64) -> Option<Distrust> {
+    too_long(waits, limit).map(|(seconds, of)| Distrust::Lost { seconds, of, limit })
+}
+
+/// The seconds above the limit, of all, where they are too many.
+fn too_long(waits: &[WaitSample], limit: f64) -> Option<(u64, u64)> {
     let sum = |samples: &mut dyn Iterator<Item = &WaitSample>| {
         let seconds: f64 = samples.map(|sample| sample.covers.as_secs_f64()).sum();
         seconds.round() as u64
     };
     let of = sum(&mut waits.iter());
     let seconds = sum(&mut waits.iter().filter(|sample| sample.share > limit));
-    (seconds >= 2 && seconds * 100 > of).then_some(Distrust::Kept { seconds, of, limit })
+    (seconds >= 2 && seconds * 100 > of).then_some((seconds, of))
 }
 
 /// Whether we were stopped, from the times between our looks: one is due each second, and seconds without one count by

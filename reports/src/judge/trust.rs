@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::time::Duration;
 
 use firedrill_evidence::{
-    Distrust, LatenessSample, Verdict, WaitSample, distrust, kept, saturated, stopped, wait_limit,
+    Distrust, LatenessSample, Verdict, WaitSample, distrust, kept, lost, saturated, stopped,
+    wait_limit,
 };
 use firedrill_scenarios::Outcome;
 use firedrill_scenarios::outcome::NotSent;
@@ -133,6 +134,8 @@ fn of_ours(view: &View<'_>, span: &Range<u64>, not_sent: u64, local: u64) -> Vec
     let lateness = lateness(view, |at| span.contains(&at));
     let mut reasons = distrust(&lateness, view.lateness_limit, not_sent, local);
     reasons.extend(kept_from_a_core(view, |at| span.contains(&at)));
+    let pulse = waits(view, series::LOST, |at| span.contains(&at));
+    reasons.extend(lost(&pulse, may_wait(view)));
     reasons.extend(stopped(&unseen(view, span)));
     reasons
 }
@@ -152,25 +155,31 @@ fn unseen(view: &View<'_>, span: &Range<u64>) -> Vec<Duration> {
 
 /// Whether the load thread that waited longest for a core waited too long.
 fn kept_from_a_core(view: &View<'_>, belongs: impl Fn(u64) -> bool) -> Option<Distrust> {
-    let closed = |load: &Load| matches!(load.drive, Drive::Closed { .. });
-    let limit = wait_limit(view.recording.plan.loads.iter().any(closed));
+    let limit = may_wait(view);
     let threads = 0..view.recording.started.threads;
     let worst = |one: &Distrust| match one {
         Distrust::Kept { seconds, .. } => *seconds,
         Distrust::Late { .. }
+        | Distrust::Lost { .. }
         | Distrust::Stopped { .. }
         | Distrust::NotSent(_)
         | Distrust::Local(_) => 0,
     };
     threads
-        .filter_map(|thread| kept(&waits(view, thread, &belongs), limit))
+        .map(|thread| format!("{}{thread}", series::RUN_DELAY))
+        .filter_map(|name| kept(&waits(view, &name, &belongs), limit))
         .max_by_key(worst)
 }
 
-/// How a load thread waited, in every interval whose middle `belongs`.
-fn waits(view: &View<'_>, thread: u32, belongs: impl Fn(u64) -> bool) -> Vec<WaitSample> {
-    let name = format!("{}{thread}", series::RUN_DELAY);
-    let samples = view.recording.sampled(&name);
+/// The share of a second in which the run's loads can do without their cores.
+fn may_wait(view: &View<'_>) -> f64 {
+    let closed = |load: &Load| matches!(load.drive, Drive::Closed { .. });
+    wait_limit(view.recording.plan.loads.iter().any(closed))
+}
+
+/// What was waited, by a series of nanoseconds, in every interval whose middle `belongs`.
+fn waits(view: &View<'_>, name: &str, belongs: impl Fn(u64) -> bool) -> Vec<WaitSample> {
+    let samples = view.recording.sampled(name);
     let pairs = samples.windows(2).map(|pair| (pair[0].0, pair[1]));
     pairs
         .filter(|(before, (at, _))| belongs(before.midpoint(*at)))

@@ -347,6 +347,14 @@ pub fn distrusted(reason: &Distrust) -> String {
             count(*seconds),
             count(*of)
         ),
+        Distrust::Lost { seconds, of, limit } => format!(
+            "firedrill did not come to run for more than {} of the time in {} of {} seconds, since it was frozen or its \
+             machine had no core for it, so less was asked of the target than could have been: let it run without \
+             pause, on a machine that has its cores",
+            share(*limit),
+            count(*seconds),
+            count(*of)
+        ),
         Distrust::Stopped { seconds, of } => format!(
             "firedrill was stopped, or its machine was, and saw nothing in {} of {} seconds: let it run without pause, \
              and on a machine that is not suspended",

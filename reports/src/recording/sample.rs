@@ -45,6 +45,8 @@ pub mod series {
     pub const BUSY: &str = "generator.busy.";
     /// Nanoseconds that thread N waited for a core: `generator.run_delay_ns.N`.
     pub const RUN_DELAY: &str = "generator.run_delay_ns.";
+    /// Nanoseconds in which no thread of firedrill came to run, beyond 20 ms at a time.
+    pub const LOST: &str = "generator.lost_ns";
     /// Involuntary context switches of thread N: `generator.involuntary.N`.
     pub const INVOLUNTARY: &str = "generator.involuntary.";
     /// Share of the second that something waited for a core (`/proc/pressure/cpu`, some).

@@ -54,6 +54,8 @@ pub struct Run {
     pub probes: Vec<(f64, String, f64)>,
     /// Seconds of the timeline in which firedrill was stopped: it sampled nothing of itself.
     pub stopped: Vec<u64>,
+    /// Seconds in which firedrill lost more than half of its time, again and again.
+    pub frozen: Vec<u64>,
     pub early: Option<(u64, EarlyEnd)>,
     pub strict: bool,
     pub mode: Mode,
@@ -91,6 +93,7 @@ impl Run {
             strict: false,
             mode: Mode::Rehearsal,
             calibration: None,
+            frozen: Vec::new(),
             busy: 0.21,
             idle: Vec::new(),
             stand_ins: 0,
@@ -423,6 +426,14 @@ impl Run {
                     },
             );
             add(&format!("{}1", series::BUSY), 0.19);
+            if !self.frozen.is_empty() {
+                let lost = if self.frozen.contains(&second) {
+                    0.6
+                } else {
+                    0.0
+                };
+                add(series::LOST, lost * SECOND as f64);
+            }
             add(series::CPU_PRESSURE, 0.02);
             add(series::RSS, (47 << 20) as f64);
             add(series::CONNECTIONS, 12.0);

@@ -114,6 +114,24 @@ fn a_stopped_generator_is_invalid_in_a_closed_load_too() {
     assert!(reason.contains("saw nothing in 2 of 9 seconds"), "{reason}");
 }
 
+/// It looks once a second all the same.
+#[test]
+fn a_generator_that_is_frozen_again_and_again_is_invalid_in_a_closed_load() {
+    let frozen = |seconds: &[u64]| {
+        let mut run = Run::good(CLOSED, 100);
+        run.frozen = seconds.to_vec();
+        run.judged()
+    };
+    assert_eq!(verdicts(&frozen(&[4])), [Pass, Pass]);
+    let result = frozen(&[4, 5]);
+    assert_eq!(verdicts(&result), [Invalid, Invalid], "{:?}", result.checks);
+    let reason = &check(&result, "errors").reason;
+    assert!(
+        reason.contains("did not come to run for more than 25 % of the time in 2 of 9 seconds"),
+        "{reason}"
+    );
+}
+
 /// A phase with the verdicts of its latency, its errors and its throughput, with load threads that are so busy.
 fn at_work(busy: f64, idle: &[u64], fate: impl Fn(u64, u64) -> (Outcome, u64)) -> ResultDocument {
     let scenario = format!("{CLOSED}  - {{ throughput: 95/s }}\n");
