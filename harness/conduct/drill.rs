@@ -349,6 +349,10 @@ impl Drill {
             let Some(mark) = known(own.mark) else {
                 continue;
             };
+            let of = own.detail.get("site").and_then(serde_json::Value::as_str);
+            if mark == Mark::Restored && of.is_some_and(|site| self.history.is_a_test(at, site)) {
+                continue;
+            }
             let about = self.history.mark(at, mark);
             words.push(marked(at, mark, about, &own.source, in_words(&own.detail)));
             if mark == Mark::Promoted {

@@ -16,8 +16,8 @@ pub struct History {
     marks: Vec<(Nanos, Mark)>,
     promotions: Vec<Promotion>,
     reads: Vec<WasRead>,
-    /// The newest restore of a backup that is put to the test.
-    tested: Option<Tested>,
+    /// Restores of backups that are put to the test, as they were begun.
+    tested: Vec<Tested>,
 }
 
 /// A backup that was put into a site which it is not of: what is there has to be what was acknowledged until then.
@@ -59,7 +59,13 @@ impl History {
     }
 
     pub fn tests(&mut self, own: Tested) {
-        self.tested = Some(own);
+        self.tested.push(own);
+    }
+
+    /// Whether a backup was put to the test in this site before: what is restored there serves nobody.
+    pub fn is_a_test(&self, at: Nanos, site: &str) -> bool {
+        let mut tested = self.tested.iter();
+        tested.any(|own| own.into == site && own.began <= at)
     }
 
     pub fn promotes(&mut self, own: Promotion) {
@@ -86,7 +92,7 @@ impl History {
     }
 
     pub fn read(&mut self, read: Read, site: Option<u16>, serving: Option<u16>) {
-        let tested = self.tested.as_ref().filter(|own| own.into == read.site);
+        let tested = self.tested.iter().rfind(|own| own.into == read.site);
         let read = match tested {
             None => read,
             Some(own) => Read {

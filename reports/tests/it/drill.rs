@@ -4,7 +4,7 @@
 use firedrill_evidence::Verdict::{self, Fail, Inconclusive, Invalid, Pass};
 use firedrill_reports::recording::{EarlyEnd, Event, FaultStage, Mark, Mode, StepStage};
 use firedrill_reports::result::{Amount, LimitSource, Method};
-use firedrill_scenarios::plan::{Source, Until};
+use firedrill_scenarios::plan::{FaultKind, Source, Until};
 
 use super::drilled::{Drill, T0, fail_back, failing, good, mark, rto, stage};
 use super::synthetic::{MS, SECOND, ZERO};
@@ -146,6 +146,36 @@ fn what_no_client_noticed_takes_a_bucket_at_most() {
         "no client noticed site-failure on primary: at most 1 s",
     );
     assert!(unnoticed.judged().faults[0].unnoticed);
+}
+
+/// A fault that goes on and shows itself when the next one has begun: it is not over by that.
+#[test]
+fn an_outage_that_comes_late_is_no_work_of_the_next_fault() {
+    let next = |drill: Drill| {
+        drill.with(
+            35 * SECOND,
+            Event::Fault {
+                id: "next".into(),
+                fault: "backup-lost".into(),
+                on: "primary".into(),
+                stage: FaultStage::Injecting,
+            },
+        )
+    };
+    let late = || failing(|second, _| (40..45).contains(&second));
+    let rto = |drill: Drill| next(drill).judged().faults[0].rto;
+    let lasting = FaultKind::DiskFull { site: 0 };
+    assert_eq!(rto(late().kind(lasting.clone())), Some(45 * SECOND - T0));
+    // It was over.
+    let over = late()
+        .kind(lasting)
+        .with(30 * SECOND, stage(FaultStage::Healing));
+    assert_eq!(rto(over), Some(SECOND));
+    // It had not even struck.
+    let slow = late()
+        .kind(FaultKind::SiteFailure { site: 0 })
+        .with(36 * SECOND, stage(FaultStage::Injected));
+    assert_eq!(rto(slow), Some(45 * SECOND - T0));
 }
 
 /// Told late, when another fault was the newest: its instant says which one it is about.

@@ -2,12 +2,14 @@
 
 use firedrill_evidence::Verdict::{Fail, Inconclusive, Pass};
 use firedrill_reports::recording::{
-    DataCounts, Event, FaultStage, LedgerLine, Mark, ReadBackStage, ReadPlace,
+    DataCounts, Event, FaultStage, LedgerLine, Mark, ReadBackStage, ReadPlace, StepStage,
 };
-use firedrill_scenarios::plan::{Corruption, DataCounter, FaultKind, Objective, Subject};
+use firedrill_scenarios::plan::{
+    Act, Corruption, DataCounter, FaultKind, Objective, RecoveryStep, Subject,
+};
 
 use super::drill::{assert_check, assert_only};
-use super::drilled::{T0, action, fault, good, lost, mark, read_back, sound};
+use super::drilled::{T0, action, fault, good, lost, mark, read_back, sound, stage};
 use super::synthetic::{MS, SECOND};
 
 const CORRUPTION: FaultKind = FaultKind::DataCorruption {
@@ -45,10 +47,13 @@ fn damaged_data_is_back_when_it_was_read_back() {
         "nothing was read back after site-failure",
     );
     assert_eq!(unread.judged().faults[0].rto, None);
-    let marked = good()
+    // What was read before the harm was done says nothing of it.
+    let early = good()
         .kind(CORRUPTION)
-        .with(30 * SECOND, mark(Mark::DataVerified));
-    assert_eq!(marked.judged().faults[0].rto, Some(30 * SECOND - T0));
+        .without(|event| *event == read_back(ReadBackStage::Started))
+        .with(T0 - SECOND, read_back(ReadBackStage::Started));
+    let why = "nothing was read back after site-failure";
+    assert_check(&early, "rto", Inconclusive, why);
 }
 
 /// Nothing was asked of the target any more when it was read back; what it did before that is not forgotten.
@@ -71,24 +76,57 @@ fn data_that_was_verified_after_the_load_shows_no_recovery() {
 /// The damage may be served still when another site is read, unless clients were led there.
 #[test]
 fn damaged_data_is_not_back_when_a_site_was_read_that_serves_nobody() {
-    let elsewhere = good()
-        .kind(CORRUPTION)
-        .without(|event| *event == mark(Mark::RouteSwitched));
+    let elsewhere = good().kind(CORRUPTION).of_a_standby();
     for id in ["rto", "rpo", "corrupt"] {
-        assert_check(
-            &elsewhere,
-            id,
-            Inconclusive,
-            "nothing was read back after site-failure",
-        );
+        assert_check(&elsewhere, id, Inconclusive, "nothing was read back after");
     }
-    let name = elsewhere.recording().plan.site_name(0).to_owned();
-    let own = elsewhere.change(|event| {
-        if let Event::ReadBack { site, .. } = event {
-            site.clone_from(&name);
-        }
-    });
+    let own = good().kind(CORRUPTION);
     assert_eq!(own.judged().faults[0].rto, Some(61 * SECOND - T0));
+}
+
+/// What a promotion or a restore takes is not seen by who read before it, for whatever fault that was.
+#[test]
+fn what_was_read_before_clients_were_led_to_other_data_proves_nothing() {
+    let early = good()
+        .without(|event| *event == read_back(ReadBackStage::Started))
+        .with(T0 + SECOND, read_back(ReadBackStage::Started));
+    for id in ["rpo", "rpo-budget", "lost", "corrupt"] {
+        let why = "was not read back after site-failure on primary";
+        assert_check(&early, id, Inconclusive, why);
+    }
+    for later in [Mark::Promoted, Mark::Restored, Mark::RouteSwitched] {
+        let moved = good().with(70 * SECOND, mark(later));
+        assert_check(&moved, "lost", Inconclusive, "was not read back after");
+    }
+    let mut by_hand = good().with(
+        70 * SECOND,
+        Event::Step {
+            id: "by-hand".into(),
+            step: "promote".into(),
+            on: "dr".into(),
+            stage: StepStage::Done {
+                detail: String::new(),
+            },
+        },
+    );
+    let promote = RecoveryStep::Promote { site: 1 };
+    by_hand.actions.push(action("by-hand", Act::Step(promote)));
+    assert_check(
+        &by_hand,
+        "lost",
+        Inconclusive,
+        "was not read back after by-hand",
+    );
+}
+
+/// It may take something until it is over, or until nothing is written any more.
+#[test]
+fn what_was_read_while_a_fault_went_on_proves_nothing() {
+    let full = || good().kind(FaultKind::DiskFull { site: 0 });
+    let why = "was not read back after site-failure on primary";
+    assert_check(&full(), "lost", Inconclusive, why);
+    let over = full().with(50 * SECOND, stage(FaultStage::Healing));
+    assert_check(&over, "lost", Pass, "");
 }
 
 #[test]
@@ -187,6 +225,11 @@ fn a_fault_after_the_last_read_back_has_taken_nobody_knows_what() {
         counts,
         point,
     });
+    let done = ReadBackStage::Done {
+        sound: true,
+        reason: String::new(),
+    };
+    let read = read.with(69 * SECOND, again(done));
     for id in ["rpo", "rpo-budget", "lost", "holes"] {
         assert_check(&read, id, Pass, "");
     }
@@ -343,4 +386,20 @@ fn writes_that_are_gone_are_spoken_of_by_somebody() {
     assert_eq!(losses(&named(None)), None);
     assert_eq!(losses(&named(Some(0))), None);
     assert_eq!(losses(&named(Some(1))), Some(Fail));
+    // Another fault has lost more before: what this one took is no less gone.
+    let mut after = named(Some(1));
+    let LedgerLine::Data {
+        fault,
+        counts,
+        read_back,
+        ..
+    } = &mut after.run.ledger[2]
+    else {
+        unreachable!("it is one");
+    };
+    *fault = Some("other".into());
+    *read_back = "earlier".into();
+    counts.lost = 900;
+    after.run.ledger.push(lost(2));
+    assert_eq!(losses(&after), Some(Fail));
 }

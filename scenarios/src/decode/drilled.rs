@@ -89,7 +89,8 @@ fn times(fields: &Fields<'_>, known: &Known<'_>) -> Vec<Subject> {
         reader.problem(
             item.place,
             format!("`{}` is no fault", known.actions[index].id),
-            "name a fault (or, of an rto, a fail-back), or leave it out: then the worst of all faults is judged",
+            "name a fault (or, of an rto, a fail-back, of an rpo, a restore into another site), or leave it out: then the worst of \
+             all is judged",
         );
     }
     let limit = rto.or(fields.get("rpo"));
@@ -137,6 +138,8 @@ fn is_judged(act: &Act, by_time: bool) -> bool {
     match act {
         Act::Fault(_) => true,
         Act::Step(RecoveryStep::FailBack { .. }) => by_time,
+        // What a backup lacks is its age.
+        Act::Step(step) if step.is_test() => !by_time,
         Act::Step(_) | Act::ReadBack { .. } => false,
     }
 }

@@ -56,11 +56,11 @@ pub(crate) fn actions(reader: &Reader<'_>, plan: &Plan, places: &[Place]) {
     }
 }
 
-/// What a fault took, and what a test restore brought back, is known from what is read after it.
+/// What a fault took, and what clients get after a step, is known from what is read after it.
 fn told(reader: &Reader<'_>, plan: &Plan, action: &Action, place: Place) {
     let asks = match &action.act {
         Act::Fault(fault) => !fault.kind.spares_data(),
-        Act::Step(step) => step.is_test(),
+        Act::Step(step) => step.is_test() || step.moves_data(),
         Act::ReadBack { .. } => false,
     };
     let reads = || plan.drill.actions.iter().filter(|own| is_read_back(own));

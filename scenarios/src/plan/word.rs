@@ -182,6 +182,20 @@ impl FaultKind {
 }
 
 impl RecoveryStep {
+    /// Whether clients may get other data after it: what a command does, nobody knows.
+    #[must_use]
+    pub fn moves_data(&self) -> bool {
+        match self {
+            RecoveryStep::Restore { .. } => !self.is_test(),
+            RecoveryStep::Promote { .. }
+            | RecoveryStep::Reroute { .. }
+            | RecoveryStep::Rebuild { .. }
+            | RecoveryStep::FailBack { .. }
+            | RecoveryStep::Command(_) => true,
+            RecoveryStep::Fence { .. } | RecoveryStep::VerifyBackups { .. } => false,
+        }
+    }
+
     pub fn word(&self) -> &'static str {
         match self {
             RecoveryStep::Fence { .. } => "fence",

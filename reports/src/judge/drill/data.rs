@@ -5,11 +5,11 @@ use std::time::Duration;
 use firedrill_evidence::Verdict;
 use firedrill_scenarios::plan::{Act, DataCounter, Objective, Source};
 
-use super::faults::{Broken, Effect, base};
+use super::faults::{Broken, Effect, Served, base, served};
 use super::{Drilled, duration_check, words};
 use crate::judge::blank;
 use crate::judge::view::nanoseconds;
-use crate::recording::{Data, Event, ReadBackStage, ReadPlace, RecoveryPoint};
+use crate::recording::{Data, Event, Mark, ReadBackStage, RecoveryPoint, StepStage};
 use crate::result::{self, Amount, Check, Method, Relation, Unit};
 
 /// The worst recovery point of the faults that are meant.
@@ -32,14 +32,13 @@ pub fn rpo(
         about.is_some() && id.is_none_or(|id| about == Some(id))
     };
     let judged = all(drilled).filter(of_it);
-    let judged = judged.map(|data| (judge(data, limit), data));
+    let judged = judged.map(|data| (unshared(judge(data, limit), data), data));
     let weight = |data: &Data| data.point.as_ref().map(|point| point.rpo);
     let worst = judged.max_by_key(|((verdict, _), data)| (*verdict, weight(data)));
     let Some(((verdict, reason), data)) = worst else {
         let reason = not_read(drilled).unwrap_or_else(|| words::NO_READ_BACK.to_owned());
         return Check { reason, ..check };
     };
-    let (verdict, reason) = unshared(verdict, reason, data);
     let (verdict, reason) = proven(drilled, verdict, reason, which.and(data.fault.as_deref()));
     let point = data.point.as_ref();
     let lower = |point: &RecoveryPoint| Amount::Whole(point.rpo_lower.unwrap_or(0));
@@ -88,27 +87,32 @@ pub fn counter(
             words::about_counter(counter).to_owned(),
         )
     };
-    let Some(data) = all(drilled).max_by_key(|data| data.counts.get(counter)) else {
+    let unread = all(drilled).any(|data| data.counts.unread > 0);
+    let judge = |data: &Data| {
+        let found = data.counts.get(counter);
+        let verdict = match counter {
+            DataCounter::Unread | DataCounter::Behind if found > at_most => Verdict::Inconclusive,
+            _ if found > at_most => Verdict::Fail,
+            _ if unread => Verdict::Inconclusive,
+            _ => Verdict::Pass,
+        };
+        let told = (verdict, words::counted(data, counter));
+        match counter {
+            DataCounter::Holes => unshared(told, data),
+            _ => told,
+        }
+    };
+    let judged = all(drilled).map(|data| (judge(data), data));
+    let worst = judged.max_by_key(|((verdict, _), data)| (*verdict, data.counts.get(counter)));
+    let Some(((verdict, reason), data)) = worst else {
         let reason = not_read(drilled).unwrap_or_else(|| words::NO_READ_BACK.to_owned());
         return Check { reason, ..check };
-    };
-    let found = data.counts.get(counter);
-    let unread = all(drilled).any(|data| data.counts.unread > 0);
-    let verdict = match counter {
-        DataCounter::Unread | DataCounter::Behind if found > at_most => Verdict::Inconclusive,
-        _ if found > at_most => Verdict::Fail,
-        _ if unread => Verdict::Inconclusive,
-        _ => Verdict::Pass,
-    };
-    let (verdict, reason) = match counter {
-        DataCounter::Holes => unshared(verdict, words::counted(data, counter), data),
-        _ => (verdict, words::counted(data, counter)),
     };
     let (verdict, reason) = proven(drilled, verdict, reason, None);
     Check {
         verdict,
         reason,
-        measured: Some(Amount::Whole(found)),
+        measured: Some(Amount::Whole(data.counts.get(counter))),
         samples: data.counts.acknowledged,
         ..check
     }
@@ -130,14 +134,14 @@ pub fn nothing_lost(drilled: &Drilled<'_>) -> (Verdict, String) {
             words::counted(data, DataCounter::Unread),
         );
     }
-    match not_read(drilled).or_else(|| unread(drilled)) {
+    match not_read(drilled).or_else(|| unread(drilled, None)) {
         Some(missing) => (Verdict::Inconclusive, missing),
         None => (Verdict::Pass, reason),
     }
 }
 
 /// What one of two faults took fails neither, as long as nobody knows which.
-fn unshared(verdict: Verdict, reason: String, data: &Data) -> (Verdict, String) {
+fn unshared((verdict, reason): (Verdict, String), data: &Data) -> (Verdict, String) {
     match (&data.shared_with, verdict) {
         (Some(other), Verdict::Fail) => {
             (Verdict::Inconclusive, words::shared(data, other, &reason))
@@ -175,7 +179,7 @@ fn proven(
     }
     let mut faults = drilled.faults.iter().filter(meant);
     let damaged = faults.find(|broken| !broken.can_be_back());
-    let unread = || unread(drilled).filter(|_| fault.is_none());
+    let unread = || unread(drilled, fault);
     let missing = not_read(drilled).or_else(|| damaged.map(words::not_read_back));
     match missing.or_else(unread) {
         Some(missing) => (Verdict::Inconclusive, format!("{missing}; {reason}")),
@@ -211,27 +215,64 @@ fn not_read(drilled: &Drilled<'_>) -> Option<String> {
     })
 }
 
-/// A fault after which the site that serves was not read: what it took, nobody knows.
-fn unread(drilled: &Drilled<'_>) -> Option<String> {
-    let tells = |fault: &Broken, data: &Data| {
-        let about = data.fault.as_deref() == Some(fault.id.as_str());
-        let serves = match data.place {
-            ReadPlace::Serving => true,
-            ReadPlace::Standby | ReadPlace::Test => false,
-        };
-        about || serves && began(drilled, &data.read_back) >= fault.t0
-    };
-    let mut faults = drilled.faults.iter();
-    let never = faults.find(|fault| {
+/// A fault, or a move to other data, after which the site that serves was not read: what it took, nobody knows.
+fn unread(drilled: &Drilled<'_>, which: Option<&str>) -> Option<String> {
+    let reads: Vec<Served> = served(drilled.view).collect();
+    let meant = |fault: &&Broken| which.is_none_or(|which| which == fault.id);
+    let never = drilled.faults.iter().filter(meant).find(|fault| {
         let begun = fault.t0.is_some() && fault.may_take(drilled.actions());
-        begun && !all(drilled).any(|data| tells(fault, data))
+        begun && !reads.iter().any(|read| tells(drilled, fault, read))
     });
-    never.map(words::serving_not_read)
+    let moved = || {
+        let (at, what) = last_move(drilled).filter(|_| which.is_none())?;
+        let read = reads.iter().any(|read| read.began >= at);
+        (!read).then(|| words::serving_not_read_since(&what))
+    };
+    never.map(words::serving_not_read).or_else(moved)
 }
 
-fn began(drilled: &Drilled<'_>, read_back: &str) -> Option<u64> {
-    let started = |event: &Event| matches!(event, Event::ReadBack { id, stage: ReadBackStage::Started, .. } if id == read_back);
-    drilled.view.recording.at(started)
+/// Whether the read-back shows all that the fault may have taken: it began when the harm was done and clients had been
+/// led elsewhere because of it, and either the fault is over or nothing is written any more that it could take.
+fn tells(drilled: &Drilled<'_>, fault: &Broken, read: &Served) -> bool {
+    let moved = MOVES.iter().filter_map(|mark| fault.marks.get(mark)).max();
+    let phases = drilled
+        .view
+        .phases
+        .iter()
+        .filter_map(|phase| phase.ran.as_ref());
+    let written = phases.map(|ran| ran.end).max();
+    fault.has_struck(read.began)
+        && moved.is_none_or(|moved| *moved <= read.began)
+        && (fault.is_over(read.done, drilled.actions())
+            || written.is_none_or(|end| end <= read.began))
+}
+
+/// Marks after which clients may get other data than before.
+const MOVES: [Mark; 3] = [Mark::Promoted, Mark::RouteSwitched, Mark::Restored];
+
+/// The last time that clients may have got other data than before, and by what.
+fn last_move(drilled: &Drilled<'_>) -> Option<(u64, String)> {
+    let moves = |id: &str| {
+        let mut actions = drilled.actions().iter();
+        let own = actions.find(|action| action.id == base(id));
+        own.is_some_and(|own| match &own.act {
+            Act::Step(step) => step.moves_data(),
+            Act::Fault(_) | Act::ReadBack { .. } => false,
+        })
+    };
+    let events = drilled.view.recording.events.iter();
+    let found = events.filter_map(|timed| match &timed.event {
+        Event::Mark { mark, .. } if MOVES.contains(mark) => {
+            Some((timed.at, mark.as_str().to_owned()))
+        }
+        Event::Step {
+            id,
+            stage: StepStage::Done { .. },
+            ..
+        } if moves(id) => Some((timed.at, id.clone())),
+        _ => None,
+    });
+    found.max_by_key(|(at, _)| *at)
 }
 
 fn all<'a>(drilled: &Drilled<'a>) -> std::slice::Iter<'a, Data> {

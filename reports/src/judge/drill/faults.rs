@@ -6,7 +6,7 @@ use firedrill_scenarios::plan::{Act, Action, FaultKind, RecoveryStep};
 
 use super::words;
 use crate::judge::view::View;
-use crate::recording::{Event, FaultStage, Mark, ReadBackStage, StepStage};
+use crate::recording::{Event, FaultStage, Mark, ReadBackStage, ReadPlace, StepStage};
 
 /// A fault of the run, or a failback, which is measured like one.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,10 @@ pub struct Broken {
     pub t0: Option<u64>,
     pub injected: Option<u64>,
     pub effect: Effect,
+    /// When it was applied, or seen in force where that came later.
+    pub in_force: Option<u64>,
+    /// When its undoing began.
+    pub lifted: Option<u64>,
     pub healed: Option<u64>,
     pub leftovers: Vec<String>,
     /// The first of each kind since t0.
@@ -78,6 +82,8 @@ impl Broken {
             t0: None,
             injected: None,
             effect: Effect::NotLookedFor,
+            in_force: None,
+            lifted: None,
             healed: None,
             leftovers: Vec::new(),
             marks: BTreeMap::new(),
@@ -101,6 +107,21 @@ impl Broken {
         }
     }
 
+    /// Whether it does no further harm at this instant: a site that is gone takes nothing more with it.
+    pub fn is_over(&self, at: u64, actions: &[Action]) -> bool {
+        let action = self.action.and_then(|index| actions.get(index));
+        let lasts = action.is_some_and(|action| match &action.act {
+            Act::Fault(fault) => fault.kind.lasts() && !fault.kind.takes_site(),
+            Act::Step(_) | Act::ReadBack { .. } => false,
+        });
+        !lasts || self.lifted.is_some_and(|lifted| lifted <= at)
+    }
+
+    /// Whether all the harm that it does at once was done until then.
+    pub fn has_struck(&self, at: u64) -> bool {
+        self.in_force.or(self.t0).is_some_and(|struck| struck <= at)
+    }
+
     /// Whether a time to recover can be told: damaged data that nobody read back may still be damaged.
     pub fn can_be_back(&self) -> bool {
         match (self.nature, self.verified) {
@@ -113,10 +134,16 @@ impl Broken {
     fn take_fault(&mut self, at: u64, stage: &FaultStage) {
         match stage {
             FaultStage::Injecting => self.t0 = self.t0.or(Some(at)),
-            FaultStage::Injected => self.injected = self.injected.or(Some(at)),
-            FaultStage::EffectSeen { by } => self.effect = Effect::Seen(by.clone()),
+            FaultStage::Injected => {
+                self.injected = self.injected.or(Some(at));
+                self.in_force = self.in_force.max(Some(at));
+            }
+            FaultStage::EffectSeen { by } => {
+                self.effect = Effect::Seen(by.clone());
+                self.in_force = self.in_force.max(Some(at));
+            }
             FaultStage::EffectNotSeen { reason } => self.effect = Effect::NotSeen(reason.clone()),
-            FaultStage::Healing => {}
+            FaultStage::Healing => self.lifted = self.lifted.or(Some(at)),
             FaultStage::Healed { .. } => self.healed = Some(at),
             FaultStage::Leftover { what } => self.leftovers.push(what.clone()),
         }
@@ -203,73 +230,59 @@ fn entry<'a>(all: &'a mut Vec<Broken>, id: &str, new: impl FnOnce() -> Broken) -
     &mut all[index]
 }
 
-/// The first sound read-back after the fault: of the site that it hit, or of whichever one after clients were led
-/// elsewhere. Of a site that nobody is sent to, it says nothing of what clients get.
+/// The first sound read-back of the site that serves, begun after the fault had done its harm. Of a site that nobody is
+/// sent to, it says nothing of what clients get.
 fn verified(view: &View<'_>, fault: &Broken) -> Verified {
-    let Some(t0) = fault.t0 else {
-        return Verified::Missing;
-    };
-    let hit = hit(view, fault);
-    let mut moved = false;
     let mut found = Verified::Missing;
-    for timed in view.recording.events.iter().filter(|timed| timed.at > t0) {
-        match &timed.event {
-            Event::Mark {
-                mark: Mark::DataVerified,
-                fault: about,
-                ..
-            } if about.as_ref().is_none_or(|about| *about == fault.id) => {
-                return Verified::At(timed.at);
-            }
-            Event::Mark {
-                mark: Mark::RouteSwitched,
-                ..
-            } => moved = true,
-            Event::Step {
-                id,
-                stage: StepStage::Done { .. },
-                ..
-            } => moved |= leads_elsewhere(view, id),
-            Event::ReadBack {
-                site,
-                stage: ReadBackStage::Done { sound, .. },
-                ..
-            } if moved || hit.is_none_or(|hit| hit == site) => match sound {
-                true => return Verified::At(timed.at),
-                false => found = Verified::Unsound,
-            },
-            _ => {}
+    for read in served(view).filter(|read| fault.has_struck(read.began)) {
+        match read.sound {
+            true => return Verified::At(read.done),
+            false => found = Verified::Unsound,
         }
     }
     found
 }
 
-/// The site whose data the fault hit, where it has a name.
-fn hit<'a>(view: &View<'a>, fault: &Broken) -> Option<&'a str> {
-    let plan = &view.recording.plan;
-    match &plan.drill.actions.get(fault.action?)?.act {
-        Act::Fault(own) => own.kind.site().map(|site| plan.site_name(site)),
-        Act::Step(_) | Act::ReadBack { .. } => None,
-    }
+/// A read-back of the site that clients are sent to.
+pub struct Served {
+    pub began: u64,
+    pub done: u64,
+    pub sound: bool,
 }
 
-/// Whether clients may be served by another site after this step: what a command does, nobody knows.
-fn leads_elsewhere(view: &View<'_>, id: &str) -> bool {
-    let mut actions = view.recording.plan.drill.actions.iter();
-    let own = actions.find(|action| action.id == base(id));
-    own.is_some_and(|own| match &own.act {
-        Act::Step(step) => match step {
-            RecoveryStep::Reroute { .. }
-            | RecoveryStep::FailBack { .. }
-            | RecoveryStep::Command(_) => true,
-            RecoveryStep::Fence { .. }
-            | RecoveryStep::Promote { .. }
-            | RecoveryStep::Rebuild { .. }
-            | RecoveryStep::VerifyBackups { .. }
-            | RecoveryStep::Restore { .. } => false,
-        },
-        Act::Fault(_) | Act::ReadBack { .. } => false,
-    })
+/// In the order in which they were done.
+pub fn served<'a>(view: &'a View<'a>) -> impl Iterator<Item = Served> + 'a {
+    let recording = view.recording;
+    let serves = |id: &str| {
+        let mut data = recording.ledger.data.iter();
+        data.any(|data| data.read_back == id && data.place == ReadPlace::Serving)
+    };
+    recording
+        .events
+        .iter()
+        .filter_map(move |timed| match &timed.event {
+            Event::ReadBack {
+                id,
+                stage: ReadBackStage::Done { sound, .. },
+                ..
+            } if serves(id) => Some(Served {
+                began: recording.at(|event| begins(event, id))?,
+                done: timed.at,
+                sound: *sound,
+            }),
+            _ => None,
+        })
+}
+
+fn begins(event: &Event, read_back: &str) -> bool {
+    match event {
+        Event::ReadBack {
+            id,
+            stage: ReadBackStage::Started,
+            ..
+        } => id == read_back,
+        _ => false,
+    }
 }
 
 /// A mark belongs to the fault that it names, or else to the last one before it.

@@ -1,12 +1,14 @@
 //! Checks of the run itself: was the target steady, was everything that was planned done, is nothing left behind.
 
+use std::collections::BTreeSet;
+
 use firedrill_evidence::Verdict;
 use firedrill_scenarios::plan::{Act, DataCounter, Objective, RecoveryStep, Subject};
 
 use super::faults::{Broken, Effect, base};
 use super::{Drilled, words};
 use crate::judge::{blank, trust};
-use crate::recording::{Event, StepStage};
+use crate::recording::{Event, ReadPlace, StepStage};
 use crate::result::{Amount, Check, Relation};
 
 pub fn checks(drilled: &Drilled<'_>) -> Vec<Check> {
@@ -172,15 +174,19 @@ fn losses(drilled: &Drilled<'_>) -> Option<Check> {
             _ => false,
         })
     };
-    let mut before = 0;
+    let mut told = BTreeSet::new();
     let mut unspoken = Vec::new();
     for data in &drilled.view.recording.ledger.data {
-        // The ledger of a read-back holds all that was lost until then.
-        let lost = data.counts.lost;
-        if lost > before && !speaks(data.fault.as_deref().map(base)) {
+        let taken = match data.place {
+            ReadPlace::Serving | ReadPlace::Standby => data.counts.taken() > 0,
+            // A backup lacks what came after it.
+            ReadPlace::Test => false,
+        };
+        let about = data.fault.as_deref().map(base);
+        // Every further read-back finds the same missing.
+        if taken && !speaks(about) && told.insert(about) {
             unspoken.push(words::counted(data, DataCounter::Lost));
         }
-        before = before.max(lost);
     }
     (!unspoken.is_empty()).then(|| Check {
         verdict: Verdict::Fail,

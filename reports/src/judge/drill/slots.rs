@@ -87,14 +87,19 @@ impl Load {
             (Nature::Service | Nature::FailBack, _) => None,
         };
         let until = |end| recover(self.slots(whose), t0, end, &self.limits, not_before);
+        // What one that is in force still has not shown, it may show later: that is no work of the next one.
+        let actions = &view.recording.plan.drill.actions;
         let mut others: Vec<u64> = faults
             .iter()
             .filter_map(|other| other.t0)
-            .filter(|other| (t0 + 1..end).contains(other))
+            .filter(|other| (t0 + 1..end).contains(other) && fault.has_struck(*other))
             .collect();
         others.sort_unstable();
-        let before_the_next = others.into_iter().map(until);
-        let back = before_the_next.into_iter().find(|found| found.t7.is_some());
+        let before_the_next = others.into_iter().map(|at| (at, until(at)));
+        let back = before_the_next
+            .filter(|(at, found)| !found.unnoticed || fault.is_over(*at, actions))
+            .map(|(_, found)| found)
+            .find(|found| found.t7.is_some());
         let mut found = back.unwrap_or_else(|| until(end));
         found.t6 = found.t6.map(|t6| seen_success(view, fault, t6));
         found

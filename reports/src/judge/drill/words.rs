@@ -247,6 +247,13 @@ pub fn serving_not_read(fault: &Broken) -> String {
     )
 }
 
+pub fn serving_not_read_since(what: &str) -> String {
+    format!(
+        "the site that serves was not read back after {what}: what that took, nobody knows; add {{ read-back: \
+         serving }} behind it"
+    )
+}
+
 pub fn read_back_failed(id: &str, site: &str, reason: &str) -> String {
     format!("{id} of {site} failed: {reason}")
 }
