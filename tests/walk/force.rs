@@ -10,7 +10,7 @@ use std::time::Duration;
 use firedrill::clock::Clock;
 use serde_json::{Value, json};
 
-use super::state::{State, checksum, fits};
+use super::state::{BROKEN, State, checksum, fits, is_right, limits};
 use crate::sites::{Sites, children, kernel};
 
 /// A step that was applied and not undone.
@@ -101,6 +101,13 @@ pub fn is_in_force(step: &Step, sites: &Sites, before: &State) -> bool {
                 .all(|pod| pod.pid.and_then(kernel).is_none())
                 && children(sites.world.pid(), "pod").len() < before_pods(before)
         }
+        ("full", _) => is_limited(before, "third", "third-store"),
+        ("full-dr", _) => is_limited(before, "dr", "dr-store"),
+        ("memory", _) => is_limited(before, "third", "third-0"),
+        ("memory-dr", _) => is_limited(before, "dr", "dr-0"),
+        ("clock", _) => !is_right(sites),
+        ("command", _) => sites.state.join(BROKEN).exists(),
+        ("command-too", _) => sites.state.join(BROKEN).with_extension("too").exists(),
         ("site", _) => is_refused(before, "dr"),
         ("gone", _) => is_refused(before, "third") && !before.site("third").data.exists(),
         ("disaster", _) => is_refused(before, "primary") && !before.site("primary").data.exists(),
@@ -123,6 +130,17 @@ fn before_pods(before: &State) -> usize {
         .iter()
         .map(|site| site.pods().count())
         .sum()
+}
+
+/// The kernel lets the process have something else than the other ones of its kind.
+fn is_limited(before: &State, site: &str, name: &str) -> bool {
+    let process = before.site(site).process(name).expect("a process");
+    let primary = before.site("primary");
+    let other = match name.ends_with("store") {
+        true => primary.process("primary-store"),
+        false => primary.process("primary-0"),
+    };
+    limits(process.pid) != limits(other.and_then(|own| own.pid))
 }
 
 fn is_refused(before: &State, site: &str) -> bool {

@@ -17,7 +17,7 @@ use std::time::Duration;
 use firedrill_erlmcp::world::Request;
 
 use self::force::{Step, is_in_force, journal};
-use self::state::State;
+use self::state::{BROKEN, State};
 use crate::program::Done;
 use crate::sites::{Drill, Sites, until_nothing};
 
@@ -89,6 +89,24 @@ fn whole_sites(_: &Sites) -> String {
       - { system-failure: third, id: gone, after: site }
       - { natural-disaster: primary, id: disaster, after: gone }",
     )
+}
+
+/// Faults that take a bound, a clock, or what a command of the user's own breaks.
+fn used_up(sites: &Sites) -> String {
+    let broken = sites.state.join(BROKEN);
+    let (path, more) = (broken.display(), broken.with_extension("too"));
+    let more = more.display();
+    scenario(&format!(
+        "      - {{ disk-full: third, id: full }}
+      - {{ disk-full: dr, id: full-dr, after: full }}
+      - {{ memory-exhaustion: {{ site: third, pods: [third-0] }}, id: memory, after: full-dr }}
+      - {{ memory-exhaustion: {{ site: dr, pods: [dr-0] }}, id: memory-dr, after: memory }}
+      - {{ clock-jump: {{ behind: 1h }}, id: clock, after: memory-dr }}
+      - {{ command: {{ inject: [touch, \"{path}\"], heal: [rm, -f, \"{path}\"], check: [test, -e, \"{path}\"] }}, id: command,
+           after: clock }}
+      - {{ command: {{ inject: [touch, \"{more}\"], heal: [rm, -f, \"{more}\"], check: [test, -e, \"{more}\"] }}, id: command-too,
+           after: command }}"
+    ))
 }
 
 /// Moves the pods of `third` together, so that each drain has the same steps; the node that they are on.
@@ -411,6 +429,12 @@ fn walk_over(scenario: fn(&Sites) -> String) {
 #[ignore = "minutes: a lane of its own"]
 fn walk_over_faults_within_sites() {
     walk_over(within_sites);
+}
+
+#[test]
+#[ignore = "minutes: a lane of its own"]
+fn walk_over_what_is_used_up() {
+    walk_over(used_up);
 }
 
 #[test]

@@ -10,6 +10,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::sites::{Sites, children, kernel};
 
+/// In the sites' folder.
+pub const BROKEN: &str = "broken";
+
 #[derive(Debug)]
 pub struct State {
     /// What has to be the same before and after, by what it is.
@@ -35,11 +38,15 @@ impl State {
         if let Some(director) = &view.director {
             let said = (&director.route, director.epoch, &director.owner);
             facts.insert("the director".to_owned(), format!("{said:?}"));
+            let right = is_right(sites).to_string();
+            facts.insert("the director's clock is right".to_owned(), right);
         }
         if let Some(own) = &view.replication {
             let said = (&own.from, &own.to, own.paused);
             facts.insert("replication".to_owned(), format!("{said:?}"));
         }
+        let broken = sites.state.join(BROKEN).exists();
+        facts.insert("what a command breaks".to_owned(), broken.to_string());
         let backups = backups(&sites.state);
         let unsound = backups.iter().filter(|(path, sum)| !fits(path, sum));
         let unsound: Vec<_> = unsound.map(|(path, _)| path).collect();
@@ -134,9 +141,24 @@ fn how_it_is(process: &ProcessView) -> String {
     match known.filter(|(_, _, started)| *started == process.started) {
         None => "gone".to_owned(),
         Some(('T', ..)) => "stopped".to_owned(),
-        Some(_) if process.ready => "ready".to_owned(),
+        Some(_) if process.ready => format!("ready, {:?}", limits(process.pid)),
         Some(_) => "not ready".to_owned(),
     }
+}
+
+/// What the kernel lets the process have of disk and memory.
+pub fn limits(pid: Option<u32>) -> Vec<String> {
+    let path = format!("/proc/{}/limits", pid.unwrap_or_default());
+    let text = fs::read_to_string(path).unwrap_or_default();
+    let own = |line: &&str| line.contains("file size") || line.contains("address space");
+    text.lines().filter(own).map(str::to_owned).collect()
+}
+
+/// Whether the director's time of day is the machine's.
+pub fn is_right(sites: &Sites) -> bool {
+    let director = sites.world.view().expect("a view").director;
+    let now = firedrill::clock::wall().as_millis();
+    director.is_some_and(|own| now.abs_diff(u128::from(own.wall_ms)) < 60_000)
 }
 
 fn log(site: &SiteView) -> (String, Vec<u8>) {
