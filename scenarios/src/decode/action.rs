@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::fields::Fields;
 use super::reader::{Names, Reader};
 use crate::grammar::recovery;
-use crate::plan::{Act, Action, Phase, Start, When};
+use crate::plan::{Act, Action, Fault, Phase, Start, When};
 use crate::text::Place;
 use crate::text::tree::{Item, Node};
 use crate::text::unit;
@@ -220,29 +220,68 @@ fn in_order(reader: &Reader<'_>, all: &[Action], places: &[Place]) {
     }
 }
 
-/// Nothing starts when its phase is over.
+/// Nothing starts when its phase is over, and no fault is given more time than its phase.
 pub(super) fn within_phases(reader: &Reader<'_>, drafts: &[Draft<'_>], phases: &[Phase]) {
     for draft in drafts {
         let Some(phase) = phases.get(draft.phase) else {
             continue;
         };
-        let Begin::Known(Start::At(at)) = draft.start else {
+        if phase.length.is_zero() {
             continue;
+        }
+        let begins = match draft.start {
+            Begin::Known(Start::At(at)) => at + draft.every * draft.times.saturating_sub(1),
+            // Nobody knows when: at the start of the phase at the earliest.
+            Begin::Known(Start::After { .. } | Start::When { .. } | Start::Afterwards)
+            | Begin::After { .. } => Duration::ZERO,
         };
-        let last = at + draft.every * draft.times.saturating_sub(1);
-        if last >= phase.length && !phase.length.is_zero() {
-            reader.problem(
-                draft.place,
-                format!(
-                    "it would start {} after the start of `{}`, when the phase is over",
-                    unit::duration_text(last),
-                    phase.name
-                ),
-                format!(
-                    "start it before {}, or let the phase last longer",
-                    unit::duration_text(phase.length)
-                ),
-            );
+        if begins >= phase.length {
+            starts_late(reader, draft, phase, begins);
+        } else {
+            is_cut(reader, draft, phase, begins);
         }
     }
+}
+
+fn starts_late(reader: &Reader<'_>, draft: &Draft<'_>, phase: &Phase, begins: Duration) {
+    reader.problem(
+        draft.place,
+        format!(
+            "it would start {} after the start of `{}`, when the phase is over",
+            unit::duration_text(begins),
+            phase.name
+        ),
+        format!(
+            "start it before {}, or let the phase last longer",
+            unit::duration_text(phase.length)
+        ),
+    );
+}
+
+/// A fault is undone with its phase: it would not last as long as it says.
+fn is_cut(reader: &Reader<'_>, draft: &Draft<'_>, phase: &Phase, begins: Duration) {
+    let Act::Fault(Fault {
+        hold: Some(hold), ..
+    }) = &draft.act
+    else {
+        return;
+    };
+    let ends = begins + *hold;
+    if ends <= phase.length {
+        return;
+    }
+    reader.problem(
+        draft.place,
+        format!(
+            "it would be undone {} after the start of `{}`, which is over after {} and ends it",
+            unit::duration_text(ends),
+            phase.name,
+            unit::duration_text(phase.length)
+        ),
+        format!(
+            "let the phase last {} or longer, or write for: {} or less",
+            unit::duration_text(ends),
+            unit::duration_text(phase.length - begins)
+        ),
+    );
 }

@@ -372,7 +372,10 @@ fn shape_text(shape: &LinkShape) -> String {
 fn undone(plan: &Plan, fault: &Fault) -> String {
     let when = fault.hold.map_or_else(
         || "at the end of the phase".to_owned(),
-        |hold| format!("after {}", duration(hold)),
+        |hold| {
+            let most = "at the end of the phase at the latest";
+            format!("after {}, {most}", duration(hold))
+        },
     );
     let how = match &fault.kind {
         FaultKind::PodKill(_) | FaultKind::PodTerminate(_) => {

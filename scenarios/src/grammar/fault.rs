@@ -192,7 +192,7 @@ pub(crate) static FAULT: Kind = Kind {
             "for",
             What::Duration,
             None,
-            "It is undone after this time; only for what does not end by itself. Default: the end of the phase.",
+            "It is undone after this time; only for what does not end by itself, and not longer than its phase. Default: the end of the phase.",
         ),
         key("times", What::Count(1), Some("1"), "How often it happens."),
         key(

@@ -145,7 +145,7 @@ pub enum Act {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     pub kind: FaultKind,
-    /// For faults that last: undone after this time; `None` is the end of the phase.
+    /// For faults that last: undone after this time, and with the phase at the latest; `None` is the end of the phase.
     pub hold: Option<Duration>,
 }
 

@@ -119,6 +119,22 @@ const MISTAKES: &[(&str, &str)] = &[
         "site-failure: primary",
         "site-failure: primary, for: 3s, times: 9, every: 5s",
     ),
+    (
+        "site-failure: primary",
+        "site-failure: primary, at: 5s, for: 26s",
+    ),
+    (
+        "site-failure: primary",
+        "slow-pod: { site: primary, pods: 1 }, for: 5s, times: 3, every: 13s",
+    ),
+    (
+        "site-failure: primary",
+        "disk-full: primary, for: 31s, when: detected",
+    ),
+    (
+        "{ phase: steady, for: 30s }",
+        "{ phase: steady, for: 30s }\n  - { phase: short, for: 2s, fault: { replication-pause: primary, for: 6s } }",
+    ),
     ("site-failure: primary", "pod-kill: primary, for: 3s"),
     (
         "site-failure: primary",
