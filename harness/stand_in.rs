@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crate::exit::Exit;
+use crate::observe::progress::note;
 
 /// The hidden word before the role.
 pub const WORD: &str = "stand-in";
@@ -18,7 +19,7 @@ pub fn run(role: &str) -> ExitCode {
     match firedrill_erlmcp::run_role(role) {
         Ok(()) => Exit::Pass.into(),
         Err(error) => {
-            eprintln!("error: {error}");
+            note(&format!("error: {error}"));
             Exit::Target.into()
         }
     }

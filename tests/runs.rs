@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::drills::mini;
 use crate::program::{Folder, firedrill, is_alive, pause, run, send, site_pids, start};
 
 /// A small site, a short load; `steady` is what is judged.
@@ -122,6 +123,22 @@ fn a_reader_of_stderr_that_goes_away_does_not_end_the_run() {
     running.wait_for("miniature");
     let done = running.finish_unheard();
     assert_eq!(done.code, 0, "{done:#?}");
+    assert!(folder.run().join("report.html").exists());
+}
+
+/// What it says of its fault is said by another voice than the progress of the load.
+#[test]
+fn a_reader_of_stderr_that_goes_away_does_not_end_a_drill() {
+    let folder = Folder::new();
+    let outage = "  - { phase: outage, fault: { pod-kill: { site: primary, pods: 1 } }, for: 2s }
+  - { read-back: primary }";
+    let mut running = start(&folder, &mini("mini", outage, ""));
+    running.wait_for("mini");
+    let done = running.finish_unheard();
+    assert_eq!(done.code, 0, "{done:#?}");
+    let fault = &folder.result()["faults"][0];
+    let left = fault["leftovers"].as_array().map(Vec::len);
+    assert!(fault["effect"].is_string() && left == Some(0), "{fault}");
     assert!(folder.run().join("report.html").exists());
 }
 

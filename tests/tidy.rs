@@ -83,6 +83,20 @@ fn every_select_is_biased() {
     }
 }
 
+/// `println!` and its like panic where nobody reads any more, and a panic while another one is on its way ends the
+/// program at once, with everything that it broke.
+#[test]
+fn nothing_that_is_said_can_end_the_program() {
+    let marker = concat!("print", "ln!(");
+    for (name, source) in sources() {
+        let is_told = name.starts_with("harness/") && !name.ends_with("tests.rs");
+        assert!(
+            !is_told || !source.contains(marker),
+            "{name}: say it with `progress::note`, or with `say` of the commands"
+        );
+    }
+}
+
 #[test]
 fn no_file_is_too_long() {
     for (name, source) in sources() {

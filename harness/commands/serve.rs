@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 use super::{say, warn_of};
 use crate::cli::ServeOptions;
 use crate::exit::Exit;
+use crate::observe::progress::note;
 use crate::scenario;
 use crate::signals::Ends;
 use crate::stand_in;
@@ -62,7 +63,7 @@ fn serve_sites(
         return Ok(Exit::Bug);
     };
     for line in sites.describe() {
-        eprintln!("{line}");
+        note(&line);
     }
     for (site, url) in sites.urls() {
         say(&format!("{site} {url}{}\n", plan.profile.path));
@@ -97,10 +98,10 @@ fn serve_world(
     for site in &view.sites {
         for process in &site.processes {
             let (role, pid) = (process.role.as_str(), process.pid.unwrap_or(0));
-            eprintln!(
+            note(&format!(
                 "{role:<6} {:<16} {} pid {pid}",
                 process.name, process.address
-            );
+            ));
         }
         say(&format!(
             "{} http://{}{}\n",
@@ -116,9 +117,9 @@ fn serve_world(
 
 fn report_exits(sites: &mut Sites) {
     for exited in sites.exited() {
-        eprintln!(
+        note(&format!(
             "warning: {} ended by itself: {}",
             exited.process.name, exited.status
-        );
+        ));
     }
 }

@@ -17,6 +17,7 @@ use crate::clock::Nanos;
 use crate::ledger::account::Accounts;
 use crate::ledger::keeper::Keeper;
 use crate::load::engine::Second;
+use crate::observe::progress::note;
 
 impl Conductor {
     /// Lets the drill see something, and does what it wants.
@@ -174,7 +175,7 @@ impl Conductor {
         };
         self.progress.clear();
         let since = self.timeline.since_start(at).unwrap_or(0) / 1_000_000_000;
-        eprintln!(" {:02}:{:02} {text}", since / 60, since % 60);
+        note(&format!(" {:02}:{:02} {text}", since / 60, since % 60));
     }
 }
 

@@ -15,6 +15,7 @@ use super::inject::{Shared, lock};
 use super::journal::{self, Open};
 use super::pinned::{Sight, Undo, seen_by};
 use super::seen::Eyes;
+use crate::observe::progress::note;
 
 /// Between two tries to undo what something else still keeps from being undone.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -190,8 +191,10 @@ impl Drop for Guard {
         let Ok(runtime) = runtime else { return };
         let healing = heal(&self.run, Which::All, &self.journal, &self.eyes, None);
         match runtime.block_on(healing) {
-            Ok(undone) => undone.iter().for_each(|undone| eprintln!("{undone}")),
-            Err(error) => eprintln!("error: what was broken could not be healed: {error}"),
+            Ok(undone) => undone.iter().for_each(|undone| note(&undone.to_string())),
+            Err(error) => note(&format!(
+                "error: what was broken could not be healed: {error}"
+            )),
         }
     }
 }
