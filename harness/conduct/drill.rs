@@ -2,6 +2,7 @@
 //! of them.
 
 mod culprit;
+mod failback;
 mod history;
 mod probed;
 
@@ -15,6 +16,7 @@ use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::{Act, Action, RecoveryStep, Target, When};
 
 use self::culprit::{Begun, acknowledging, corrupts, harm};
+use self::failback::Failback;
 use self::history::{History, Tested};
 use super::hands::{Hands, Told};
 use super::sabotage::Moment;
@@ -37,8 +39,9 @@ pub struct Drill {
     /// When the newest fault was injected; none so far.
     fault_began: Option<Nanos>,
     history: History,
-    /// The step that leads clients back, since then, and when it began.
-    failback: Option<(String, Nanos)>,
+    /// When clients were last disturbed, by a fault or by the step that leads them back.
+    disturbed: Option<Nanos>,
+    failback: Option<Failback>,
     /// The steady state has been asked for, and this is the answer.
     steady: Option<bool>,
     /// Marks up to this instant of the machine's clock have been told.
@@ -83,6 +86,7 @@ impl Drill {
             before: Vec::new(),
             fault_began: None,
             history: History::default(),
+            disturbed: None,
             failback: None,
             steady: None,
             asking_marks: false,
@@ -180,9 +184,9 @@ impl Drill {
             }
             self.before.push(slot);
         }
-        let failback = self.failback.as_ref().map(|(_, began)| *began);
-        let disturbed = failback.or(self.fault_began);
-        let recovered = disturbed.and_then(|began| self.live.recovered_since(began));
+        let recovered = self
+            .disturbed
+            .and_then(|began| self.live.recovered_since(began));
         if recovered.is_none() {
             return Vec::new();
         }
@@ -230,7 +234,7 @@ impl Drill {
         }
     }
 
-    /// What moves clients away from the site that serves them.
+    /// What moves clients away from the site that serves them, and what does not after all.
     fn begins(&mut self, at: Nanos, event: &Event) {
         match event {
             Event::Fault {
@@ -239,9 +243,12 @@ impl Drill {
                 ..
             } => {
                 self.fault_began = Some(at);
+                self.disturbed = Some(at);
                 self.has_begun(at, id);
-                self.failback = None;
                 self.answered = false;
+                if let (Some(site), Some(own)) = (self.taken_by(id), &mut self.failback) {
+                    own.is_taken(site, at);
+                }
             }
             Event::Step {
                 id,
@@ -249,6 +256,11 @@ impl Drill {
                 stage: StepStage::Started,
                 ..
             } => self.step_begins(at, id, on),
+            Event::Step {
+                id,
+                stage: StepStage::Failed { .. },
+                ..
+            } => self.failback = self.failback.take().filter(|own| own.id != *id),
             _ => {}
         }
     }
@@ -271,10 +283,10 @@ impl Drill {
 
     fn step_begins(&mut self, at: Nanos, id: &str, on: &str) {
         match self.action(id).map(|action| action.act.clone()) {
-            Some(Act::Step(RecoveryStep::FailBack { .. })) => {
-                self.failback = Some((id.to_owned(), at));
+            Some(Act::Step(RecoveryStep::FailBack { site })) => {
+                self.failback = Some(Failback::begins(id, site, at));
+                self.disturbed = Some(at);
                 self.has_begun(at, id);
-                self.answered = false;
             }
             Some(Act::Step(step @ RecoveryStep::Restore { of, .. })) if step.is_test() => {
                 self.history.tests(Tested {
@@ -285,6 +297,14 @@ impl Drill {
                 });
             }
             _ => {}
+        }
+    }
+
+    /// The site that a fault of this id takes as a whole.
+    fn taken_by(&self, id: &str) -> Option<usize> {
+        match &self.action(id)?.act {
+            Act::Fault(fault) if fault.kind.takes_site() => fault.kind.site(),
+            Act::Fault(_) | Act::Step(_) | Act::ReadBack { .. } => None,
         }
     }
 
@@ -302,16 +322,18 @@ impl Drill {
     /// A site answered a client for the first time after another one did.
     pub fn answered_by(&mut self, at: Nanos, site: u16) -> Vec<Word> {
         let before = self.serving.replace(site);
-        let after_fault = self.fault_began.is_some_and(|began| at >= began);
-        if before.is_none() || before == Some(site) || !after_fault || self.answered {
+        if before.is_none() || before == Some(site) {
             return Vec::new();
         }
-        self.answered = true;
-        let name = self.plan.site_name(usize::from(site));
-        let (mark, about) = match &self.failback {
+        let after_fault = self.fault_began.is_some_and(|began| at >= began);
+        let failback = self.failback.take_if(|own| own.is_answered(site, at));
+        let (mark, about) = match failback {
+            Some(own) => (Mark::FailbackAnswer, Some(own.id)),
+            None if !after_fault || self.answered => return Vec::new(),
             None => (Mark::FirstAnswer, self.history.mark(at, Mark::FirstAnswer)),
-            Some((id, _)) => (Mark::FailbackAnswer, Some(id.clone())),
         };
+        self.answered |= after_fault;
+        let name = self.plan.site_name(usize::from(site));
         let detail = format!("answers come from {name}");
         vec![marked(at, mark, about, "clients", detail)]
     }
