@@ -7,6 +7,7 @@ mod failbacks;
 mod fault_server;
 mod faults;
 mod honesty;
+mod miniatures;
 mod names;
 mod patterns;
 mod program;
