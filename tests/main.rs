@@ -19,6 +19,7 @@ mod runs;
 mod sabotages;
 mod signatures;
 mod sites;
+mod steps;
 mod tidy;
 mod truth;
 mod victims;

@@ -11,8 +11,8 @@ pub mod hands;
 mod pin;
 pub mod sabotage;
 pub mod script;
+mod settle;
 pub mod timeline;
-mod unfence;
 
 use std::io;
 use std::path::PathBuf;
@@ -198,7 +198,7 @@ impl Conductor {
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             if self.load_over.is_some() && self.drill.as_ref().is_none_or(Drill::is_over) {
-                self.lift_fences().await?;
+                self.settle().await?;
                 return self.finish();
             }
             tokio::select! {

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use firedrill_erlmcp::world::{Kept, Request, SiteView, World, WorldError};
 
 use super::hostile;
-use super::lift;
 use super::limit::Limit;
 use super::pinned::{Change, Reversal, Words};
 use super::process::Process;
 use super::program::{end_marked, run};
+use super::settle::{self, Missing};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
@@ -30,9 +30,10 @@ pub enum ChangeError {
     )]
     Unsure { site: String },
     #[error(
-        "nobody can say whether site {site} is still fenced: heal again when its store and the director answer"
+        "nobody can say who takes writes since steps of recovery touched site {site}: heal again when the director and \
+         the store of the site that was promoted last answer"
     )]
-    Fenced { site: String },
+    Unsettled { site: String },
     #[error("`{words}` {how}")]
     Command { words: String, how: String },
 }
@@ -106,7 +107,7 @@ pub fn reverse(reversal: &Reversal, world: Option<&World>) -> Result<(), ChangeE
             source,
         }),
         Reversal::Return { site, from } => give_back(site, from, world),
-        Reversal::Unfence { site, epoch } => unfence(site, *epoch, world),
+        Reversal::Settle { site } => settle(site, world),
         Reversal::Run(words) => must_succeed(words, None, &|| false),
         Reversal::Limit(limit) => limited(limit),
         Reversal::EndAttack { fault } => {
@@ -147,17 +148,24 @@ fn give_back(name: &str, from: &Path, world: Option<&World>) -> Result<(), Chang
     ask(&Request::Power { site, on: true }, world)
 }
 
-/// Promotes the site that is stuck behind its fence.
-fn unfence(name: &str, epoch: u64, world: Option<&World>) -> Result<(), ChangeError> {
+/// Goes on from where steps of recovery came to their end. Nobody is sent to a site before it takes writes.
+fn settle(name: &str, world: Option<&World>) -> Result<(), ChangeError> {
     let view = world.ok_or(ChangeError::NoWorld)?.view()?;
-    let site = name.to_owned();
-    match lift::is_stuck(&view, name, epoch) {
-        Some(false) => Ok(()),
-        Some(true) => {
-            let epoch = lift::next_epoch(&view);
-            ask(&Request::Promote { site, epoch }, world)
+    match settle::missing(&view, name) {
+        Some(Missing::Nothing) => Ok(()),
+        Some(Missing::Promotion(site)) => {
+            let epoch = settle::next_epoch(&view);
+            let promoted = site.clone();
+            ask(&Request::Promote { site, epoch }, world)?;
+            match view.director {
+                Some(_) => ask(&Request::Route { site: promoted }, world),
+                None => Ok(()),
+            }
         }
-        None => Err(ChangeError::Fenced { site }),
+        Some(Missing::Route(site)) => ask(&Request::Route { site }, world),
+        None => Err(ChangeError::Unsettled {
+            site: name.to_owned(),
+        }),
     }
 }
 

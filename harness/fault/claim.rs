@@ -196,7 +196,7 @@ fn held_until(reversal: &Reversal) -> Option<Claim> {
         Reversal::Return { site, .. } => claim(site, POWER),
         Reversal::Limit(limit) => claim(&limit.process.name, limit.resource.words()),
         // A step holds nothing.
-        Reversal::Unfence { .. }
+        Reversal::Settle { .. }
         | Reversal::ByItself
         | Reversal::Run(_)
         | Reversal::EndAttack { .. } => None,

@@ -13,7 +13,7 @@ use firedrill_reports::recording::{JournalEntry, JournalLine};
 use super::change::{self, ChangeError};
 use super::inject::{Shared, lock};
 use super::journal::{self, Open};
-use super::pinned::{Sight, Undo, seen_by};
+use super::pinned::{Reversal, Sight, Undo, seen_by};
 use super::seen::Eyes;
 use crate::observe::progress::note;
 
@@ -68,7 +68,8 @@ pub struct Undone {
 
 /// Undoes every open change of these faults, or of all, and has the journal say so. All are undone before an end is
 /// looked for: with an older fault still in force, that of a newer one might not be seen. What faults that are not to
-/// be healed yet hide or prevent is no leftover: it is looked for until they are undone too.
+/// be healed yet hide or prevent is no leftover: it is looked for until they are undone too. Who takes writes is
+/// settled last: only then does every site have again what faults took from it.
 ///
 /// # Errors
 /// When the journal cannot be read or written.
@@ -79,10 +80,12 @@ pub async fn heal(
     eyes: &Eyes,
     at: Option<u64>,
 ) -> std::io::Result<Vec<Undone>> {
-    let open = journal::open_changes::<Undo>(run)?;
+    let mut open = journal::open_changes::<Undo>(run)?;
+    open.retain(|change| which.has(&change.fault));
+    // Those of a kind stay in their order.
+    open.sort_by_key(|change| matches!(change.undo.change, Reversal::Settle { .. }));
     let reversed: Vec<_> = open
         .into_iter()
-        .filter(|change| which.has(&change.fault))
         .map(|change| {
             let outcome = reverse(&change, eyes);
             (change, outcome)
@@ -213,7 +216,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::super::journal::Journal;
-    use super::super::pinned::{Reversal, Words};
+    use super::super::pinned::Words;
     use super::*;
 
     /// A run that has made a file, and would take it away again.

@@ -9,7 +9,6 @@
 //! process   a process by its identity
 //! program   programs of the user's own
 //! damage    bytes of a file changed, and put back
-//! lift      a fence that was drawn as a step, taken back
 //! limit     what the kernel lets a process have
 //! gauge     resources that are used up, seen: the kernel's accounts, and knock: a client of our own
 //! radius    what all faults in force hit together
@@ -19,6 +18,7 @@
 //! inject    a pinned fault carried out, journalled step by step
 //! heal      what the journal holds undone, by this run or by another process on a later day
 //! step      recovery steps
+//! settle    who takes writes, and gets the clients, once steps are over
 //! whereabouts  where the target was, for whoever heals it later
 //! ```
 
@@ -31,7 +31,6 @@ pub mod hostile;
 pub mod inject;
 pub mod journal;
 pub mod knock;
-pub mod lift;
 pub mod limit;
 pub mod pinned;
 pub mod process;
@@ -39,6 +38,7 @@ pub mod program;
 pub mod radius;
 pub mod resolve;
 pub mod seen;
+pub mod settle;
 pub mod sockets;
 pub mod step;
 pub mod whereabouts;

@@ -81,10 +81,9 @@ pub enum Reversal {
         site: String,
         from: PathBuf,
     },
-    /// A site was fenced as a step of recovery: it takes writes again, unless somebody was promoted since.
-    Unfence {
+    /// A step of recovery touched this site: the one that was promoted last takes writes, and gets the clients.
+    Settle {
         site: String,
-        epoch: u64,
     },
     Run(Words),
     /// What it might have before. A process that took its place has a limit of its own.
@@ -170,10 +169,9 @@ pub enum Sight {
         site: String,
         id: String,
     },
-    /// No fence of this epoch keeps clients from writing where they are sent to.
-    Unfenced {
+    /// Clients are sent to the site that was promoted last, and it takes their writes; without a director, this one.
+    Settled {
         site: String,
-        epoch: u64,
     },
     /// None is kept at the site.
     NoBackups(String),
@@ -252,9 +250,9 @@ impl fmt::Display for Reversal {
                 out,
                 "move the data of {site} back and give it power, unless it was built anew"
             ),
-            Reversal::Unfence { site, .. } => write!(
+            Reversal::Settle { site } => write!(
                 out,
-                "have {site} take writes again, unless it or another site was promoted since"
+                "have the site that was promoted last, or else {site}, take writes, and send clients there"
             ),
             Reversal::Run(words) => write!(out, "run `{}`", words.words.join(" ")),
             Reversal::Limit(limit) => {
@@ -325,7 +323,7 @@ impl Sight {
             | Sight::Backup { .. }
             | Sight::NoBackup { .. }
             | Sight::NoBackups(_)
-            | Sight::Unfenced { .. }
+            | Sight::Settled { .. }
             | Sight::LinkShape { .. } => &[VIEW],
             Sight::Says { .. } => &["the user's check"],
             Sight::Gauge(gauge) => gauge.witnesses(),

@@ -7,10 +7,10 @@ use std::time::Duration;
 use firedrill_erlmcp::Role;
 use firedrill_erlmcp::world::{BackupView, LinkShape, Place, ProcessView, SiteView, View, World};
 
-use super::lift::is_stuck;
 use super::pinned::Sight;
 use super::process::{Process, State, children};
 use super::program::run;
+use super::settle::{self, Missing};
 
 mod connection;
 mod files;
@@ -138,7 +138,7 @@ impl Eyes {
             | Sight::Backup { .. }
             | Sight::NoBackup { .. }
             | Sight::NoBackups(_)
-            | Sight::Unfenced { .. }
+            | Sight::Settled { .. }
             | Sight::LinkShape { .. } => Ok(in_view(sight, &self.view()?)),
         }
     }
@@ -212,7 +212,7 @@ fn in_view(sight: &Sight, view: &View) -> bool {
             site(name).is_some_and(|site| !local(site).any(|own| own.id == *id))
         }
         Sight::NoBackups(name) => site(name).is_some_and(|site| local(site).next().is_none()),
-        Sight::Unfenced { site, epoch } => is_stuck(view, site, *epoch) == Some(false),
+        Sight::Settled { site } => settle::missing(view, site) == Some(Missing::Nothing),
         Sight::LinkShape { link: name, open } => view
             .links
             .iter()
@@ -332,8 +332,8 @@ fn unseen(sight: &Sight) -> String {
         } => format!("backup {id} of {site} is not damaged"),
         Sight::NoBackup { site, id } => format!("backup {id} of {site} is still there"),
         Sight::NoBackups(site) => format!("{site} still keeps backups"),
-        Sight::Unfenced { site, .. } => {
-            format!("{site} is still fenced, or nobody can say, and clients are sent there")
+        Sight::Settled { .. } => {
+            "clients are sent to a site that refuses their writes, or nobody can say".to_owned()
         }
         Sight::Shipping { paused: true } => {
             "the other store does not stand still behind one that grows".to_owned()

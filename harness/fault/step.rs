@@ -4,14 +4,14 @@
 use std::io;
 use std::time::Duration;
 
-use firedrill_erlmcp::world::{self, Reply, Request, World};
+use firedrill_erlmcp::world::{self, Reply, Request, View, World};
 use firedrill_scenarios::Plan;
 use firedrill_scenarios::plan::{self, BackupChoice, BackupPlace, Blocked, RecoveryStep, Target};
 
 use super::change::{self, ChangeError};
-use super::lift::next_epoch;
 use super::pinned::{Reversal, Sight, Undo, Words};
 use super::seen::Eyes;
+use super::settle::next_epoch;
 
 /// How long what a step brings back may take to be seen.
 const BACK: Duration = Duration::from_secs(30);
@@ -35,14 +35,14 @@ pub enum StepError {
 /// Writes down, before it is done, what a step does that must not stay when nobody goes on from there.
 pub type Note<'a> = &'a dyn Fn(&str, &Undo) -> io::Result<()>;
 
-fn unfence(site: String, epoch: u64) -> Undo {
-    Undo {
-        change: Reversal::Unfence {
-            site: site.clone(),
-            epoch,
-        },
-        ends: vec![Sight::Unfenced { site, epoch }],
-    }
+/// After each step that has a say in who takes writes, or in where clients are sent, somebody has to go on.
+fn intend(note: Note<'_>, site: &str, what: &str) -> Result<(), StepError> {
+    let site = site.to_owned();
+    let undo = Undo {
+        change: Reversal::Settle { site: site.clone() },
+        ends: vec![Sight::Settled { site }],
+    };
+    note(what, &undo).map_err(StepError::Journal)
 }
 
 /// Does the step; what there is to say about it.
@@ -71,8 +71,7 @@ pub async fn perform(
         RecoveryStep::Fence { site } => {
             let site = name(plan, *site);
             let epoch = next_epoch(&world.view()?);
-            let undo = unfence(site.clone(), epoch);
-            note(&format!("fence {site} at epoch {epoch}"), &undo).map_err(StepError::Journal)?;
+            intend(note, &site, &format!("fence {site} at epoch {epoch}"))?;
             world.ask(&Request::Fence {
                 site: site.clone(),
                 epoch,
@@ -82,6 +81,7 @@ pub async fn perform(
         RecoveryStep::Promote { site } => {
             let site = name(plan, *site);
             let epoch = next_epoch(&world.view()?);
+            intend(note, &site, &format!("promote {site} in epoch {epoch}"))?;
             world.ask(&Request::Promote {
                 site: site.clone(),
                 epoch,
@@ -102,16 +102,22 @@ pub async fn perform(
             backup,
         } => {
             let sites = [name(plan, *site), name(plan, *of)];
+            // What stands apart has nobody's clients.
+            if site == of {
+                intend(note, &sites[0], &in_its_place(&world.view()?, &sites[0]))?;
+            }
             restore(world, sites, *from, *backup, fault_began_ns)
         }
         RecoveryStep::VerifyBackups { site } => verify_backups(world, &name(plan, *site)),
         RecoveryStep::Reroute { site } => {
             let site = name(plan, *site);
+            intend(note, &site, &format!("send clients to {site}"))?;
             world.ask(&Request::Route { site: site.clone() })?;
             Ok(format!("clients are sent to {site}"))
         }
         RecoveryStep::FailBack { site } => {
             let site = name(plan, *site);
+            intend(note, &site, &format!("fail back to {site}"))?;
             world.ask(&Request::FailBack { to: site.clone() })?;
             ready(eyes, &site).await?;
             Ok(format!("{site} serves again"))
@@ -150,6 +156,15 @@ fn verify_backups(world: &World, name: &str) -> Result<String, StepError> {
         ));
     }
     Ok(found.join("; "))
+}
+
+/// What a restore does to a site's own store, for whoever finds it half done.
+fn in_its_place(view: &View, name: &str) -> String {
+    let data = view.site(name).map(|site| site.data.display().to_string());
+    format!(
+        "restore {name}: what it had before is kept as {}.aside-N",
+        data.unwrap_or_default()
+    )
 }
 
 fn restore(

@@ -1,4 +1,5 @@
-//! Fences that steps of the drill drew: what nobody went on from is taken back when the run ends.
+//! Steps of the drill that nobody went on from: when the run ends, clients are sent to the one site that takes their
+//! writes.
 
 use std::collections::BTreeMap;
 
@@ -10,22 +11,22 @@ use crate::fault::journal::open_changes;
 use crate::fault::pinned::{Reversal, Undo};
 
 impl Conductor {
-    /// A run that ended early behind a fence would leave a site that refuses every write. Where somebody was promoted
-    /// since, there is nothing to take back, and the journal says so.
-    pub(super) async fn lift_fences(&mut self) -> Result<(), RunError> {
+    /// A run that ended early between two steps would leave a site that refuses every write. Where the recovery came
+    /// to its end, there is nothing to go on from, and the journal says so.
+    pub(super) async fn settle(&mut self) -> Result<(), RunError> {
         let open = open_changes::<Undo>(&self.run_folder).map_err(RunError::Journal)?;
-        let fences = open
+        let steps = open
             .into_iter()
             .filter_map(|change| match change.undo.change {
-                Reversal::Unfence { site, .. } => Some((change.fault, site)),
+                Reversal::Settle { site } => Some((change.fault, site)),
                 _ => None,
             });
-        let fences: BTreeMap<String, String> = fences.collect();
-        if fences.is_empty() {
+        let steps: BTreeMap<String, String> = steps.collect();
+        if steps.is_empty() {
             return Ok(());
         }
         let which = Which::These {
-            faults: &fences.keys().cloned().collect(),
+            faults: &steps.keys().cloned().collect(),
             held: &|| false,
             reversed: &|| {},
         };
@@ -36,9 +37,9 @@ impl Conductor {
                 continue;
             };
             let event = Event::Step {
-                on: fences.get(&undone.fault).cloned().unwrap_or_default(),
+                on: steps.get(&undone.fault).cloned().unwrap_or_default(),
                 id: format!("{}-undo", undone.fault),
-                step: "lift-fence".to_owned(),
+                step: "settle".to_owned(),
                 stage: StepStage::Failed { reason },
             };
             self.event(at, event)?;
