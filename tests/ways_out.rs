@@ -171,6 +171,11 @@ fn a_run_that_goes_on_is_left_alone_and_what_it_left_is_named_and_healed_later()
     );
     let faults = result["faults"].to_string();
     assert!(faults.contains(named) && page.contains(named), "{faults}");
+    // Nobody measures what is broken already.
+    let next = now.drill(&short, &[]).run();
+    assert_eq!(next.code, 5, "{next:#?}");
+    let remedy = format!("`firedrill heal {}` first", drill.folder.run().display());
+    assert!(next.stderr.contains(&remedy), "{next:#?}");
     let healed = drill.heal();
     assert_eq!(healed.code, 0, "{healed:#?}");
     assert!(

@@ -1,11 +1,13 @@
 //! What is driven. Each adapter turns the plan's target into the same three things: where connections go,
 //! what requests look like, and what has to be stopped afterwards.
 //!
+//! - `alone`: one run at a time at sites that stay, and none behind one that left something broken
 //! - `embedded`: stand-in sites that the run starts and stops
 //! - `world`: stand-in sites that can be lost, started by the run or by somebody else
 //! - `endpoint`: a URL
 //! - `trust`: TLS files to a client configuration
 
+pub mod alone;
 pub mod embedded;
 pub mod endpoint;
 pub mod trust;
@@ -103,6 +105,12 @@ pub enum TargetError {
     StillKept { keeper: String },
     #[error("{who} drives the sites of `{}` just now: wait for its end, or end it", state.display())]
     InUse { state: PathBuf, who: String },
+    #[error(
+        "an earlier run left something broken at the sites of `{}`: `firedrill heal {}` first",
+        state.display(),
+        run.display()
+    )]
+    Unhealed { state: PathBuf, run: PathBuf },
     #[error("the sites of `{}` are not the scenario's: {why}; serve this scenario with `firedrill serve --state`", state.display())]
     NotThese { state: PathBuf, why: String },
     #[error("the sites do not say how they stand: {0}")]

@@ -1,7 +1,7 @@
 //! Stand-in sites that can really be lost: a world of processes that the run starts, or one that `firedrill serve`
 //! keeps and that the run attaches to.
 
-use std::fs::File;
+use std::io;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
@@ -16,10 +16,10 @@ use firedrill_scenarios::plan::{
     self, Act, Embedded, FaultKind, Labels, Target, TlsOptions, Url, labels_text,
 };
 
+use super::alone::Alone;
 use super::embedded::{Folder, describe, site_config};
 use super::{Ready, TargetError, authority, trust};
 use crate::fault::process::Process;
-use crate::hold::hold;
 use crate::mcp::destination::{Route, Tls};
 use crate::mcp::session::Surface;
 use crate::stand_in;
@@ -28,16 +28,13 @@ use crate::stand_in;
 pub const NAME: &str = "erlmcp.test";
 /// The authority of the sites' certificates, in the world's folder.
 pub const AUTHORITY: &str = "ca.pem";
-/// Who drives the sites has this file of theirs for itself.
-const IN_USE: &str = "in-use";
 
 /// The ground that sites stand on.
 pub enum Ground {
     /// Started by the run; ends with this value, and its folder with it.
     Own { world: RunningWorld, folder: Folder },
     /// Kept by another program.
-    /// Nobody else drives it as long as this value is there.
-    Attached { world: World, _alone: File },
+    Attached { world: World, alone: Alone },
 }
 
 impl Ground {
@@ -45,6 +42,17 @@ impl Ground {
         match self {
             Ground::Own { world, .. } => world.world(),
             Ground::Attached { world, .. } => world,
+        }
+    }
+
+    /// Has the sites say whose journal it is that tells what is broken at them. Sites that end with the run need not.
+    ///
+    /// # Errors
+    /// When it cannot be written: then nothing must be broken.
+    pub fn is_driven_by(&self, run: &Path) -> io::Result<()> {
+        match self {
+            Ground::Own { .. } => Ok(()),
+            Ground::Attached { alone, .. } => alone.drives(run),
         }
     }
 
@@ -93,7 +101,7 @@ pub fn take(plan: &Plan, state: &Path) -> Result<Ready, TargetError> {
     };
     let world = attach(state).map_err(|error| TargetError::NotAttached(error.to_string()))?;
     // First, since what another run has broken would look like other sites.
-    let alone = alone(state)?;
+    let alone = Alone::at(state)?;
     let view = world.view().map_err(TargetError::NoView)?;
     let (there, wanted) = (there(plan, &view), wanted(plan, embedded));
     if wanted != there {
@@ -111,26 +119,8 @@ pub fn take(plan: &Plan, state: &Path) -> Result<Ready, TargetError> {
     } else {
         None
     };
-    let ground = Ground::Attached {
-        world,
-        _alone: alone,
-    };
+    let ground = Ground::Attached { world, alone };
     ready(plan, embedded, ground, tls)
-}
-
-/// Two runs at once would take each other's faults for the target's own.
-fn alone(state: &Path) -> Result<File, TargetError> {
-    let path = state.join(IN_USE);
-    let file = File::create(&path).map_err(|error| {
-        TargetError::NotAttached(format!("`{}` cannot be written: {error}", path.display()))
-    })?;
-    match hold(&file) {
-        Ok(()) => Ok(file),
-        Err(who) => Err(TargetError::InUse {
-            state: state.to_owned(),
-            who: who.to_string(),
-        }),
-    }
 }
 
 /// What a run needs to be as its scenario has it, in words.

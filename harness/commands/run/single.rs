@@ -133,6 +133,8 @@ impl Run<'_> {
         let unwritten = "the run's folder cannot be written";
         if !plan.drill.actions.is_empty() {
             whereabouts(ground)?.write(folder).context(unwritten)?;
+            let driven = ground.map_or(Ok(()), |ground| ground.is_driven_by(folder));
+            driven.context("the sites cannot be told who drives them")?;
         }
         let (mut keeper, mut desk, mut reading) = (None, None, None);
         if plan.drill.ledger.is_some() {
