@@ -155,3 +155,27 @@ fn a_recovery_that_came_to_its_end_stays_as_it_is() {
     assert_eq!(drill.heal().code, 0);
     stays(&sites, &drill, &before);
 }
+
+/// Each of these steps is written down before it is done. The damage before them has six lines of the journal, and each
+/// line two positions.
+#[test]
+fn whichever_line_of_the_journal_was_the_last_one_site_takes_the_writes_of_all_clients() {
+    let steps = "      - { fence: primary }\n      - { promote: dr }\n      - { reroute: dr }
+      - { command: { run: [sleep, \"40\"], timeout: 50s } }\n";
+    let scenario = scenario(steps);
+    for position in 12..18 {
+        let sites = Sites::start(&scenario);
+        let drill = sites.drill(&scenario, &[]);
+        let mut drill = drill.with("FIREDRILL_DIE_AT", &position.to_string());
+        let died = drill.run();
+        assert_eq!(died.code, 128 + 9, "{position}: {died:#?}");
+        let healed = drill.heal();
+        assert_eq!(healed.code, 0, "{position}: {healed:#?}");
+        let after = sites.view();
+        // The promotion is what comes after the fourth of these positions.
+        let site = if position < 16 { "primary" } else { "dr" };
+        let all = standing(&after);
+        assert_eq!(all, (site, vec![site]), "{position}: {healed:#?}");
+        stays(&sites, &drill, &after);
+    }
+}

@@ -302,6 +302,32 @@ mod tests {
         assert_eq!(undone, [("newer".to_owned(), None), ("f".to_owned(), None)]);
     }
 
+    /// Else a store that was filled from a backup would be promoted, and the data that is given back for it not be.
+    #[tokio::test]
+    async fn who_takes_writes_is_settled_when_all_faults_are_undone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (journal, made) = broken(folder.path());
+        let undo = Undo {
+            change: Reversal::Settle {
+                site: "a".to_owned(),
+            },
+            ends: Vec::new(),
+        };
+        lock(&journal)
+            .intend(2, "step", 0, "restore", &undo)
+            .unwrap();
+        let eyes = Eyes {
+            end: Duration::from_millis(50),
+            ..Eyes::on(None)
+        };
+        let undone = heal(folder.path(), Which::All, &journal, &eyes, None).await;
+        let left = |undone: &Undone| (undone.fault.clone(), undone.leftover.is_some());
+        let undone: Vec<_> = undone.unwrap().iter().map(left).collect();
+        // There is no target here that could be asked.
+        assert_eq!(undone, [("f".to_owned(), false), ("step".to_owned(), true)]);
+        assert!(!made.exists());
+    }
+
     #[tokio::test]
     async fn what_another_fault_hides_is_looked_for_until_that_one_is_undone() {
         for undone_later in [true, false] {
