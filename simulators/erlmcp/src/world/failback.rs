@@ -63,9 +63,28 @@ pub(super) async fn fail_back(ground: &Ground, to: &str) -> Result<String, Strin
         reverse(ground, &from, to).await?;
     }
     all_ready(ground, to_at, to).await?;
-    let lag = without_lag(ground, from_at).await?;
+    let lag = set_lag(ground, Duration::ZERO);
+    let handed_over = hand_over(ground, (from_at, &from), to, serving.epoch + 1).await;
+    // However it ended: a shorter lag that stays would lose less than the sites are said to.
+    set_lag(ground, lag);
+    match handed_over {
+        Ok(promoted) => reverse(ground, to, &from).await.map(|_| promoted),
+        Err(why) => {
+            order_shipping(ground, from_at).await?;
+            Err(why)
+        }
+    }
+}
+
+/// A line is shipped as soon as it is there, and the last one before somebody else takes any.
+async fn hand_over(
+    ground: &Ground,
+    (from_at, from): (usize, &str),
+    to: &str,
+    epoch: u64,
+) -> Result<String, String> {
+    order_shipping(ground, from_at).await?;
     caught_up(ground, from_at, NEAR).await?;
-    let epoch = serving.epoch + 1;
     tell(
         ground.sites[from_at].store,
         "/control/fence",
@@ -86,8 +105,6 @@ pub(super) async fn fail_back(ground: &Ground, to: &str) -> Result<String, Strin
     if ground.director.is_some() {
         route(ground, to).await?;
     }
-    set_lag(ground, lag);
-    reverse(ground, to, &from).await?;
     Ok(promoted)
 }
 
@@ -124,13 +141,7 @@ async fn serving(ground: &Ground) -> Result<(usize, StoreHealth), String> {
     found.ok_or_else(|| "no store serves".to_owned())
 }
 
-/// A line is shipped as soon as it is there. Returns the lag that there was.
-async fn without_lag(ground: &Ground, from: usize) -> Result<Duration, String> {
-    let lag = set_lag(ground, Duration::ZERO);
-    order_shipping(ground, from).await?;
-    Ok(lag)
-}
-
+/// Returns the lag that there was.
 fn set_lag(ground: &Ground, lag: Duration) -> Duration {
     let mut replication = ground.replication.borrow_mut();
     replication
