@@ -92,6 +92,7 @@ impl Done {
         let words = [
             "firedrill dispatched late",
             "firedrill itself dispatched late",
+            "firedrill did not come to run",
             "the target was not steady before",
         ];
         self.code != 0 && words.iter().any(|words| self.stdout.contains(words))
