@@ -96,7 +96,8 @@ fn needs_tls(reader: &Reader<'_>, embedded: &Embedded, place: Place) {
 /// Times that nobody can see are not multiplied.
 fn needs_work(reader: &Reader<'_>, site: &Site, factor: f64, busy: f64, place: Place) {
     let usual = site.behaviour.service_time.typical();
-    if busy <= 0.0 && usual.mul_f64(factor) < SEEN {
+    let only_busy = factor <= 1.0 && busy > 0.0;
+    if !only_busy && usual.mul_f64(factor) < SEEN {
         reader.problem(
             place,
             format!(

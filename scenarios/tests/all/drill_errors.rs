@@ -415,6 +415,11 @@ fn what_cannot_be_measured_is_refused() {
     let timeline = "timeline: [{ phase: steady, for: 30s }]";
     let closed = plain.replace("rate: 100/s", "closed: { think: 1s }");
     let endpoint = plain.replace("load:", "target: { endpoint: http://localhost }\nload:");
+    let quick = |victims: &str| {
+        let sites = "target: { sites: { primary: { behaviour: { service_time: 100us } } } }\nload:";
+        let fault = format!("for: 30s, fault: {{ slow-pod: {victims} }}");
+        plain.replace("load:", sites).replace("for: 30s", &fault)
+    };
     let cases = [
         plain.replace("errors: 1 %", "rto: 1h"),
         plain.replace("errors: 1 %", "rpo: 1h"),
@@ -441,12 +446,8 @@ fn what_cannot_be_measured_is_refused() {
             "for: 30s",
             "for: 30s, fault: { certificate-expiry: primary }",
         ),
-        plain
-            .replace("for: 30s", "for: 30s, fault: { slow-pod: primary }")
-            .replace(
-                "load:",
-                "target: { sites: { primary: { behaviour: { service_time: 100us } } } }\nload:",
-            ),
+        quick("primary"),
+        quick("{ site: primary, factor: 10, busy: 30 % }"),
         endpoint.replace("for: 30s", "for: 30s, fault: { pod-kill: primary }"),
         endpoint.replace("tool: echo", "ledger: write"),
         endpoint.replace(
