@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use firedrill_erlmcp::world::Mark;
 use firedrill_evidence::ledger::Pass;
 use firedrill_reports::recording::{Event, FaultStage, ReadBackStage, StepStage};
-use firedrill_scenarios::plan::{Act, FaultKind, RecoveryStep};
+use firedrill_scenarios::plan::{Act, FaultKind, RecoveryStep, Start};
 use firedrill_scenarios::{Plan, Sabotage};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
@@ -406,6 +406,10 @@ impl Hands {
             };
             self.event(self.clock.now(), event);
         };
+        // Behind a phase, what its faults do until they are undone belongs to what is read.
+        if self.plan.drill.actions[take.action].start == Start::Afterwards {
+            self.until_undone().await;
+        }
         tell(ReadBackStage::Started);
         let mut unsound = Vec::new();
         let mut passes = Vec::new();

@@ -92,20 +92,6 @@ impl History {
     }
 
     pub fn read(&mut self, read: Read, site: Option<u16>, serving: Option<u16>) {
-        let tested = self.tested.iter().rfind(|own| own.into == read.site);
-        let read = match tested {
-            None => read,
-            Some(own) => Read {
-                // What was written later is in no backup.
-                passes: read.passes.map(|pass| Pass {
-                    began: own.began,
-                    ..pass
-                }),
-                place: ReadPlace::Test,
-                fault: Some(own.stop()),
-                ..read
-            },
-        };
         self.reads.push(WasRead {
             read,
             site,
@@ -115,9 +101,18 @@ impl History {
 
     /// What was read back, with the fault that it is about, and which sites were promoted when.
     pub fn accounts(&self) -> (Vec<Read>, &[Promotion]) {
-        let reads = self.reads.iter().map(|own| match own.read.place {
-            ReadPlace::Test => own.read.clone(),
-            ReadPlace::Serving | ReadPlace::Standby => {
+        let reads = self.reads.iter().map(|own| match self.tested(own) {
+            Some(tested) => Read {
+                // What was written later is in no backup.
+                passes: own.read.passes.map(|pass| Pass {
+                    began: tested.began,
+                    ..pass
+                }),
+                place: ReadPlace::Test,
+                fault: Some(tested.stop()),
+                ..own.read.clone()
+            },
+            None => {
                 let place = self.place(own);
                 Read {
                     place,
@@ -129,8 +124,23 @@ impl History {
         (reads.collect(), &self.promotions)
     }
 
+    /// The test that the site which was read is the place of: until clients are led there, since then it serves.
+    fn tested(&self, own: &WasRead) -> Option<&Tested> {
+        let until = own.read.passes[0].began;
+        let mut tested = self.tested.iter();
+        let test = tested.rfind(|test| test.into == own.read.site && test.began <= until)?;
+        let promoted = self
+            .promotions
+            .iter()
+            .any(|other| Some(other.site) == own.site && (test.began..=until).contains(&other.at));
+        (!promoted).then_some(test)
+    }
+
     /// A site that clients were not led to is a standby while another one answers them.
     fn place(&self, own: &WasRead) -> ReadPlace {
+        if self.tested(own).is_some() {
+            return ReadPlace::Test;
+        }
         let until = own.read.passes[0].began;
         let promoted = self.promotions.iter().rfind(|other| other.at <= until);
         let (Some(site), Some(serving)) = (own.site, own.serving) else {
@@ -314,6 +324,32 @@ mod tests {
         let expected = [
             (ReadPlace::Standby, None),
             (ReadPlace::Serving, Some("lost".to_owned())),
+        ];
+        assert_eq!(placed(&own), expected);
+    }
+
+    #[test]
+    fn a_test_site_that_clients_are_led_to_is_a_test_no_more() {
+        let mut own = history(&[("disaster", 10, Harm::Takes)]);
+        own.tests(Tested {
+            id: "cloud".to_owned(),
+            into: "any".to_owned(),
+            of: 0,
+            began: 20,
+        });
+        assert!(own.is_a_test(25, "any") && !own.is_a_test(15, "any"));
+        own.read(one("copy", 30), Some(2), Some(0));
+        own.mark(40, Mark::Promoted);
+        own.promotes(Promotion {
+            at: 40,
+            site: 2,
+            epoch: 2,
+        });
+        own.read(one("last", 50), Some(2), Some(2));
+        let about = |fault: &str| Some(fault.to_owned());
+        let expected = [
+            (ReadPlace::Test, about("cloud")),
+            (ReadPlace::Serving, about("disaster")),
         ];
         assert_eq!(placed(&own), expected);
     }

@@ -9,7 +9,7 @@ use firedrill_scenarios::plan::{
 };
 
 use super::drill::{assert_check, assert_only};
-use super::drilled::{T0, action, fault, good, lost, mark, read_back, sound, stage};
+use super::drilled::{T0, action, fault, good, lost, mark, read_back, sound};
 use super::synthetic::{MS, SECOND};
 
 const CORRUPTION: FaultKind = FaultKind::DataCorruption {
@@ -125,7 +125,7 @@ fn what_was_read_while_a_fault_went_on_proves_nothing() {
     let full = || good().kind(FaultKind::DiskFull { site: 0 });
     let why = "was not read back after site-failure on primary";
     assert_check(&full(), "lost", Inconclusive, why);
-    let over = full().with(50 * SECOND, stage(FaultStage::Healing));
+    let over = full().undone(50 * SECOND);
     assert_check(&over, "lost", Pass, "");
 }
 

@@ -260,6 +260,16 @@ impl Drill {
         self
     }
 
+    /// The fault is undone then.
+    pub fn undone(self, at: u64) -> Drill {
+        let healed = |event: &Event| match event {
+            Event::Fault { stage, .. } => matches!(stage, FaultStage::Healed { .. }),
+            _ => false,
+        };
+        self.without(healed)
+            .with(at, stage(FaultStage::Healed { by: "view".into() }))
+    }
+
     /// The counts of the only read-back.
     pub fn data(mut self, change: impl Fn(&mut DataCounts)) -> Drill {
         for line in &mut self.run.ledger {

@@ -7,7 +7,7 @@ use firedrill_evidence::Verdict::{self, Fail, Inconclusive, Invalid, Pass};
 use firedrill_reports::recording::{Answered, Event, FaultStage};
 use firedrill_scenarios::plan::{FaultKind, Flood, Manner, Subject};
 
-use super::drilled::{Drill, T0, failing, objective, stage};
+use super::drilled::{Drill, T0, failing, objective};
 use super::synthetic::{MS, ZERO};
 
 const FLOOD: Manner = Manner::MessageFlood(Flood::Times(10.0));
@@ -46,7 +46,7 @@ fn hostile(manner: Manner, answers: Event, others: &[&str]) -> Drill {
     let mut drill = failing(|_, _| false)
         .kind(FaultKind::Hostile { site: 0, manner })
         .data(|counts| counts.lost = 0)
-        .with(T0 + 6_000 * MS, stage(FaultStage::Healing))
+        .undone(T0 + 6_000 * MS)
         .with(T0 + 5_000 * MS, answers)
         .with(T0 + 5_000 * MS, bystanders(others));
     let limits = (Duration::from_secs(1), Duration::from_secs(5));

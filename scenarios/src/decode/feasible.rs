@@ -162,11 +162,24 @@ fn needs_of_step(reader: &Reader<'_>, embedded: &Embedded, step: &RecoveryStep, 
             needs_backups(reader, embedded, step.word(), place)
         }
         RecoveryStep::FailBack { .. } => needs_replication(reader, embedded, step.word(), place),
-        RecoveryStep::Fence { .. }
-        | RecoveryStep::Promote { .. }
-        | RecoveryStep::Rebuild { .. }
-        | RecoveryStep::Reroute { .. }
-        | RecoveryStep::Command(_) => {}
+        RecoveryStep::Promote { site } | RecoveryStep::Reroute { site } => {
+            needs_a_route(reader, embedded, *site, place);
+        }
+        RecoveryStep::Fence { .. } | RecoveryStep::Rebuild { .. } | RecoveryStep::Command(_) => {}
+    }
+}
+
+/// Clients whom nobody leads elsewhere stay with the first site.
+fn needs_a_route(reader: &Reader<'_>, embedded: &Embedded, site: usize, place: Place) {
+    if site != 0 && embedded.director.is_none() {
+        reader.problem(
+            place,
+            format!(
+                "nobody would lead clients to `{}`: the target has no director",
+                embedded.sites[site].name
+            ),
+            "add director: {} to the target",
+        );
     }
 }
 

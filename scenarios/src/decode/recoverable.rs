@@ -63,22 +63,34 @@ fn told(reader: &Reader<'_>, plan: &Plan, action: &Action, place: Place) {
         Act::Step(step) => step.is_test() || step.moves_data(),
         Act::ReadBack { .. } => false,
     };
-    let reads = || plan.drill.actions.iter().filter(|own| is_read_back(own));
+    let reads = || plan.drill.actions.iter().filter_map(read_back);
     // Writes that are never read back at all are a problem of the timeline.
     let never = plan.drill.ledger.is_none() || reads().next().is_none();
-    if asks && !never && !reads().any(|own| follows(own, action)) {
+    let tells = |(own, site): (&Action, Option<usize>)| {
+        follows(own, action) && tested(action).is_none_or(|tested| site == Some(tested))
+    };
+    if asks && !never && !reads().any(tells) {
+        let site = tested(action).map_or("serving", |site| plan.site_name(site));
         reader.problem(
             place,
             format!("nothing is read back after `{}`", action.id),
-            "add { read-back: serving } behind its phase",
+            format!("add {{ read-back: {site} }} behind its phase"),
         );
     }
 }
 
-fn is_read_back(action: &Action) -> bool {
+/// The site in which a backup is put to the test: what is there says whether it holds.
+fn tested(action: &Action) -> Option<usize> {
+    match &action.act {
+        Act::Step(step) if step.is_test() => step.site(),
+        Act::Step(_) | Act::Fault(_) | Act::ReadBack { .. } => None,
+    }
+}
+
+fn read_back(action: &Action) -> Option<(&Action, Option<usize>)> {
     match action.act {
-        Act::ReadBack { .. } => true,
-        Act::Fault(_) | Act::Step(_) => false,
+        Act::ReadBack { site } => Some((action, site)),
+        Act::Fault(_) | Act::Step(_) => None,
     }
 }
 
@@ -92,8 +104,8 @@ fn follows(later: &Action, earlier: &Action) -> bool {
         Ordering::Less => false,
         Ordering::Equal => match (at(later), at(earlier)) {
             (Some(later), Some(earlier)) => later > earlier,
-            (None, _) => true,
-            (Some(_), None) => false,
+            // When one of them begins, the run decides.
+            (None, _) | (_, None) => true,
         },
     }
 }
@@ -231,7 +243,7 @@ pub(crate) fn phases(fields: &Fields<'_>, plan: &Plan) {
         }
     }
     window(fields, plan);
-    if writes(plan) && !plan.drill.actions.iter().any(is_read_back) {
+    if writes(plan) && plan.drill.actions.iter().find_map(read_back).is_none() {
         reader.problem(
             fields.key_place("timeline"),
             "writes are acknowledged, and never read back",

@@ -446,6 +446,22 @@ fn what_cannot_be_measured_is_refused() {
             "for: 30s",
             "for: 30s, fault: { certificate-expiry: primary }",
         ),
+        plain
+            .replace("load:", "target: { sites: { primary: {}, dr: {} } }\nload:")
+            .replace(
+                "for: 30s",
+                "for: 30s, steps: [{ promote: dr }, { reroute: dr }]",
+            ),
+        plain
+            .replace(
+                "load:",
+                "target: { sites: { primary: {}, test: {} }, backups: {} }\nload:",
+            )
+            .replace("tool: echo", "ledger: write")
+            .replace(
+                "for: 30s }]",
+                "for: 30s, steps: [{ restore: test, of: primary }] }, { read-back: serving }]",
+            ),
         quick("primary"),
         quick("{ site: primary, factor: 10, busy: 30 % }"),
         endpoint.replace("for: 30s", "for: 30s, fault: { pod-kill: primary }"),

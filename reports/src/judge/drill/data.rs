@@ -232,7 +232,7 @@ fn unread(drilled: &Drilled<'_>, which: Option<&str>) -> Option<String> {
 }
 
 /// Whether the read-back shows all that the fault may have taken: it began when the harm was done and clients had been
-/// led elsewhere because of it, and either the fault is over or nothing is written any more that it could take.
+/// led elsewhere because of it, and either the fault was undone or nothing was written any more that it could take.
 fn tells(drilled: &Drilled<'_>, fault: &Broken, read: &Served) -> bool {
     let moved = MOVES.iter().filter_map(|mark| fault.marks.get(mark)).max();
     let phases = drilled
@@ -243,7 +243,8 @@ fn tells(drilled: &Drilled<'_>, fault: &Broken, read: &Served) -> bool {
     let written = phases.map(|ran| ran.end).max();
     fault.has_struck(read.began)
         && moved.is_none_or(|moved| *moved <= read.began)
-        && (fault.is_over(read.done, drilled.actions())
+        && (!fault.goes_on(drilled.actions())
+            || fault.healed.is_some_and(|healed| healed <= read.began)
             || written.is_none_or(|end| end <= read.began))
 }
 

@@ -107,14 +107,13 @@ impl Broken {
         }
     }
 
-    /// Whether it does no further harm at this instant: a site that is gone takes nothing more with it.
-    pub fn is_over(&self, at: u64, actions: &[Action]) -> bool {
+    /// Whether it may go on to do harm until it is undone: a site that is gone takes nothing more with it.
+    pub fn goes_on(&self, actions: &[Action]) -> bool {
         let action = self.action.and_then(|index| actions.get(index));
-        let lasts = action.is_some_and(|action| match &action.act {
+        action.is_some_and(|action| match &action.act {
             Act::Fault(fault) => fault.kind.lasts() && !fault.kind.takes_site(),
             Act::Step(_) | Act::ReadBack { .. } => false,
-        });
-        !lasts || self.lifted.is_some_and(|lifted| lifted <= at)
+        })
     }
 
     /// Whether all the harm that it does at once was done until then.

@@ -88,7 +88,8 @@ impl Load {
         };
         let until = |end| recover(self.slots(whose), t0, end, &self.limits, not_before);
         // What one that is in force still has not shown, it may show later: that is no work of the next one.
-        let actions = &view.recording.plan.drill.actions;
+        let goes_on = fault.goes_on(&view.recording.plan.drill.actions);
+        let over = |at: u64| !goes_on || fault.lifted.is_some_and(|lifted| lifted <= at);
         let mut others: Vec<u64> = faults
             .iter()
             .filter_map(|other| other.t0)
@@ -97,7 +98,7 @@ impl Load {
         others.sort_unstable();
         let before_the_next = others.into_iter().map(|at| (at, until(at)));
         let back = before_the_next
-            .filter(|(at, found)| !found.unnoticed || fault.is_over(*at, actions))
+            .filter(|(at, found)| !found.unnoticed || over(*at))
             .map(|(_, found)| found)
             .find(|found| found.t7.is_some());
         let mut found = back.unwrap_or_else(|| until(end));

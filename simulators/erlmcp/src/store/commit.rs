@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -84,6 +85,8 @@ struct Shared {
     standing: Mutex<Standing>,
     /// Last positions of the commits that nobody has asked for yet, each with its instant.
     commits: Mutex<VecDeque<(u64, u64)>>,
+    /// The last position that came from another store, which had acknowledged it.
+    taken: AtomicU64,
     /// Acknowledged and not on the disk: only of a store that is told to be wrong.
     held: Mutex<Held>,
     /// Why nothing can be written any more. After a failed sync nobody knows what is on the disk.
@@ -117,6 +120,7 @@ impl Committer {
             index: Mutex::new(log.index),
             standing: Mutex::new(standing),
             commits: Mutex::default(),
+            taken: AtomicU64::new(0),
             held: Mutex::default(),
             broken: OnceLock::new(),
         });
@@ -244,7 +248,8 @@ impl Committer {
     /// The newest position that was committed at or before `at_ns`, at least `known`; asked with growing instants.
     pub(super) fn committed_by(&self, at_ns: u64, known: u64) -> u64 {
         let mut commits = lock(&self.shared.commits);
-        let mut newest = known;
+        // What another store has acknowledged is old enough.
+        let mut newest = known.max(self.shared.taken.load(Ordering::Relaxed));
         while let Some(&(position, at)) = commits.front()
             && at <= at_ns
         {
@@ -415,6 +420,7 @@ impl Appender {
         for line in new {
             index.push(line.len() as u64, log::record(line).as_ref());
         }
+        self.shared.taken.store(index.last(), Ordering::Relaxed);
         Ok(index.last())
     }
 
@@ -424,6 +430,7 @@ impl Appender {
         self.file.sync_all().map_err(disk)?;
         *lock(&self.shared.index) = Index::default();
         lock(&self.shared.commits).clear();
+        self.shared.taken.store(0, Ordering::Relaxed);
         Ok(0)
     }
 

@@ -190,6 +190,36 @@ fn a_paused_replication_ships_nothing_and_catches_up() {
     });
 }
 
+/// What it has to ship are records that it got itself.
+#[test]
+fn a_site_that_took_no_write_since_its_promotion_hands_over_as_well() {
+    let ground = two_sites(|_| {});
+    let session = ground.session("a");
+    (1..=9).for_each(|number| assert_eq!(put(&session, "c", number)["epoch"], 1));
+    ground.until("all is shipped", |view| {
+        view.site("b")
+            .unwrap()
+            .store
+            .as_ref()
+            .unwrap()
+            .last_position
+            == 9
+    });
+    ground.ask(power("a", false));
+    ground.until("the route is switched", |view| {
+        view.director.as_ref().unwrap().route == "b"
+    });
+    // What it was ahead by when it was lost is gone.
+    std::fs::remove_file(ground.site("a").data.join("ledger.log")).unwrap();
+    ground.ask(power("a", true));
+    ground.until("the old store is back", |view| {
+        view.site("a").unwrap().store.is_some()
+    });
+    ground.ask(Request::FailBack { to: "a".into() });
+    assert_eq!(ground.view().director.unwrap().route, "a");
+    assert_eq!(positions(&ground.session("a")).len(), 9);
+}
+
 #[test]
 fn a_site_that_is_caught_up_takes_over_again_without_a_loss() {
     let ground = two_sites(|_| {});
