@@ -64,8 +64,12 @@ impl History {
 
     /// Whether a backup was put to the test in this site before: what is restored there serves nobody.
     pub fn is_a_test(&self, at: Nanos, site: &str) -> bool {
+        self.newest_test(at, site).is_some()
+    }
+
+    fn newest_test(&self, at: Nanos, site: &str) -> Option<&Tested> {
         let mut tested = self.tested.iter();
-        tested.any(|own| own.into == site && own.began <= at)
+        tested.rfind(|own| own.into == site && own.began <= at)
     }
 
     pub fn promotes(&mut self, own: Promotion) {
@@ -127,8 +131,7 @@ impl History {
     /// The test that the site which was read is the place of: until clients are led there, since then it serves.
     fn tested(&self, own: &WasRead) -> Option<&Tested> {
         let until = own.read.passes[0].began;
-        let mut tested = self.tested.iter();
-        let test = tested.rfind(|test| test.into == own.read.site && test.began <= until)?;
+        let test = self.newest_test(until, &own.read.site)?;
         let promoted = self
             .promotions
             .iter()

@@ -3,8 +3,8 @@
 use super::drilled::can_count;
 use super::fields::Fields;
 use super::reader::Reader;
-use super::recoverable::{is_open, kind};
-use crate::plan::{Act, Action, DataCounter, Plan, Subject};
+use super::recoverable::{is_open, kind, tested};
+use crate::plan::{Action, DataCounter, Plan, Subject};
 use crate::text::tree::Item;
 
 /// Objectives of drills that nothing in the plan can meet or miss.
@@ -73,8 +73,7 @@ fn countable(reader: &Reader<'_>, plan: &Plan, counter: DataCounter, item: &Item
 
 fn rpo(reader: &Reader<'_>, plan: &Plan, fault: Option<usize>, item: &Item) {
     let actions = &plan.drill.actions;
-    let tested = |own: &Action| matches!(&own.act, Act::Step(step) if step.is_test());
-    let taken = |own: &Action| kind(own).is_some() || tested(own);
+    let taken = |own: &Action| kind(own).is_some() || tested(own).is_some();
     if fault.is_none() && !actions.iter().any(taken) {
         return reader.problem(
             item.place,

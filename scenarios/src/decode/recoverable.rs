@@ -80,7 +80,7 @@ fn told(reader: &Reader<'_>, plan: &Plan, action: &Action, place: Place) {
 }
 
 /// The site in which a backup is put to the test: what is there says whether it holds.
-fn tested(action: &Action) -> Option<usize> {
+pub(super) fn tested(action: &Action) -> Option<usize> {
     match &action.act {
         Act::Step(step) if step.is_test() => step.site(),
         Act::Step(_) | Act::Fault(_) | Act::ReadBack { .. } => None,

@@ -100,8 +100,7 @@ impl Broken {
 
     /// Whether writes may be gone because of it.
     pub fn may_take(&self, actions: &[Action]) -> bool {
-        let action = self.action.and_then(|index| actions.get(index));
-        match action.map(|action| &action.act) {
+        match self.act(actions) {
             Some(Act::Fault(fault)) => !fault.kind.spares_data(),
             Some(Act::Step(_) | Act::ReadBack { .. }) | None => true,
         }
@@ -109,11 +108,14 @@ impl Broken {
 
     /// Whether it may go on to do harm until it is undone: a site that is gone takes nothing more with it.
     pub fn goes_on(&self, actions: &[Action]) -> bool {
-        let action = self.action.and_then(|index| actions.get(index));
-        action.is_some_and(|action| match &action.act {
-            Act::Fault(fault) => fault.kind.lasts() && !fault.kind.takes_site(),
-            Act::Step(_) | Act::ReadBack { .. } => false,
-        })
+        match self.act(actions) {
+            Some(Act::Fault(fault)) => fault.kind.lasts() && !fault.kind.takes_site(),
+            Some(Act::Step(_) | Act::ReadBack { .. }) | None => false,
+        }
+    }
+
+    fn act<'a>(&self, actions: &'a [Action]) -> Option<&'a Act> {
+        actions.get(self.action?).map(|action| &action.act)
     }
 
     /// Whether all the harm that it does at once was done until then.

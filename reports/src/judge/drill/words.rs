@@ -240,11 +240,7 @@ pub fn shared(data: &Data, other: &str, reason: &str) -> String {
 }
 
 pub fn serving_not_read(fault: &Broken) -> String {
-    format!(
-        "the site that serves was not read back after {}: what that took, nobody knows; add {{ read-back: serving }} \
-         behind it",
-        placed(fault)
-    )
+    serving_not_read_since(&placed(fault))
 }
 
 pub fn serving_not_read_since(what: &str) -> String {

@@ -21,6 +21,13 @@ fn route(ground: &Ground) -> ([u8; 4], u32) {
     (record[12..16].try_into().unwrap(), ttl)
 }
 
+/// The director has noticed that the other site is lost.
+fn until_led_to_b(ground: &Ground) {
+    ground.until("the route is switched", |view| {
+        view.director.as_ref().unwrap().route == "b"
+    });
+}
+
 #[test]
 fn a_lost_site_is_replaced_and_loses_what_was_not_shipped() {
     let ground = two_sites(|_| {});
@@ -46,9 +53,7 @@ fn a_lost_site_is_replaced_and_loses_what_was_not_shipped() {
     }
     ground.ask(power("a", false));
     assert!(session.request("ping", json!({})).is_err());
-    ground.until("the route is switched", |view| {
-        view.director.as_ref().unwrap().route == "b"
-    });
+    until_led_to_b(&ground);
     assert_eq!(route(&ground).0, [127, 10, 2, 1]);
     let there = ground.session("b");
     assert_eq!(positions(&there), [1, 2, 3, 4, 5]);
@@ -87,9 +92,7 @@ fn a_site_that_comes_back_is_fenced_and_says_both_epochs() {
     let ground = two_sites(|_| {});
     assert_eq!(put(&ground.session("a"), "c", 1)["position"], 1);
     ground.ask(power("a", false));
-    ground.until("the route is switched", |view| {
-        view.director.as_ref().unwrap().route == "b"
-    });
+    until_led_to_b(&ground);
     ground.ask(power("a", true));
     ground.until("the old site is back", |view| {
         let site = view.site("a").unwrap();
@@ -114,9 +117,7 @@ fn a_site_that_comes_back_is_fenced_and_says_both_epochs() {
 fn a_write_of_an_older_epoch_is_refused_by_the_site_that_serves() {
     let ground = two_sites(|_| {});
     ground.ask(power("a", false));
-    ground.until("the route is switched", |view| {
-        view.director.as_ref().unwrap().route == "b"
-    });
+    until_led_to_b(&ground);
     let session = ground.session("b");
     let old = json!({ "client": "c", "sequence": 1, "value": "v", "epoch": 1 });
     let refused = session.tool("ledger_put", old);
@@ -206,9 +207,7 @@ fn a_site_that_took_no_write_since_its_promotion_hands_over_as_well() {
             == 9
     });
     ground.ask(power("a", false));
-    ground.until("the route is switched", |view| {
-        view.director.as_ref().unwrap().route == "b"
-    });
+    until_led_to_b(&ground);
     // What it was ahead by when it was lost is gone.
     std::fs::remove_file(ground.site("a").data.join("ledger.log")).unwrap();
     ground.ask(power("a", true));
@@ -225,9 +224,7 @@ fn a_site_that_is_caught_up_takes_over_again_without_a_loss() {
     let ground = two_sites(|_| {});
     put(&ground.session("a"), "c", 1);
     ground.ask(power("a", false));
-    ground.until("the route is switched", |view| {
-        view.director.as_ref().unwrap().route == "b"
-    });
+    until_led_to_b(&ground);
     let there = ground.session("b");
     (2..=9).for_each(|number| assert_eq!(put(&there, "c", number)["epoch"], 2));
     ground.ask(power("a", true));
