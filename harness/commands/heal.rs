@@ -11,13 +11,13 @@ use firedrill_reports::programme;
 
 use super::say;
 use crate::exit::Exit;
-use crate::fault::heal::{Which, heal as heal_all};
+use crate::fault::heal::{Which, give_up_failbacks, heal as heal_all};
 use crate::fault::inject::Shared;
 use crate::fault::journal::{Journal, Open, open_changes};
 use crate::fault::pinned::{Reversal, Undo};
 use crate::fault::seen::Eyes;
 use crate::fault::whereabouts::{Again, Whereabouts};
-use crate::target::TargetError;
+use crate::target::{TargetError, alone};
 
 /// Heals the run in `folder`, or every drill of a programme. Healing what is healed changes nothing.
 pub fn heal(folder: &Path) -> anyhow::Result<Exit> {
@@ -85,8 +85,14 @@ fn heal_run(folder: &Path) -> anyhow::Result<Exit> {
         }
         Some(Again::Here(world)) => world,
     };
+    give_up_failbacks(&open, world.as_ref());
     settle(world.as_ref());
-    undo(folder, Which::All, &journal, &Eyes::on(world))
+    let state = world.as_ref().map(|world| world.state().to_owned());
+    let exit = undo(folder, Which::All, &journal, &Eyes::on(world))?;
+    if let Some(state) = state.filter(|_| exit == Exit::Pass && !open.is_empty()) {
+        alone::healed(&state).context("the sites cannot be told that they are healed")?;
+    }
+    Ok(exit)
 }
 
 fn tell_residue(residue: &[String]) -> Exit {

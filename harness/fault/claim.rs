@@ -235,6 +235,7 @@ fn asked_back(request: &Request) -> Option<(String, &'static str)> {
         | Request::Route { .. }
         | Request::Reverse { .. }
         | Request::FailBack { .. }
+        | Request::GiveUpFailBack
         | Request::Wipe { .. }
         | Request::Unwipe { .. }
         | Request::Rebuild { .. }

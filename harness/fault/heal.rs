@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use firedrill_erlmcp::world::{Request, World};
 use firedrill_reports::recording::{JournalEntry, JournalLine};
 
 use super::change::{self, ChangeError};
@@ -82,6 +83,7 @@ pub async fn heal(
 ) -> std::io::Result<Vec<Undone>> {
     let mut open = journal::open_changes::<Undo>(run)?;
     open.retain(|change| which.has(&change.fault));
+    give_up_failbacks(&open, eyes.world.as_ref());
     // Those of a kind stay in their order.
     open.sort_by_key(|change| matches!(change.undo.change, Reversal::Settle { .. }));
     let reversed: Vec<_> = open
@@ -116,6 +118,15 @@ pub async fn heal(
         });
     }
     Ok(done)
+}
+
+/// Of a run that began one, whoever did may be gone, and the target would go on waiting before it does anything else.
+pub fn give_up_failbacks(open: &[Open<Undo>], world: Option<&World>) {
+    let is_step = |change: &Open<Undo>| matches!(change.undo.change, Reversal::Settle { .. });
+    if let Some(world) = world.filter(|_| open.iter().any(is_step)) {
+        // One that does not answer is told of with the first change that is undone.
+        let _ = world.ask(&Request::GiveUpFailBack);
+    }
 }
 
 fn reverse(change: &Open<Undo>, eyes: &Eyes) -> Result<(), ChangeError> {

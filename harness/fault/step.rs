@@ -24,6 +24,8 @@ pub enum StepError {
     World(#[from] world::WorldError),
     #[error("the journal cannot be written, so nothing was done: {0}")]
     Journal(#[source] io::Error),
+    #[error("no thread can be had to wait for the target: {0}; see `ulimit -u`")]
+    NoThread(#[source] io::Error),
     #[error("it was done, and not seen: {0}")]
     NotSeen(String),
     #[error("{0}")]
@@ -118,12 +120,35 @@ pub async fn perform(
         RecoveryStep::FailBack { site } => {
             let site = name(plan, *site);
             intend(note, &site, &format!("fail back to {site}"))?;
-            world.ask(&Request::FailBack { to: site.clone() })?;
+            fail_back(world, &site, ending)?;
             ready(eyes, &site).await?;
             Ok(format!("{site} serves again"))
         }
         RecoveryStep::Command(_) => Err(StepError::NoWorld),
     }
+}
+
+/// Between two looks at whether the run ends.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// A failback waits for a site that may not come, and whoever heals would wait for the failback: with the run it ends.
+fn fail_back(world: &World, site: &str, ending: &dyn Fn() -> bool) -> Result<(), StepError> {
+    let to = site.to_owned();
+    std::thread::scope(|scope| {
+        let asked = std::thread::Builder::new()
+            .spawn_scoped(scope, || world.ask(&Request::FailBack { to }))
+            .map_err(StepError::NoThread)?;
+        while !asked.is_finished() && !ending() {
+            std::thread::sleep(LOOK);
+        }
+        if !asked.is_finished() {
+            world.ask(&Request::GiveUpFailBack)?;
+        }
+        match asked.join() {
+            Ok(answer) => Ok(drop(answer?)),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 /// The newest backup of each place is there, and sound: how many there are, and which these are.

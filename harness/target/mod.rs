@@ -111,6 +111,13 @@ pub enum TargetError {
         run.display()
     )]
     Unhealed { state: PathBuf, run: PathBuf },
+    #[error(
+        "the last run at the sites of `{}` did not come to its end, and its folder `{}` is gone: heal it where it is now \
+         with `firedrill heal`, or end these sites and serve new ones with `firedrill serve --state`",
+        state.display(),
+        run.display()
+    )]
+    RunGone { state: PathBuf, run: PathBuf },
     #[error("the sites of `{}` are not the scenario's: {why}; serve this scenario with `firedrill serve --state`", state.display())]
     NotThese { state: PathBuf, why: String },
     #[error("the sites do not say how they stand: {0}")]

@@ -13,6 +13,8 @@ pub enum Harm {
     Takes,
     /// Takes nothing back by itself, but a site may be promoted because of it.
     Spares,
+    /// It is done to a site that serves nobody: nothing is taken back, and nobody is promoted because of it.
+    Idle,
     /// No fault: a site is promoted on purpose.
     FailBack,
 }
@@ -56,10 +58,13 @@ pub fn harm(plan: &Plan, action: usize, serving: Option<u16>) -> Option<Harm> {
             let unsure = matches!(kind, FaultKind::StoreCrash { .. } | FaultKind::Command(_));
             let idle = kind.site().is_some() && acknowledging(plan, action, serving).is_none();
             let takes = unsure || kind.takes_site() || kind.takes_data();
-            match (takes && !idle) || plan.objectives.iter().any(|own| named(&own.subject)) {
-                true => Some(Harm::Takes),
-                false => Some(Harm::Spares),
-            }
+            Some(if idle {
+                Harm::Idle
+            } else if takes || plan.objectives.iter().any(|own| named(&own.subject)) {
+                Harm::Takes
+            } else {
+                Harm::Spares
+            })
         }
         Act::Step(RecoveryStep::FailBack { .. }) => Some(Harm::FailBack),
         Act::Step(_) | Act::ReadBack { .. } => None,
@@ -84,13 +89,15 @@ pub fn culprit<'a>(begun: &'a [Begun], promotions: &[Nanos], read: Nanos) -> Opt
     let found = by_kind.into_iter().chain(promoted_for);
     found
         .max_by_key(|own| own.at)
+        .or_else(|| faults().rfind(|own| own.harm != Harm::Idle))
         .or_else(|| faults().next_back())
 }
 
-/// Whom a promotion, or another step of a failover, at `at` is owed to: the newest since the one `before` that takes a site or data, or else the newest
-/// of all; nobody, when that is a failback.
+/// Whom a promotion, or another step of a failover, at `at` is owed to: the newest since the one `before` that takes a
+/// site or data, or else the newest of all that clients could notice; nobody, when that is a failback.
 pub fn owner(begun: &[Begun], before: Nanos, at: Nanos) -> Option<&Begun> {
-    let earlier = || begun.iter().filter(|own| own.at <= at);
+    let noticed = |own: &&Begun| own.at <= at && own.harm != Harm::Idle;
+    let earlier = || begun.iter().filter(noticed);
     let takes = earlier().rfind(|own| own.harm == Harm::Takes && own.at > before);
     let newest = takes.or_else(|| earlier().next_back());
     newest.filter(|own| own.harm != Harm::FailBack)
@@ -116,15 +123,17 @@ mod tests {
         let any = plan(corruption, "errors: 90 %");
         assert_eq!(harm(&any, 0, None), Some(Harm::Takes));
         assert_eq!(harm(&any, 0, Some(0)), Some(Harm::Takes));
-        assert_eq!(harm(&any, 0, Some(1)), Some(Harm::Spares));
+        assert_eq!(harm(&any, 0, Some(1)), Some(Harm::Idle));
         let acknowledges = |serving| acknowledging(&any, 0, serving);
         assert_eq!(
             (acknowledges(None), acknowledges(Some(0))),
             (Some(0), Some(0))
         );
         assert_eq!(acknowledges(Some(1)), None);
-        let named = plan(corruption, "rpo: 1h, fault: own");
-        assert_eq!(harm(&named, 0, Some(1)), Some(Harm::Takes));
+        // Whoever names it means what it does to those who are served.
+        let named = plan("pod-kill: primary, id: own", "rpo: 1h, fault: own");
+        assert_eq!(harm(&named, 0, Some(0)), Some(Harm::Takes));
+        assert_eq!(harm(&named, 0, Some(1)), Some(Harm::Idle));
     }
 
     type One = (&'static str, Nanos, Harm);
@@ -142,12 +151,13 @@ mod tests {
 
     #[test]
     fn a_read_back_is_about_what_took_something_and_not_about_what_came_last() {
-        use Harm::{FailBack, Spares, Takes};
+        use Harm::{FailBack, Idle, Spares, Takes};
         let site = ("site", 10, Takes);
         let slow = ("slow", 20, Spares);
         let cut = ("cut", 30, Spares);
         let back = ("back", 40, FailBack);
-        let cases: [(&[One], &[Nanos], Option<&str>); 11] = [
+        let idle = ("idle", 20, Idle);
+        let cases: [(&[One], &[Nanos], Option<&str>); 14] = [
             (&[], &[], None),
             (&[slow], &[], Some("slow")),
             (&[slow, cut], &[], Some("cut")),
@@ -163,6 +173,10 @@ mod tests {
                 &[15, 45],
                 Some("again"),
             ),
+            // Nobody noticed it: what follows is owed to the one before, and only without any is it what is read about.
+            (&[site, idle], &[15, 35], Some("site")),
+            (&[("cut", 10, Spares), idle], &[], Some("cut")),
+            (&[idle], &[], Some("idle")),
             // After the read-back: it says nothing of it.
             (
                 &[site, slow, ("again", 150, Takes)],

@@ -198,7 +198,7 @@ impl History {
         let may_have_taken = |other: &&Begun| match other.harm {
             Harm::Takes => true,
             Harm::Spares => self.stopped(other, own.at).is_some(),
-            Harm::FailBack => false,
+            Harm::Idle | Harm::FailBack => false,
         };
         let mut earlier = self
             .begun

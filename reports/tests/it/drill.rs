@@ -338,6 +338,25 @@ fn a_failback_ends_what_a_fault_is_judged_by_and_is_judged_itself() {
     );
 }
 
+/// Clients cannot tell them apart, and what they missed is not nobody's.
+#[test]
+fn a_fault_just_before_a_failback_is_judged_over_both() {
+    let killed = |at| {
+        let event = Event::Fault {
+            id: "pod-kill".into(),
+            fault: "pod-kill".into(),
+            on: "primary".into(),
+            stage: FaultStage::Injecting,
+        };
+        let result = there_and_back().with(at, event).judged();
+        let found = result.faults.iter().find(|fault| fault.id == "pod-kill");
+        found.unwrap().rto
+    };
+    assert_eq!(killed(38 * SECOND), Some(5 * SECOND));
+    // Long before it, nobody noticed anything.
+    assert_eq!(killed(25 * SECOND), Some(SECOND));
+}
+
 #[test]
 fn a_phase_that_is_over_before_what_it_waits_for_fails_the_run() {
     let mut recording = good().recording();

@@ -77,9 +77,10 @@ impl Load {
         let Some(t0) = fault.t0.filter(|_| self.is_open()) else {
             return Recovery::default();
         };
-        let end = failback(faults, fault, t0)
-            .unwrap_or(u64::MAX)
-            .min(self.end());
+        // With no window between the two, clients cannot have seen them apart: what they missed counts for both.
+        let fits = |at: &u64| at - t0 >= nanoseconds(self.limits.window + view.width());
+        let end = failback(faults, fault, t0).filter(fits);
+        let end = end.unwrap_or(u64::MAX).min(self.end());
         let not_before = match (fault.nature, fault.verified) {
             (Nature::Data, Verified::At(at)) => Some(at),
             // Damaged until the end, as far as anybody saw.

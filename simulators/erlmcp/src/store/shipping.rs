@@ -22,7 +22,8 @@ use crate::clock;
 const BATCH: u64 = 500;
 /// Between two looks at what is due.
 const LOOK: Duration = Duration::from_millis(10);
-const PATIENCE: Duration = Duration::from_millis(500);
+/// For an answer: a slow link takes its time there and back, and all that is on it has arrived then.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Where lines go, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::failback::Asked;
 use super::ground::Ground;
 use super::request::{Done, Reply, Request};
 use super::{
@@ -9,7 +10,11 @@ use super::{
 };
 use crate::clock;
 
-pub(super) async fn carry_out(ground: &Rc<Ground>, request: Request) -> Result<Reply, String> {
+pub(super) async fn carry_out(
+    ground: &Rc<Ground>,
+    request: Request,
+    asked: Asked,
+) -> Result<Reply, String> {
     match request {
         Request::View => Ok(Reply::View(Box::new(viewing::view(ground).await))),
         Request::Power { site, on } => done(power::site(ground, &site, on).await),
@@ -73,7 +78,8 @@ pub(super) async fn carry_out(ground: &Rc<Ground>, request: Request) -> Result<R
         }
         Request::Clock { ahead_ms } => done(press::clock(ground, ahead_ms).await),
         Request::Reverse { from, to } => done(failback::reverse(ground, &from, &to).await),
-        Request::FailBack { to } => done(failback::fail_back(ground, &to).await),
+        Request::FailBack { to } => done(failback::fail_back(ground, &to, asked).await),
+        Request::GiveUpFailBack => done(Ok(failback::give_up(ground))),
         Request::Misbehave(how) => done(misbehave::misbehave(ground, how).await),
         Request::Link { name, shape } => done(links::reshape(ground, &name, shape).await),
     }

@@ -49,8 +49,9 @@ pub(super) async fn reverse(ground: &Ground, from: &str, to: &str) -> Result<Str
     Ok(format!("`{from}` ships to `{to}`"))
 }
 
-/// Hands over to `to`. Asked again after it was done, nothing is left to do.
-pub(super) async fn fail_back(ground: &Ground, to: &str) -> Result<String, String> {
+/// Hands over to `to`. Asked again after it was done, nothing is left to do. One that comes to nothing leaves the log
+/// going where it went before.
+pub(super) async fn fail_back(ground: &Ground, to: &str, asked: Asked) -> Result<String, String> {
     let to_at = ground.site(to)?;
     if health(ground, to_at, to).await?.duty == Duty::Serving {
         return Ok(format!("`{to}` serves already"));
@@ -58,22 +59,47 @@ pub(super) async fn fail_back(ground: &Ground, to: &str) -> Result<String, Strin
     let (from_at, serving) = serving(ground).await?;
     let from = ground.sites[from_at].config.name.clone();
     ground.mark(Instant::FailbackBegun, json!({ "from": from, "to": to }));
-    let replication = *ground.replication.borrow();
-    if replication.map(|way| (way.from, way.to)) != Some((from_at, to_at)) {
-        reverse(ground, &from, to).await?;
-    }
-    all_ready(ground, to_at, to).await?;
-    let lag = set_lag(ground, Duration::ZERO);
-    let handed_over = hand_over(ground, (from_at, &from), to, serving.epoch + 1).await;
-    // However it ended: a shorter lag that stays would lose less than the sites are said to.
-    set_lag(ground, lag);
-    match handed_over {
+    let before = Way::of(ground);
+    match turn_round(ground, (from_at, &from), to, serving.epoch + 1, asked).await {
         Ok(promoted) => reverse(ground, to, &from).await.map(|_| promoted),
         Err(why) => {
-            order_shipping(ground, from_at).await?;
+            let there = viewing::store(ground, to_at).await;
+            if there.is_none_or(|there| there.duty != Duty::Serving) {
+                before.again(ground).await;
+            }
             Err(why)
         }
     }
+}
+
+async fn turn_round(
+    ground: &Ground,
+    (from_at, from): (usize, &str),
+    to: &str,
+    epoch: u64,
+    asked: Asked,
+) -> Result<String, String> {
+    let to_at = ground.site(to)?;
+    let replication = *ground.replication.borrow();
+    if replication.map(|way| (way.from, way.to)) != Some((from_at, to_at)) {
+        reverse(ground, from, to).await?;
+    }
+    // Nobody is led home before somebody is there.
+    wait(
+        ground,
+        asked,
+        &format!("all pods of `{to}` are ready"),
+        async || unready(ground, to_at).await.is_empty(),
+    )
+    .await?;
+    let lag = set_lag(ground, Duration::ZERO);
+    let handed_over = hand_over(ground, (from_at, from), to, epoch, asked).await;
+    // However it ended: a shorter lag that stays would lose less than the sites are said to.
+    set_lag(ground, lag);
+    if handed_over.is_err() {
+        order_shipping(ground, from_at).await?;
+    }
+    handed_over
 }
 
 /// A line is shipped as soon as it is there, and the last one before somebody else takes any.
@@ -82,9 +108,10 @@ async fn hand_over(
     (from_at, from): (usize, &str),
     to: &str,
     epoch: u64,
+    asked: Asked,
 ) -> Result<String, String> {
     order_shipping(ground, from_at).await?;
-    caught_up(ground, from_at, NEAR).await?;
+    caught_up(ground, from_at, NEAR, asked).await?;
     tell(
         ground.sites[from_at].store,
         "/control/fence",
@@ -99,7 +126,7 @@ async fn hand_over(
         Instant::Fenced,
         json!({ "site": from, "epoch": epoch, "reached": true }),
     );
-    caught_up(ground, from_at, 0).await?;
+    caught_up(ground, from_at, 0, asked).await?;
     ground.mark(Instant::CaughtUp, json!({ "site": to }));
     let promoted = promote(ground, to, epoch).await?;
     if ground.director.is_some() {
@@ -108,16 +135,79 @@ async fn hand_over(
     Ok(promoted)
 }
 
-/// Returns when every pod gets requests: nobody is led home before somebody is there.
-async fn all_ready(ground: &Ground, at: usize, name: &str) -> Result<(), String> {
-    let done = async {
-        while !unready(ground, at).await.is_empty() {
+/// Returns when the standby has all but `near` records.
+async fn caught_up(ground: &Ground, from: usize, near: u64, asked: Asked) -> Result<(), String> {
+    wait(ground, asked, "the standby has caught up", async || {
+        let store = viewing::store(ground, from).await;
+        store.is_some_and(|store| store.is_shipped(near))
+    })
+    .await
+}
+
+async fn wait(
+    ground: &Ground,
+    asked: Asked,
+    until: &str,
+    done: impl AsyncFn() -> bool,
+) -> Result<(), String> {
+    let waits = async {
+        while !done().await {
+            if asked.is_given_up(ground) {
+                return Err(format!("the failback was given up, before {until}"));
+            }
             tokio::time::sleep(LOOK).await;
         }
+        Ok(())
     };
-    tokio::time::timeout(PATIENCE, done)
+    tokio::time::timeout(PATIENCE, waits)
         .await
-        .map_err(|_| format!("not all pods of `{name}` are ready after {PATIENCE:?}"))
+        .unwrap_or_else(|_| Err(format!("it is not so within {PATIENCE:?} that {until}")))
+}
+
+/// When a failback was asked for: whatever was given up since then, it was too.
+#[derive(Clone, Copy)]
+pub(super) struct Asked(u64);
+
+impl Asked {
+    pub(super) fn now(ground: &Ground) -> Asked {
+        Asked(ground.failbacks_given_up.get())
+    }
+
+    fn is_given_up(self, ground: &Ground) -> bool {
+        self.0 != ground.failbacks_given_up.get()
+    }
+}
+
+/// Those that were asked for until now come to nothing, as soon as they look.
+pub(super) fn give_up(ground: &Ground) -> String {
+    let given_up = &ground.failbacks_given_up;
+    given_up.set(given_up.get() + 1);
+    "no failback is waited for".to_owned()
+}
+
+/// Where the log goes.
+struct Way {
+    replication: Option<ReplicationConfig>,
+    paused: bool,
+}
+
+impl Way {
+    fn of(ground: &Ground) -> Way {
+        Way {
+            replication: *ground.replication.borrow(),
+            paused: ground.replication_paused.get(),
+        }
+    }
+
+    async fn again(self, ground: &Ground) {
+        *ground.replication.borrow_mut() = self.replication;
+        ground.replication_paused.set(self.paused);
+        let Some(way) = self.replication else { return };
+        for at in [way.to, way.from] {
+            // A store that is gone hears it when it is started.
+            let _ = order_shipping(ground, at).await;
+        }
+    }
 }
 
 async fn health(ground: &Ground, at: usize, name: &str) -> Result<StoreHealth, String> {
@@ -147,20 +237,4 @@ fn set_lag(ground: &Ground, lag: Duration) -> Duration {
     replication
         .as_mut()
         .map_or(lag, |way| std::mem::replace(&mut way.lag, lag))
-}
-
-/// Returns when the standby has all but `near` records.
-async fn caught_up(ground: &Ground, from: usize, near: u64) -> Result<(), String> {
-    let done = async {
-        loop {
-            let store = viewing::store(ground, from).await;
-            if store.is_some_and(|store| store.is_shipped(near)) {
-                return;
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, done)
-        .await
-        .map_err(|_| format!("the standby did not catch up within {PATIENCE:?}"))
 }

@@ -50,6 +50,8 @@ pub(super) struct Ground {
     pub endings: watch::Sender<()>,
     pub replication: RefCell<Option<ReplicationConfig>>,
     pub replication_paused: Cell<bool>,
+    /// How often failbacks were given up.
+    pub failbacks_given_up: Cell<u64>,
     pub director: Option<DirectorPlaces>,
     pub closing: Cell<bool>,
     pub verified: Verified,
@@ -130,6 +132,7 @@ impl Ground {
             endings: watch::Sender::new(()),
             replication: RefCell::new(config.replication),
             replication_paused: Cell::new(false),
+            failbacks_given_up: Cell::new(0),
             director,
             closing: Cell::new(false),
             verified: Verified::default(),

@@ -12,10 +12,11 @@ use hyper::header::AUTHORIZATION;
 use hyper::{Method, Request as HttpRequest, Response, StatusCode};
 use tokio::sync::{Mutex, watch};
 
+use super::carry_out;
 use super::client::{self, Identity, WorldPart};
+use super::failback::Asked;
 use super::ground::Ground;
 use super::request::{Reply, Request};
-use super::{carry_out, viewing};
 use crate::answer;
 use crate::proc;
 use crate::role::{Announcement, Part, RoleError};
@@ -137,10 +138,12 @@ impl serve::Handler for Commands {
 
 impl Commands {
     async fn carry_out(&self, request: Request) -> Result<Reply, String> {
-        if request == Request::View {
-            return Ok(Reply::View(Box::new(viewing::view(&self.ground).await)));
-        }
-        let _turn = self.turn.lock().await;
-        carry_out::carry_out(&self.ground, request).await
+        let asked = Asked::now(&self.ground);
+        let _turn = match request {
+            // The one changes nothing, the other is about what others wait for.
+            Request::View | Request::GiveUpFailBack => None,
+            _ => Some(self.turn.lock().await),
+        };
+        carry_out::carry_out(&self.ground, request, asked).await
     }
 }

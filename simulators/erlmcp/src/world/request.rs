@@ -70,6 +70,8 @@ pub enum Request {
     FailBack {
         to: String,
     },
+    /// Failbacks that were asked for and are not done come to nothing. Does not wait for them.
+    GiveUpFailBack,
     /// The site's power is cut, and its data is moved away into `into`, with its backups if wanted.
     Wipe {
         site: String,

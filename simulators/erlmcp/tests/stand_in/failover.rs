@@ -2,9 +2,11 @@
 
 use std::net::UdpSocket;
 
-use firedrill_erlmcp::world::{Instant, Request};
+use firedrill_erlmcp::world::{Instant, Request, View};
+use rustix::process::Signal;
 use serde_json::json;
 
+use crate::pods::{all_ready, kill};
 use crate::world::{Ground, positions, power, put, two_sites};
 
 /// The last byte of the address that the director's DNS names, with the time to live.
@@ -276,4 +278,49 @@ fn a_site_that_is_caught_up_takes_over_again_without_a_loss() {
     ] {
         assert!(ground.mark(mark).is_some(), "{mark:?}");
     }
+}
+
+/// Whoever heals must not wait for it.
+#[test]
+fn a_failback_that_is_given_up_leaves_the_log_going_where_it_went_and_lets_others_go_on() {
+    let ground = two_sites(|_| {});
+    let way = |view: &View| {
+        let own = view.replication.as_ref().unwrap();
+        (own.from.clone(), own.to.clone())
+    };
+    let before = way(&ground.view());
+    ground.ask(power("a", false));
+    until_led_to_b(&ground);
+    ground.ask(power("a", true));
+    ground.until("the old site is back", |view| {
+        all_ready(view.site("a").unwrap())
+    });
+    // What is not ready is waited for, and nobody is led home.
+    let pod = ground.site("a").process("a-0").unwrap().pid.unwrap();
+    kill(pod, Signal::STOP);
+    ground.until("a pod is missed", |view| {
+        !all_ready(view.site("a").unwrap())
+    });
+    let back = || Request::FailBack { to: "a".into() };
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| ground.refusal(back()));
+        ground.until("the log is turned round", |view| way(view) != before);
+        // Whoever asks for anything else has to wait for its turn.
+        let other = scope.spawn(|| ground.ask(Request::ReplicationPause(false)));
+        ground.ask(Request::GiveUpFailBack);
+        let why = asked.join().unwrap();
+        assert!(why.contains("given up"), "{why}");
+        other.join().unwrap();
+    });
+    assert_eq!(way(&ground.view()), before);
+    assert_eq!(put(&ground.session("b"), "c", 1)["epoch"], 2);
+    assert_eq!(ground.view().director.unwrap().route, "b");
+    // One that is asked for later is none of those that were given up.
+    kill(pod, Signal::CONT);
+    ground.ask(back());
+    let view = ground.view();
+    assert_eq!(
+        (view.director.as_ref().unwrap().route.as_str(), way(&view)),
+        ("a", before)
+    );
 }

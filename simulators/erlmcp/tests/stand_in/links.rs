@@ -172,6 +172,25 @@ fn a_connection_that_was_blocked_goes_on_and_one_that_was_reset_does_not() {
     );
 }
 
+/// There and back it takes longer than anything here waits for an answer of the same machine.
+#[test]
+fn a_slow_link_makes_the_copy_late_and_does_not_stop_it() {
+    let ground = linked();
+    let delay = Duration::from_millis(600);
+    let slow = LinkShape {
+        delay,
+        ..LinkShape::default()
+    };
+    shape(&ground, "replication", slow);
+    let session = ground.session("a");
+    (1..=3).for_each(|number| assert_eq!(put(&session, "c", number)["position"], number));
+    ground.until("the other store has caught up", |view| {
+        let there = view.site("b").unwrap().store.as_ref();
+        there.unwrap().last_position == 3
+    });
+    assert!(ground.view().links.iter().any(|link| link.shape == slow));
+}
+
 #[test]
 fn a_cut_replication_ships_nothing_and_then_what_was_missed() {
     let ground = linked();

@@ -9,12 +9,12 @@ use serde_json::json;
 use crate::ends::{assert_all_end, watch};
 use crate::world::{Ground, positions, power, put, two_sites};
 
-fn kill(pid: u32, signal: Signal) {
+pub fn kill(pid: u32, signal: Signal) {
     let pid = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     kill_process(pid, signal).unwrap();
 }
 
-fn all_ready(site: &SiteView) -> bool {
+pub fn all_ready(site: &SiteView) -> bool {
     site.pods().all(|pod| pod.ready)
 }
 
