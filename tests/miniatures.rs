@@ -165,3 +165,51 @@ fn jitter_spreads_what_calls_take() {
     let [quick, slow] = ["quick", "slow"].map(|check| measured_ms(&folder, check));
     assert!(quick > 40.0 && slow - quick > 25.0, "{quick} {slow}");
 }
+
+/// A node that is given back takes the pods of the other one.
+#[test]
+fn nodes_are_emptied_one_after_the_other_and_no_write_is_missed() {
+    let outage = "  - phase: maintenance
+    faults:
+      - { node-drain: { site: primary, node: primary-node-0 }, id: first-node, for: 1s }
+      - { node-drain: { site: primary, node: primary-node-1 }, id: second-node, at: 4s, for: 1s }
+    until: done
+    within: 20s
+  - { phase: after, for: 2s }
+  - { read-back: primary }";
+    let objectives = "  - { rto: none, budget: 10s }\n  - { lost: 0 }\n";
+    let text = mini_kept("mini", outage, objectives);
+    let folder = seen(&text, "first-node", "the target's own view");
+    let result = folder.result();
+    let [first, second] =
+        ["first-node", "second-node"].map(|id| named(&result["faults"], "id", id));
+    assert!(second["effect"].is_string(), "{second}");
+    let at = |fault: &Value, when: &str| fault[when].as_u64().expect("an instant");
+    assert!(
+        at(&first, "healed") < at(&second, "injected"),
+        "{first} {second}"
+    );
+    assert_eq!(phase(&folder, "after", "failed"), 0);
+}
+
+/// The director stands on the clients' side, and sees that the site serves.
+#[test]
+fn sites_that_lose_sight_of_each_other_stay_what_they_are() {
+    let outage =
+        "  - { phase: apart, fault: { network: { link: replication, blocked: both } }, for: 3s }
+  - { phase: together, for: 2s }
+  - { read-back: primary }";
+    let objectives = "  - { errors: 1 %, in: [apart, together], id: unnoticed }
+  - { lost: 0 }
+  - { split_brain: 0 }
+";
+    let folder = seen(
+        &mini("mini", outage, objectives),
+        "network",
+        "a connection of our own",
+    );
+    let own = named(&folder.result()["faults"], "id", "network");
+    assert_eq!(own["unnoticed"], true, "{own}");
+    let moved = ["t2", "t3", "t4", "t5"].map(|mark| &own["marks"][mark]);
+    assert!(moved.iter().all(|mark| mark.is_null()), "{own}");
+}

@@ -1,11 +1,16 @@
 //! Steps of a recovery that nobody went on from: whatever came to an end between two of them, clients are sent to the
 //! one site that takes their writes. Nobody else brings that about here: the director is told what to do.
 
+use std::time::Duration;
+
 use firedrill_erlmcp::world::View;
 use rustix::process::Signal;
 
-use crate::program::{Done, Running};
-use crate::sites::{Drill, Sites};
+use crate::program::{Done, Running, send};
+use crate::sites::{Drill, Sites, until_nothing};
+
+/// For what is on its way to be seen.
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// Two sites, records that are damaged in the first of them, and these steps after that.
 fn scenario(steps: &str) -> String {
@@ -154,6 +159,40 @@ fn a_recovery_that_came_to_its_end_stays_as_it_is() {
     running.finish_unheard();
     assert_eq!(drill.heal().code, 0);
     stays(&sites, &drill, &before);
+}
+
+/// One that waits for a site which does not come holds up nobody who heals, and leaves the log going where it went.
+#[test]
+fn a_way_home_that_waits_for_a_pod_is_given_up_with_the_run() {
+    let steps = "      - { fence: primary }\n      - { promote: dr }\n      - { reroute: dr }
+      - { fail-back: primary, delay: 5s }\n";
+    let scenario = scenario(steps);
+    let shipped_from = |view: View| view.replication.map(|way| way.from);
+    for signal in [Signal::KILL, Signal::INT] {
+        let sites = Sites::start(&scenario);
+        let (drill, running) = come_to(&sites, &scenario, "clients are sent to dr");
+        let view = sites.view();
+        let pod = view
+            .site("primary")
+            .and_then(|site| site.process("primary-0"));
+        let pod = pod.and_then(|pod| pod.pid).expect("a pod that runs");
+        send(pod, Signal::STOP);
+        until_nothing(LIMIT, || {
+            shipped_from(sites.view()).filter(|from| from == "primary")
+        });
+        running.signal(signal);
+        let done = running.finish();
+        let healed = drill.heal();
+        assert_eq!(healed.code, 0, "{healed:#?} {done:#?}");
+        let after = sites.view();
+        assert_eq!(
+            standing(&after),
+            ("dr", vec!["dr"]),
+            "{healed:#?} {done:#?}"
+        );
+        assert_eq!(shipped_from(after).as_deref(), Some("primary"));
+        send(pod, Signal::CONT);
+    }
 }
 
 /// Each of these steps is written down before it is done. The damage before them has six lines of the journal, and each

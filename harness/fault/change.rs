@@ -150,23 +150,28 @@ fn give_back(name: &str, from: &Path, world: Option<&World>) -> Result<(), Chang
 
 /// Goes on from where steps of recovery came to their end. Nobody is sent to a site before it takes writes.
 fn settle(name: &str, world: Option<&World>) -> Result<(), ChangeError> {
-    let view = world.ok_or(ChangeError::NoWorld)?.view()?;
-    match settle::missing(&view, name) {
-        Some(Missing::Nothing) => Ok(()),
-        Some(Missing::Promotion(site)) => {
-            let epoch = settle::next_epoch(&view);
-            let promoted = site.clone();
-            ask(&Request::Promote { site, epoch }, world)?;
-            match view.director {
-                Some(_) => ask(&Request::Route { site: promoted }, world),
-                None => Ok(()),
+    /// A site is promoted, clients are sent to it, and another one keeps a copy of it.
+    const MOST: usize = 3;
+    let world = world.ok_or(ChangeError::NoWorld)?;
+    for _ in 0..MOST {
+        let view = world.view()?;
+        let request = match settle::missing(&view, name) {
+            Some(Missing::Nothing) => break,
+            Some(Missing::Promotion(site)) => Request::Promote {
+                site,
+                epoch: settle::next_epoch(&view),
+            },
+            Some(Missing::Route(site)) => Request::Route { site },
+            Some(Missing::Copy { from, to }) => Request::Reverse { from, to },
+            None => {
+                return Err(ChangeError::Unsettled {
+                    site: name.to_owned(),
+                });
             }
-        }
-        Some(Missing::Route(site)) => ask(&Request::Route { site }, world),
-        None => Err(ChangeError::Unsettled {
-            site: name.to_owned(),
-        }),
+        };
+        ask(&request, Some(world))?;
     }
+    Ok(())
 }
 
 /// Where a site's store is that was moved to this folder.

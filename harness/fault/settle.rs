@@ -12,6 +12,11 @@ pub enum Missing {
     Promotion(String),
     /// This site takes writes, and clients are sent to another.
     Route(String),
+    /// The site that is to have a copy of the one that serves takes none.
+    Copy {
+        from: String,
+        to: String,
+    },
 }
 
 /// What is missing where a step has touched `site`; `None` when nobody can say. A site that stands apart may take
@@ -30,8 +35,22 @@ pub fn missing(view: &View, site: &str) -> Option<Missing> {
     } else if director.route != *owner {
         Missing::Route(owner.clone())
     } else {
-        Missing::Nothing
+        missing_copy(view, owner)
     })
+}
+
+/// A fenced store takes no lines, as little as writes: what was restored in its place stays fenced until somebody
+/// goes on with it.
+fn missing_copy(view: &View, serving: &str) -> Missing {
+    let way = view.replication.as_ref().filter(|way| way.from == serving);
+    let store = way.and_then(|way| view.site(&way.to)?.store.as_ref());
+    match (way, store) {
+        (Some(way), Some(store)) if store.fenced => Missing::Copy {
+            from: way.from.clone(),
+            to: way.to.clone(),
+        },
+        _ => Missing::Nothing,
+    }
 }
 
 /// Without a director nobody is sent anywhere: either of the two that share their records may take writes.
@@ -39,10 +58,14 @@ fn missing_alone(view: &View, site: &str) -> Option<Missing> {
     let pair = view.replication.as_ref();
     let pair = pair.map(|own| [own.from.as_str(), own.to.as_str()]);
     let both = pair.filter(|pair| pair.contains(&site));
-    let both = both.into_iter().flatten();
-    let mut stores = both.filter_map(|name| view.site(name)?.store.as_ref());
-    if stores.any(serves) {
-        return Some(Missing::Nothing);
+    let mut both = both.into_iter().flatten();
+    let takes_writes = |name: &&str| {
+        view.site(name)
+            .and_then(|own| own.store.as_ref())
+            .is_some_and(serves)
+    };
+    if let Some(serving) = both.find(takes_writes) {
+        return Some(missing_copy(view, serving));
     }
     let store = view.site(site)?.store.as_ref()?;
     Some(match serves(store) {
@@ -157,6 +180,13 @@ mod tests {
         assert_eq!(at(Fenced(1), Standby(1), "a", 1, "a"), promote("a"));
         assert_eq!(at(Fenced(2), Standby(1), "a", 1, "b"), promote("a"));
         assert_eq!(at(Serving(1), Standby(1), "a", 1, "b"), route("a"));
+        // The other one was filled from a backup in its place.
+        let copy = Some(Missing::Copy {
+            from: "a".to_owned(),
+            to: "b".to_owned(),
+        });
+        assert_eq!(at(Serving(1), Fenced(1), "a", 1, "a"), copy);
+        assert_eq!(at(Serving(1), Fenced(1), "a", 1, "b"), route("a"));
         // Somebody else was promoted; or was to be, and did not hear of it; or the other one does not know it yet.
         assert_eq!(at(Fenced(2), Serving(3), "b", 3, "a"), route("b"));
         assert_eq!(at(Fenced(2), Standby(1), "b", 3, "a"), promote("b"));
@@ -180,6 +210,11 @@ mod tests {
         assert_eq!(at(Fenced(2), Silent), promote);
         assert_eq!(at(Silent, Standby(1)), None);
         assert_eq!(at(Serving(1), Standby(1)), Some(Missing::Nothing));
+        let copy = Missing::Copy {
+            from: "a".to_owned(),
+            to: "b".to_owned(),
+        };
+        assert_eq!(at(Serving(1), Fenced(1)), Some(copy));
         assert_eq!(at(Fenced(2), Serving(3)), Some(Missing::Nothing));
         assert_eq!(at(Silent, Serving(3)), Some(Missing::Nothing));
         let alone = |is| missing(&view_of(vec![site("a", is)]), "a");
