@@ -1,7 +1,8 @@
 //! Clients are led home to a site that was lost, in miniature.
 
-use crate::drills::{checks, mini, passes};
+use crate::drills::{SITE_FAILURE, checks, mini, passes};
 use crate::program::{Folder, run};
+use crate::sites::Sites;
 
 /// The site is lost and comes back; `beside` is broken while clients are led home.
 fn there_and_back(beside: &str) -> String {
@@ -75,4 +76,40 @@ fn a_harmless_fault_beside_it_is_no_end_of_the_way_home() {
     // It was really beside it.
     assert!(at("injecting", "network") > at("started", "fail-back"));
     led_back(&folder);
+}
+
+/// Sites that outlive a drill stay as it left them: the next one is refused until clients are led home, which is a run
+/// of its own.
+#[test]
+fn a_drill_that_ends_away_from_home_is_followed_by_the_way_home() {
+    let there = mini("mini", SITE_FAILURE, "  - { rto: 4h, budget: 6s }\n");
+    let way = "  - { phase: way-home, steps: [{ fail-back: primary, at: 1s }], until: recovered, within: 30s }
+  - { read-back: primary, id: home }";
+    let limits = "  - { rto: 4h, budget: 4s, fault: fail-back, id: way-back }\n";
+    let home = mini("mini", way, limits);
+    let sites = Sites::start(&there);
+    let drill = |scenario: &str| {
+        let mut drill = sites.drill(scenario, &["--seed", "1"]);
+        let done = drill.run();
+        (drill, done)
+    };
+    let (first, done) = drill(&there);
+    // What the lag had not let through is lost: nothing else is wrong.
+    let wrong: Vec<_> = checks(&first.folder)
+        .into_iter()
+        .filter(|own| own.1 != "pass")
+        .collect();
+    assert!(
+        wrong.iter().all(|(id, ..)| id == "lost"),
+        "{wrong:?} {done:#?}"
+    );
+    let (_, refused) = drill(&there);
+    assert_eq!(refused.code, 4, "{refused:#?}");
+    assert!(
+        refused.stdout.contains("`fail-back: primary`"),
+        "{refused:#?}"
+    );
+    let (back, done) = drill(&home);
+    passes(&back.folder, &done);
+    led_back(&back.folder);
 }

@@ -157,7 +157,11 @@ impl Drill {
         let first = self.serving.filter(|site| *site != 0);
         if let Some(site) = first {
             let name = self.plan.site_name(usize::from(site));
-            return Some(format!("clients are served by {name} already"));
+            let first = self.plan.site_name(0);
+            return Some(format!(
+                "clients are served by {name} already: lead them back first, with a scenario of its own whose step is \
+                 `fail-back: {first}`, or serve new sites"
+            ));
         }
         let together = judge_together(&self.before, &self.limits);
         if qualities.contains(&Quality::Bad) || together == Quality::Bad {

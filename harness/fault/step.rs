@@ -24,8 +24,8 @@ pub enum StepError {
     World(#[from] world::WorldError),
     #[error("the journal cannot be written, so nothing was done: {0}")]
     Journal(#[source] io::Error),
-    #[error("no thread can be had to wait for the target: {0}; see `ulimit -u`")]
-    NoThread(#[source] io::Error),
+    #[error("the thread that waited for the target broke off: {0}")]
+    Broken(String),
     #[error("it was done, and not seen: {0}")]
     NotSeen(String),
     #[error("{0}")]
@@ -120,7 +120,7 @@ pub async fn perform(
         RecoveryStep::FailBack { site } => {
             let site = name(plan, *site);
             intend(note, &site, &format!("fail back to {site}"))?;
-            fail_back(world, &site, ending)?;
+            fail_back(world, &site, ending).await?;
             ready(eyes, &site).await?;
             Ok(format!("{site} serves again"))
         }
@@ -132,23 +132,24 @@ pub async fn perform(
 const LOOK: Duration = Duration::from_millis(20);
 
 /// A failback waits for a site that may not come, and whoever heals would wait for the failback: with the run it ends.
-fn fail_back(world: &World, site: &str, ending: &dyn Fn() -> bool) -> Result<(), StepError> {
-    let to = site.to_owned();
-    std::thread::scope(|scope| {
-        let asked = std::thread::Builder::new()
-            .spawn_scoped(scope, || world.ask(&Request::FailBack { to }))
-            .map_err(StepError::NoThread)?;
-        while !asked.is_finished() && !ending() {
-            std::thread::sleep(LOOK);
+async fn fail_back(world: &World, site: &str, ending: &dyn Fn() -> bool) -> Result<(), StepError> {
+    let (own, to) = (world.clone(), site.to_owned());
+    let mut asked = tokio::task::spawn_blocking(move || own.ask(&Request::FailBack { to }));
+    let mut given_up = false;
+    loop {
+        tokio::select! {
+            biased;
+            answer = &mut asked => {
+                answer.map_err(|error| StepError::Broken(error.to_string()))??;
+                return Ok(());
+            }
+            () = tokio::time::sleep(LOOK) => {
+                if ending() && !std::mem::replace(&mut given_up, true) {
+                    world.ask(&Request::GiveUpFailBack)?;
+                }
+            }
         }
-        if !asked.is_finished() {
-            world.ask(&Request::GiveUpFailBack)?;
-        }
-        match asked.join() {
-            Ok(answer) => Ok(drop(answer?)),
-            Err(panic) => std::panic::resume_unwind(panic),
-        }
-    })
+    }
 }
 
 /// The newest backup of each place is there, and sound: how many there are, and which these are.

@@ -21,8 +21,11 @@ fn an_effect_that_was_not_seen_makes_its_checks_invalid() {
             };
         }
     });
-    for id in ["rto", "rto-budget", "rpo", "holes"] {
+    for id in ["faults", "rto", "rto-budget"] {
         assert_check(&unseen, id, Invalid, reason);
+    }
+    for id in ["rpo", "holes"] {
+        assert_check(&unseen, id, Invalid, "the check `faults` says why");
     }
     let not_looked = good().without(|event| {
         matches!(
@@ -118,5 +121,6 @@ fn a_fault_that_could_not_be_injected_is_invalid() {
         .without(|event| matches!(event, Event::Fault { .. }))
         .with(T0, unseen);
     assert_check(&never, "rto", Invalid, "no pod is called p9");
-    assert_check(&never, "holes", Invalid, "no pod is called p9");
+    assert_check(&never, "faults", Invalid, "no pod is called p9");
+    assert_check(&never, "holes", Invalid, "the check `faults` says why");
 }

@@ -17,7 +17,7 @@ pub(crate) fn objectives(fields: &Fields<'_>, plan: &Plan, items: &[Item]) {
                 "recovery time cannot be measured without open load",
                 "give a load its own pace: arrivals: { poisson: 400/s }",
             ),
-            Subject::Rto { .. } if plan.drill.actions.iter().all(|own| kind(own).is_none()) => {
+            Subject::Rto { fault: None, .. } if plan.drill.actions.iter().all(|own| kind(own).is_none()) => {
                 reader.problem(
                     item.place,
                     "there is no fault to recover from",

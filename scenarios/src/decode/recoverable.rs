@@ -277,11 +277,14 @@ fn until_recovered(reader: &Reader<'_>, plan: &Plan, phase: usize, place: Place)
         );
         return;
     }
-    if faults_until(plan, phase).next().is_none() {
+    let is_led_back = |action: &Action| {
+        action.phase <= phase && matches!(action.act, Act::Step(RecoveryStep::FailBack { .. }))
+    };
+    if faults_until(plan, phase).next().is_none() && !plan.drill.actions.iter().any(is_led_back) {
         reader.problem(
             place,
             format!("there is no fault that `{name}` could recover from"),
-            "add a fault, or write `for:`",
+            "add a fault or a fail-back, or write `for:`",
         );
         return;
     }

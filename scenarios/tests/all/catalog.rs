@@ -81,13 +81,17 @@ fn the_limits_can_be_moved() {
 }
 
 #[test]
-fn the_first_example_of_the_documentation_is_a_plan() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/scenarios.md");
-    let text = std::fs::read_to_string(path).unwrap();
-    let (_, rest) = text.split_once("```yaml\n").unwrap();
-    let (example, _) = rest.split_once("```").unwrap();
-    let plan = Plan::parse(example, &Given::named("first.yaml")).unwrap();
-    assert_eq!(plan.notes.warnings, []);
+fn the_first_example_of_each_page_of_the_documentation_is_a_plan() {
+    for page in ["scenarios.md", "drills.md"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../docs")
+            .join(page);
+        let text = std::fs::read_to_string(path).unwrap();
+        let (_, rest) = text.split_once("```yaml\n").unwrap();
+        let (example, _) = rest.split_once("```").unwrap();
+        let plan = Plan::parse(example, &Given::named(page)).unwrap();
+        assert_eq!(plan.notes.warnings, [], "{page}");
+    }
 }
 
 /// The SOP's limits of the four disasters, and the length of every drill.

@@ -168,14 +168,8 @@ fn proven(
         .filter(meant)
         .find(|broken| broken.is_fault() && !matches!(broken.effect, Effect::Seen(_)));
     if let Some(broken) = unseen {
-        let why = match &broken.effect {
-            Effect::NotSeen(why) => why,
-            Effect::NotLookedFor | Effect::Seen(_) => words::NOT_LOOKED_FOR,
-        };
-        return (
-            Verdict::Invalid,
-            format!("{}; {reason}", words::not_seen(broken, why)),
-        );
+        let unseen = words::not_seen(broken, words::TOLD_BY_FAULTS);
+        return (Verdict::Invalid, format!("{unseen}; {reason}"));
     }
     let mut faults = drilled.faults.iter().filter(meant);
     let damaged = faults.find(|broken| !broken.can_be_back());

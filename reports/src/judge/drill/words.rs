@@ -96,6 +96,9 @@ pub fn never_begun(id: &str) -> String {
     format!("{id} was never begun")
 }
 
+/// Said once for a whole run: there are a dozen checks of what was read back.
+pub const TOLD_BY_FAULTS: &str = "the check `faults` says why";
+
 pub fn not_seen(fault: &Broken, why: &str) -> String {
     match fault.nature {
         Nature::FailBack => format!("{} was not done: {why}", placed(fault)),
