@@ -12,6 +12,7 @@ use super::agenda::Task;
 use super::operation::{Stage, WriteNumber};
 use super::schedule::{Purpose, Segment, StripeKey, StripeSchedule, unit};
 use super::sessions::Slot;
+use super::think;
 use super::worker::{Course, Worker};
 use crate::clock::Nanos;
 use crate::ledger::Clients;
@@ -97,11 +98,10 @@ impl Worker {
             self.stripes.refill(index, zero);
         }
         for slot in 0..self.slots.len() {
-            if matches!(
-                plan.loads[self.slots[slot].load].drive,
-                Drive::Closed { .. }
-            ) {
-                self.agenda.add(zero, Task::Cycle { slot });
+            let own = &self.slots[slot];
+            if let Drive::Closed { think } = &plan.loads[own.load].drive {
+                let first = zero + think::before_first(think, own.key, own.session);
+                self.agenda.add(first, Task::Cycle { slot });
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The load engine: a thread a core, nothing shared, merged once a second.
 //!
-//! - `schedule`: seed and plan to due times, stripe by stripe
+//! - `schedule`: seed and plan to due times, stripe by stripe; `think`: the pauses between flows, and before the first
 //! - `pacer`, `wheel`, `agenda`: when to wake, and what for
 //! - `worker`: one thread's state, in nine rooms: `arrivals` makes operations due, `opening` says when sessions begin,
 //!   `sessions` opens and ends them, `connections` makes what they talk over, `requests` says what is said, `outbox`
@@ -31,5 +31,6 @@ pub mod settling;
 pub mod sink;
 pub mod slab;
 pub mod tally;
+pub mod think;
 pub mod wheel;
 pub mod worker;

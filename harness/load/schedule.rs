@@ -87,6 +87,8 @@ pub enum Purpose {
     Content = 3,
     /// Think times of a session; the number is the session.
     Think = 4,
+    /// When a session of a closed load begins; the number is the session.
+    Start = 5,
 }
 
 /// The finaliser of SplitMix64 (Steele, Lea, Flood 2014).

@@ -2,12 +2,11 @@
 
 use firedrill_scenarios::Outcome;
 use firedrill_scenarios::outcome::NotSent;
-use firedrill_scenarios::plan::{Drive, Think};
-use rand_xoshiro::Xoshiro256PlusPlus;
+use firedrill_scenarios::plan::Drive;
 
 use super::agenda::Task;
-use super::schedule::{exponential, unit};
 use super::tally::Settled;
+use super::think;
 use super::worker::{Course, Worker};
 use crate::clock::Nanos;
 use crate::ledger::entry::{Attempt, Fate, NOBODY};
@@ -54,7 +53,7 @@ impl Worker {
         let steps = &self.plan.loads[load].flows[flow].steps;
         match steps.get(step + 1).filter(|_| outcome.is_ok() && running) {
             Some(next) => {
-                let think = draw_think(&next.think, &mut self.operations[index].random);
+                let think = think::draw(&next.think, &mut self.operations[index].random);
                 let operation = &mut self.operations[index];
                 operation.step += 1;
                 operation.due = end + think;
@@ -114,7 +113,7 @@ impl Worker {
         if !matches!(self.course, Course::Running { .. }) {
             return;
         }
-        let mut pause = draw_think(think, &mut own.random);
+        let mut pause = think::draw(think, &mut own.random);
         if matches!(
             outcome,
             Outcome::Connect(_) | Outcome::Tls(_) | Outcome::Transport(_) | Outcome::NotSent(_)
@@ -126,18 +125,6 @@ impl Worker {
         } else {
             self.agenda.add(end + pause, Task::Cycle { slot });
             self.pacer.arm(end + pause);
-        }
-    }
-}
-
-fn draw_think(think: &Think, random: &mut Xoshiro256PlusPlus) -> Nanos {
-    let nanos = |duration: &std::time::Duration| duration.as_nanos() as f64;
-    match think {
-        Think::None => 0,
-        Think::Fixed(time) => nanos(time) as Nanos,
-        Think::Exponential { mean } => (nanos(mean) * exponential(random)) as Nanos,
-        Think::Uniform { low, high } => {
-            (nanos(low) + (nanos(high) - nanos(low)) * unit(random)) as Nanos
         }
     }
 }
