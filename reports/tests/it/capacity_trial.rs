@@ -91,6 +91,38 @@ fn a_slow_target_that_keeps_up_has_no_queue() {
     assert_eq!(takes(behind), (Outcome::Missed, Some(Limit::Queue)));
 }
 
+/// 120 a second where 100 are carried, for three seconds behind one of warm-up: no answer takes as long as it may.
+#[test]
+fn a_short_trial_under_loose_limits_shows_that_fewer_completed_than_were_asked_for() {
+    let loose = [
+        ("p99, below: 100ms", "p90, below: 4s"),
+        ("0.5 %", "5 %"),
+        (
+            "  - { phase: steady, for: 10s }",
+            "  - { phase: warm-up, for: 1s, measured: false }\n  - { phase: steady, for: 3s }",
+        ),
+    ];
+    let loose = loose.iter().fold(SHORT.to_owned(), |text, (one, other)| {
+        text.replace(one, other)
+    });
+    let behind = |second, index| {
+        (
+            Ended::Ok,
+            20 * MS + second * 200 * MS + index * 200 * MS / 120,
+        )
+    };
+    let run = Run::steady(&loose, 120, behind);
+    assert_eq!(
+        came_of(&run, Purpose::Trial),
+        (Outcome::Missed, Some(Limit::Queue))
+    );
+    for takes in [20 * MS, 900 * MS, 1_300 * MS, 2 * SECOND, 3 * SECOND] {
+        let run = Run::steady(&loose, 120, |_, _| (Ended::Ok, takes));
+        let found = came_of(&run, Purpose::Trial);
+        assert_eq!(found, (Outcome::Met, None), "{takes}");
+    }
+}
+
 #[test]
 fn a_late_generator_makes_a_trial_untrusted_and_few_operations_decide_a_check_alone() {
     assert_eq!(

@@ -4,10 +4,10 @@ use firedrill_evidence::{NO_HEADROOM, Verdict};
 use firedrill_scenarios::Outcome as Ended;
 use firedrill_scenarios::outcome::NotSent;
 
-use super::queue::Growth;
+use super::queue::Seen;
 use crate::capacity::{Attempt, Form, Outcome, Purpose};
 use crate::numbers::{count, rate, share};
-use crate::recording::{Recording, series};
+use crate::recording::{Measure, Recording, series};
 use crate::result::{Check, LatencyLimit, Limit, Method, ResultDocument, Times, Trial, Unit};
 
 /// Fewer failures than this share say nothing of why a level was missed.
@@ -243,15 +243,25 @@ fn limit(own: &Trial, behind: bool, failed: &[&Check]) -> Limit {
 fn falls_behind(own: &Trial, recording: &Recording, result: &ResultDocument) -> Option<String> {
     let asked = own.asked_per_second?;
     let measured = result.phases.iter().find(|phase| phase.measured)?;
-    let ran = measured.start?..measured.end?;
-    let growth = Growth::of(recording.sampled(series::IN_FLIGHT), &ran)?;
-    growth.falls_behind(asked).then(|| {
-        format!(
-            "the queue grew by {}, which is {} of what was asked for: {} operations were under way, and then {}",
-            rate(growth.per_second),
-            share(growth.per_second / asked),
-            count(growth.from as u64),
-            count(growth.to as u64)
-        )
-    })
+    let responses = recording
+        .latency
+        .sum(|tag| tag.measure == Measure::Response);
+    let took = responses.iter_recorded();
+    let seen = Seen {
+        asked_per_second: asked,
+        under_way: recording.sampled(series::IN_FLIGHT),
+        since: recording.zero()?,
+        ran: measured.start?..measured.end?,
+        took: took
+            .map(|one| (one.value_iterated_to(), one.count_since_last_iteration()))
+            .collect(),
+    };
+    let growth = seen.falls_behind()?;
+    Some(format!(
+        "the queue grew by {}, which is {} of what was asked for: {} operations were under way, and then {}",
+        rate(growth.per_second),
+        share(growth.per_second / asked),
+        count(growth.from as u64),
+        count(growth.to as u64)
+    ))
 }
