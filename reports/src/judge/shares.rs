@@ -1,6 +1,8 @@
 //! Objectives on latency and on errors: the share of operations that were too slow, failed or never sent,
 //! against the share that may be.
 
+use std::collections::BTreeMap;
+
 use firedrill_evidence::{
     Finding, Limit, Quantile, Share, Verdict, hopeless, judge_blocks, quantile, quantile_bounds,
     stands_without_ours, strict, worst_window,
@@ -8,7 +10,7 @@ use firedrill_evidence::{
 use firedrill_scenarios::Outcome;
 use firedrill_scenarios::plan::{ErrorClass, Over, Subject};
 
-use super::view::{Buckets, Which};
+use super::view::{Buckets, View, Which, nanoseconds};
 use super::{Scope, trust, words};
 use crate::recording::{Bucket, ENDED, Group, Measure};
 use crate::result::{Amount, Check, Method, Relation, ShareFound, Span, Unit};
@@ -61,6 +63,19 @@ impl Kind<'_> {
         let asked = asked.filter(|(outcome, _)| **outcome != ENDED);
         let matching = asked.filter(|(outcome, _)| is_of(outcome) && counts(**outcome));
         matching.map(|(_, count)| count).sum()
+    }
+
+    /// The part of it that happened while we were on time, whatever we did later: what was not there within the limit, or
+    /// had failed, by then. A time-out is known long after what was due with it.
+    fn on_time(&self, line: &Bucket) -> Share {
+        let all = match self {
+            Kind::Slow { .. } => self.all(line).bad,
+            Kind::Failed(_) => self.failed(line, |outcome| !matches!(outcome, Outcome::Timeout(_))),
+        };
+        Share {
+            bad: all.saturating_sub(self.ours(line).bad),
+            of: line.asked(),
+        }
     }
 
     /// The part of it that we dispatched late. Of a class it is not known how much of it is ours: all that may be.
@@ -136,6 +151,55 @@ pub fn fails_at_any_speed(scope: &Scope<'_>) -> bool {
         .buckets(scope.phase, &names, |line| question.kind.at_any_speed(line));
     decide(scope, question.limit, &theirs.shares)
         .is_some_and(|(finding, _)| finding.verdict == Verdict::Fail)
+}
+
+/// Whether it fails by what was before we first dispatched late, though all since then counts as good: what our lateness
+/// did to the target, and to our own reading of its answers, is not why.
+pub fn fails_before_late(scope: &Scope<'_>) -> bool {
+    let (Some(question), Some(late)) = (question(scope), first_late(scope.view)) else {
+        return false;
+    };
+    let names = scope.view.names(question.which);
+    let seen = scope
+        .view
+        .buckets(scope.phase, &names, |line| question.kind.on_time(line));
+    let width = nanoseconds(scope.view.width()).max(1);
+    // What was due a limit before had it until then, and the one after the last of these may have come up to it.
+    let reach = match question.kind {
+        Kind::Slow { index } => nanoseconds(scope.view.limits[index]),
+        Kind::Failed(_) => 0,
+    };
+    let known = (late * width).saturating_sub(reach);
+    let before = |(bucket, share): (u64, &Share)| {
+        let part = known.saturating_sub(bucket * width).min(width);
+        let unknown = share.of as f64 * (width - part) as f64 / width as f64;
+        let unknown = unknown.ceil() as u64 + u64::from(part < width);
+        Share {
+            bad: share.bad.saturating_sub(unknown),
+            of: share.of,
+        }
+    };
+    let shares: Vec<Share> = (seen.first..).zip(&seen.shares).map(before).collect();
+    decide(scope, question.limit, &shares)
+        .is_some_and(|(finding, _)| finding.verdict == Verdict::Fail)
+}
+
+/// The first bucket of the run of which more than one operation in a hundred was dispatched late.
+fn first_late(view: &View<'_>) -> Option<u64> {
+    let mut sums: BTreeMap<u64, Share> = BTreeMap::new();
+    for line in &view.recording.buckets {
+        let sum = sums.entry(line.bucket).or_default();
+        *sum = *sum
+            + Share {
+                bad: line.ours,
+                of: line.due(),
+            };
+    }
+    let late = |share: &Share| share.bad * 100 > share.of;
+    let mut buckets = sums.into_iter();
+    buckets
+        .find(|(_, share)| late(share))
+        .map(|(bucket, _)| bucket)
 }
 
 fn question<'a>(scope: &'a Scope<'_>) -> Option<Question<'a>> {

@@ -20,16 +20,23 @@ use crate::result::Check;
 const SECOND: u64 = 1_000_000_000;
 
 /// What rests on an untrusted measurement is neither a pass nor a failure, and a failure that may be our own slowness
-/// is none. A pass stands then: that we were slow only made it harder.
+/// is none. A pass stands then: that we were slow only made it harder. A failure that was there before we were late
+/// does not rest on that.
 pub fn applied(scope: &Scope<'_>, check: Check) -> Check {
     let reasons = of_phase(scope.view, scope.phase);
-    let reason = if !reasons.is_empty() {
+    let was_before = check.verdict == Verdict::Fail
+        && reasons.iter().all(is_lateness)
+        && shares::fails_before_late(scope);
+    let reason = if !reasons.is_empty() && !was_before {
         words::distrust(&reasons, &check)
     } else if check.verdict == Verdict::Fail
         && let Some(busy) = without_headroom(scope)
         && may_be_slowness(scope)
     {
         words::no_headroom(busy, &check)
+    } else if !reasons.is_empty() {
+        let reason = words::before_late(&check);
+        return Check { reason, ..check };
     } else {
         return check;
     };
@@ -37,6 +44,18 @@ pub fn applied(scope: &Scope<'_>, check: Check) -> Check {
         verdict: Verdict::Invalid,
         reason,
         ..check
+    }
+}
+
+/// Whether it is lateness alone: whoever was stopped, or without a core, did not read in time either.
+fn is_lateness(reason: &Distrust) -> bool {
+    match reason {
+        Distrust::Late { .. } => true,
+        Distrust::Kept { .. }
+        | Distrust::Lost { .. }
+        | Distrust::Stopped { .. }
+        | Distrust::NotSent(_)
+        | Distrust::Local(_) => false,
     }
 }
 

@@ -320,6 +320,14 @@ pub fn distrust(reasons: &[Distrust], check: &Check) -> String {
     )
 }
 
+/// A failure in a phase in which firedrill was late, but only afterwards.
+pub fn before_late(check: &Check) -> String {
+    format!(
+        "{}; firedrill itself was late after that, and this fails though all since then counts as good",
+        check.reason
+    )
+}
+
 /// A failure where the busiest load thread had nothing left.
 pub fn no_headroom(busy: f64, check: &Check) -> String {
     format!(

@@ -206,6 +206,59 @@ fn a_phase_in_which_nothing_reached_the_target_passes_nothing() {
     assert_eq!(verdicts(&refused(9)), [Fail, Fail, Pass, Fail]);
 }
 
+/// What the target did in the given second, and firedrill late in three seconds from the other one on.
+fn failed_and_late(fate: (Outcome, u64), failed: u64, late: u64) -> ResultDocument {
+    let mut run = Run::steady(SHORT, 100, |second, _| match second == failed {
+        true => fate,
+        false => (Outcome::Ok, 3 * MS),
+    });
+    run = run.each(|operation| {
+        let second = operation.due / SECOND;
+        if (late..late + 3).contains(&second) && operation.due % SECOND < 900 * MS {
+            operation.lateness = 40 * MS;
+            operation.response += 40 * MS;
+        }
+    });
+    run.judged()
+}
+
+#[test]
+fn a_failure_that_was_there_before_we_were_late_is_not_hidden() {
+    let slow = (Outcome::Ok, 900 * MS);
+    let result = failed_and_late(slow, 3, 5);
+    assert_eq!(verdicts(&result), [Fail, Invalid], "{:?}", result.checks);
+    let reason = &check(&result, "latency-p99").reason;
+    assert!(
+        reason.contains("firedrill itself was late after that"),
+        "{reason}"
+    );
+    let full = (Outcome::NotSent(NotSent::InFlightLimit), 0);
+    assert_eq!(verdicts(&failed_and_late(full, 3, 5)), [Fail, Fail]);
+    // In the second before nearly all had had their time.
+    assert_eq!(verdicts(&failed_and_late(slow, 4, 5)), [Fail, Invalid]);
+}
+
+/// A burst of ours may be why a target is slow after it, and what was to be answered then is read late.
+#[test]
+fn a_failure_that_comes_with_our_lateness_or_after_it_may_be_ours() {
+    let slow = (Outcome::Ok, 900 * MS);
+    for failed in [2, 4, 6] {
+        let result = failed_and_late(slow, failed, 2);
+        assert_eq!(verdicts(&result), [Invalid, Invalid], "{failed}");
+    }
+    let timed_out = (Outcome::Timeout(TimeoutStage::Result), 2 * SECOND);
+    let result = failed_and_late(timed_out, 4, 5);
+    assert_eq!(check(&result, "errors").verdict, Invalid);
+    // A stopped generator has not read in time either.
+    let mut run = late().each(|operation| {
+        if operation.due / SECOND == 2 {
+            operation.response = 900 * MS;
+        }
+    });
+    run.frozen = vec![7, 8];
+    assert_eq!(verdicts(&run.judged()), [Invalid, Invalid]);
+}
+
 /// Too short to distrust the whole phase, but the failure is ours all the same.
 #[test]
 fn a_failure_that_is_ours_alone_is_invalid() {
