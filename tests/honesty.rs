@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::program::{Done, Folder, Running, Sink, bare, done, pause};
+use crate::program::{Done, Folder, Running, Sink, bare, done, pause, send};
 
 /// A load with a limit that being late does not break by itself.
 fn scenario(target: &str, load: &str, length: &str) -> String {
@@ -194,6 +194,28 @@ fn a_quota_of_the_kernel_makes_no_pass() {
         assert!(done.stdout.contains(because), "{load}: {done:#?}");
         assert!(most(&folder, "generator.run_delay_ns.") > 0.5e9, "{load}");
     }
+}
+
+/// Each stall has connections made up to all that may be under way, and nearly all of them closed two seconds later.
+#[test]
+fn a_target_that_stalls_again_and_again_fails_and_is_not_hidden_by_what_that_costs_us() {
+    let (folder, sink) = (Folder::new(), Sink::start(bare(&["sink"])));
+    let load = "rate: 2000/s, max_in_flight: 2500";
+    let target = format!("endpoint: \"{}\"", sink.url);
+    let placed = folder.placed(&scenario(&target, load, "9s").replace("p50", "p99"));
+    let mut running = Running::start(bare(&words(&placed)));
+    running.wait_for("/s ok");
+    for _ in 0..3 {
+        send(sink.child.id(), Signal::STOP);
+        // The stall is the stimulus, not a proof: the verdict proves.
+        pause(Duration::from_secs(1));
+        send(sink.child.id(), Signal::CONT);
+        pause(Duration::from_secs(1));
+    }
+    let done = running.finish();
+    assert_eq!(done.code, 1, "{done:#?}");
+    let most = most(&folder, "generator.connections");
+    assert!(most > 1_000.0, "{most} connections: it was no stall");
 }
 
 #[test]

@@ -3,8 +3,13 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::reading::TOGETHER;
 use super::slab::Key;
+use super::worker::Worker;
 use crate::clock::Nanos;
+
+/// What is done of the agenda before sockets are looked at again.
+const MOST_AT_ONCE: usize = 4 * TOGETHER;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Task {
@@ -67,5 +72,29 @@ impl Agenda {
             | Task::CloseIdle { .. } => true,
         });
         steps
+    }
+}
+
+impl Worker {
+    /// Does what the agenda says. After a stall that is much at once, which must not make late what is due meanwhile: that
+    /// comes between, and what was answered before the rest.
+    pub fn keep_agenda(&mut self, now: Nanos) {
+        for done in 1..=MOST_AT_ONCE {
+            let Some((at, task)) = self.agenda.due(now) else {
+                break;
+            };
+            match task {
+                Task::Cycle { slot } => self.cycle(slot, at),
+                Task::Step { operation } => self.start_step(operation),
+                Task::Open { slot } => self.open_as_planned(slot),
+                Task::Expire { session } => self.retire(session),
+                Task::GiveUp { connection, serial } => self.give_up(connection, serial, now),
+                Task::CloseIdle { connection } => self.close_if_spare(connection, now),
+            }
+            if done % TOGETHER == 0 {
+                self.keep_up();
+            }
+        }
+        self.post();
     }
 }

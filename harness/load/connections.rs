@@ -26,6 +26,10 @@ use crate::mcp::destination::{Host, connect_failure};
 use crate::mcp::exchange::Exchange;
 use crate::mcp::link::Link;
 
+/// Connections that are begun in a turn: making one costs more than anything else here, and whatever was answered meanwhile
+/// is to be read before the next ones.
+const MOST_BEGUN: usize = 16;
+
 /// A spare connection of a session is closed after this idle time, before common servers close it themselves.
 pub const SPARE_IDLE: Nanos = 2_000_000_000;
 
@@ -130,12 +134,9 @@ impl Worker {
             .is_some_and(|own| own.serial == serial)
     }
 
-    /// Has a connection made for the session.
+    /// Has a connection made for the session: in this turn, or where many are wanted at once in one of the next.
     pub fn connect(&mut self, session: Key) {
         self.make_room();
-        let Some(this) = self.this.upgrade() else {
-            return;
-        };
         let Some(owner) = self.sessions.get_mut(session) else {
             return;
         };
@@ -144,16 +145,27 @@ impl Worker {
         let key = self.connections.insert(Connection::of(session));
         owner.connections.push(key);
         self.totals.connections_opened += 1;
-        let destination = self.destination.clone();
-        let began = self.now();
-        let alarm = Alarm(this.clone());
-        tokio::task::spawn_local(async move {
-            let _alarm = alarm;
-            // After a stall thousands are made at once, and the kernel looks long for a free port.
-            this.borrow_mut().keep_up();
-            let made = destination.open().await;
-            this.borrow_mut().connected(key, made, began);
-        });
+        self.wanted.push_back(key);
+        self.begin_wanted();
+    }
+
+    /// Another turn can begin more connections.
+    pub fn begin_more(&mut self) {
+        self.begun = 0;
+        self.begin_wanted();
+    }
+
+    /// Begins to make the connections that are wanted, as far as this turn may.
+    fn begin_wanted(&mut self) {
+        let Some(this) = self.this.upgrade() else {
+            return;
+        };
+        while self.begun < MOST_BEGUN
+            && let Some(key) = self.wanted.pop_front()
+        {
+            self.begun += 1;
+            tokio::task::spawn_local(make(this.clone(), key));
+        }
     }
 
     /// The pacer watches the socket from now on.
@@ -364,17 +376,32 @@ impl Worker {
     pub fn sticky_connections(&self) -> BTreeMap<String, u64> {
         let mut sticky = BTreeMap::new();
         let current = self.current_addresses();
+        if current.is_empty() {
+            return sticky;
+        }
         for key in self.connections.keys() {
             let Some(link) = self.connections.get(key).and_then(|own| own.link.as_ref()) else {
                 continue;
             };
             let peer = link.peer().ip();
-            if !current.is_empty() && !current.contains(&peer) {
+            if !current.contains(&peer) {
                 *sticky.entry(peer.to_string()).or_default() += 1;
             }
         }
         sticky
     }
+}
+
+/// Makes a connection. What is due comes first: after a stall many are made, and the kernel looks long for a free port.
+async fn make(worker: Rc<RefCell<Worker>>, key: Key) {
+    let _alarm = Alarm(worker.clone());
+    worker.borrow_mut().keep_up();
+    let (destination, began) = {
+        let own = worker.borrow();
+        (own.destination.clone(), own.now())
+    };
+    let made = destination.open().await;
+    worker.borrow_mut().connected(key, made, began);
 }
 
 /// Ends the run when a task panics: the runtime goes on without the task, and nobody would know.

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use firedrill_scenarios::Plan;
 use tokio::sync::mpsc;
 
-use super::agenda::{Agenda, Task};
+use super::agenda::Agenda;
 use super::arrivals::Stripes;
 use super::connections::Connection;
 use super::opening::Pace;
@@ -131,8 +131,10 @@ pub struct Worker {
     /// How many connections this thread may have, and those that could be closed to keep it, oldest first,
     /// each with its serial.
     pub connection_limit: usize,
-    /// How many are being made.
+    /// How many are being made, those of them that are still to be begun, and how many were begun in this turn.
     pub making: usize,
+    pub wanted: VecDeque<Key>,
+    pub begun: usize,
     pub listening: VecDeque<(Key, u64)>,
     pub wheel: Wheel,
     pub agenda: Agenda,
@@ -194,6 +196,8 @@ impl Worker {
                 in_flight: vec![0; job.plan.loads.len()],
                 connection_limit,
                 making: 0,
+                wanted: VecDeque::new(),
+                begun: 0,
                 listening: VecDeque::new(),
                 in_flight_limit: limits,
                 wheel: Wheel::new(now),
@@ -227,6 +231,7 @@ impl Worker {
     fn turn(&mut self) -> Nanos {
         let now = self.now();
         self.moment = now;
+        self.begin_more();
         self.keep_agenda(now);
         self.dispatch_due(self.moment);
         self.expire(now);
@@ -239,6 +244,9 @@ impl Worker {
             .unwrap_or(Nanos::MAX)
             .min(self.next_flush);
         next = next.min(self.stripes.next().unwrap_or(Nanos::MAX));
+        if !self.wanted.is_empty() {
+            next = now;
+        }
         next = next.min(self.wheel.next_tick().unwrap_or(Nanos::MAX));
         match self.course {
             Course::Draining { until, .. } | Course::Leaving { until, .. } => next.min(until),
@@ -275,8 +283,11 @@ impl Worker {
     fn expire(&mut self, now: Nanos) {
         let mut expired = std::mem::take(&mut self.expired);
         self.wheel.advance(now, &mut expired);
-        for operation in expired.drain(..) {
+        for (done, operation) in (1..).zip(expired.drain(..)) {
             self.timed_out(operation, now);
+            if done % TOGETHER == 0 {
+                self.keep_up();
+            }
         }
         self.expired = expired;
     }
@@ -385,26 +396,6 @@ impl Worker {
         for operation in self.agenda.take_steps() {
             self.operations.give_back(operation);
         }
-    }
-
-    /// Does what the agenda says. After a stall that is much at once, which must not make late what is due meanwhile.
-    fn keep_agenda(&mut self, now: Nanos) {
-        let mut done = 0;
-        while let Some((at, task)) = self.agenda.due(now) {
-            match task {
-                Task::Cycle { slot } => self.cycle(slot, at),
-                Task::Step { operation } => self.start_step(operation),
-                Task::Open { slot } => self.open_as_planned(slot),
-                Task::Expire { session } => self.retire(session),
-                Task::GiveUp { connection, serial } => self.give_up(connection, serial, now),
-                Task::CloseIdle { connection } => self.close_if_spare(connection, now),
-            }
-            done += 1;
-            if done % TOGETHER == 0 {
-                self.keep_up();
-            }
-        }
-        self.post();
     }
 
     /// Takes an order of the engine.
