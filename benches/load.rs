@@ -141,6 +141,7 @@ fn counting(criterion: &mut Criterion) {
                 sent: Some(20_000),
                 head: Some(20_000 + service),
                 end: 20_000 + service,
+                held: 0,
                 completed_in: Some(0),
             });
         });

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::program::{Done, Folder, Running, Sink, bare, done, pause, send};
+use crate::program::{Done, Folder, Running, Sink, bare, done, front, pause, send, start};
 
 /// A load with a limit that being late does not break by itself.
 fn scenario(target: &str, load: &str, length: &str) -> String {
@@ -35,32 +35,81 @@ impl Drop for Beside {
     }
 }
 
-/// As a freezer or the host of a virtual machine may do it: 30 ms of every 100 are ours, and the rest counts as nothing
-/// that we waited for.
-fn stopped_again_and_again(load: &str, because: &str) {
+/// As a freezer or the host of a virtual machine may do it: so long at a time, 30 times, and running for a while between.
+/// None of it counts as anything that we waited for.
+fn stopped_again_and_again(load: &str, stop: Duration, between: Duration, because: &str) {
     let folder = Folder::new();
     let placed = folder.placed(&scenario(SITES, load, "9s"));
     let mut running = Running::start(bare(&words(&placed)));
     running.wait_for("/s ok");
-    for _ in 0..30 {
+    let times = Duration::from_secs(3).as_micros() / (stop + between).as_micros();
+    for _ in 0..times {
         running.signal(Signal::STOP);
-        pause(Duration::from_millis(70));
+        pause(stop);
         running.signal(Signal::CONT);
-        pause(Duration::from_millis(30));
+        pause(between);
     }
     let done = running.finish();
     assert_eq!(done.code, 4, "{done:#?}");
     assert!(done.stdout.contains(because), "{done:#?}");
 }
 
+const OURS: Duration = Duration::from_millis(30);
+const FROZEN: Duration = Duration::from_millis(70);
+
 #[test]
 fn an_open_load_that_is_stopped_again_and_again_makes_no_pass() {
-    stopped_again_and_again("rate: 300/s", "dispatched late");
+    stopped_again_and_again("rate: 300/s", FROZEN, OURS, "dispatched late");
 }
 
 #[test]
 fn a_closed_load_that_is_stopped_again_and_again_makes_no_pass() {
-    stopped_again_and_again("closed: { think: 10ms }", "did not come to run");
+    stopped_again_and_again(
+        "closed: { think: 10ms }",
+        FROZEN,
+        OURS,
+        "did not come to run",
+    );
+}
+
+/// No freeze is long, and together they are most of the time.
+#[test]
+fn a_closed_load_that_is_stopped_for_moments_makes_no_pass() {
+    let (stop, between) = (Duration::from_millis(15), Duration::from_millis(3));
+    stopped_again_and_again(
+        "closed: { think: 0s }",
+        stop,
+        between,
+        "did not come to run",
+    );
+}
+
+/// Thirty sessions of which each waits for an answer nearly all the time: a stop catches thirty operations, and a hundredth
+/// of all may be slow. Whose stop it was decides.
+#[test]
+fn what_is_under_way_when_firedrill_is_stopped_is_no_failure_of_the_target() {
+    const SLOW: &str = "scenario: under-way\nabout: A load that waits.\ntarget: { sites: { primary: { pods: 1 } } }\n\
+         load: { closed: { think: 0s }, sessions: { count: 30 }, operations: [ { tool: slow, arguments: { ms: 100 } } ] }\n\
+         timeline: [ { phase: steady, for: 6s } ]\n\
+         objectives: [ { latency: p99, below: 400ms }, { errors: 0.5 % } ]\n";
+    for (stop_target, verdicts) in [(true, [1].as_slice()), (false, [0, 4].as_slice())] {
+        let folder = Folder::new();
+        let mut running = start(&folder, SLOW);
+        running.wait_for("/s ok");
+        let stopped = if stop_target {
+            front(&folder)
+        } else {
+            running.pid()
+        };
+        send(stopped, Signal::STOP);
+        pause(Duration::from_millis(600));
+        send(stopped, Signal::CONT);
+        let done = running.finish();
+        assert!(
+            verdicts.contains(&done.code),
+            "stop_target {stop_target}: {done:#?}"
+        );
+    }
 }
 
 /// A load while others want the only core that we may use, so that less is left of it than the load needs. `None`

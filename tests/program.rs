@@ -92,7 +92,7 @@ impl Done {
         let words = [
             "firedrill dispatched late",
             "firedrill itself dispatched late",
-            "firedrill did not come to run",
+            "did not come to run",
             "the target was not steady before",
         ];
         self.code != 0 && words.iter().any(|words| self.stdout.contains(words))
@@ -300,6 +300,14 @@ pub fn site_pids(folder: &Folder) -> Vec<u64> {
     started
         .filter_map(|line| line["event"]["pid"].as_u64())
         .collect()
+}
+
+/// The front door of an embedded site.
+pub fn front(folder: &Folder) -> u32 {
+    let events = folder.events().into_iter();
+    let mut doors = events.filter(|line| line["event"]["role"] == "front");
+    let pid = doors.next().and_then(|line| line["event"]["pid"].as_u64());
+    pid.expect("a front door") as u32
 }
 
 /// A sink of the program's own, which answers faster than one thread can ask.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::drills::mini;
-use crate::program::{Folder, firedrill, is_alive, pause, run, send, site_pids, start};
+use crate::program::{Folder, firedrill, front, is_alive, pause, run, send, site_pids, start};
 
 /// A small site, a short load; `steady` is what is judged.
 fn scenario(rate: &str, steady: &str) -> String {
@@ -230,14 +230,11 @@ fn a_stalled_target_is_judged_and_a_stalled_generator_is_not() {
         let text = scenario("300/s", "12s").replace("p99, below: 500ms", "p50, below: 500ms");
         let mut running = start(&folder, &text);
         running.wait_for("/s ok");
-        let front = folder
-            .events()
-            .into_iter()
-            .find(|line| line["event"]["role"] == "front");
-        let front = front
-            .and_then(|line| line["event"]["pid"].as_u64())
-            .expect("a front door") as u32;
-        let stopped = if stop_target { front } else { running.pid() };
+        let stopped = if stop_target {
+            front(&folder)
+        } else {
+            running.pid()
+        };
         send(stopped, Signal::STOP);
         // The stall is the stimulus, not a proof: the verdict proves.
         pause(Duration::from_secs(1));

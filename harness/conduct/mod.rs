@@ -137,7 +137,7 @@ pub fn conduct(
             journal: beside.journal,
             eyes: beside.eyes,
             load_over: None,
-            machine: Machine::watching(target_pids(&ready.events), job.clock),
+            machine: Machine::watching(target_pids(&ready.events)),
             progress: beside.progress,
             connections_max: 0,
             sessions_opened: 0,
@@ -373,6 +373,7 @@ impl Conductor {
                 value,
             });
         };
+        add(series::LOST, second.held as f64);
         add(series::IN_FLIGHT, f64::from(second.in_flight));
         add(series::SOCKET_ERRORS, second.socket_errors as f64);
         add(series::CONNECTIONS, f64::from(second.connections));

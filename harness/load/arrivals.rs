@@ -235,6 +235,7 @@ impl Worker {
         operation.deadline = operation
             .due
             .saturating_add(definition.timeout.as_nanos() as Nanos);
+        operation.held = self.beat.held_at(operation.due);
         operation.dispatched = None;
         operation.sent = None;
         operation.head = None;

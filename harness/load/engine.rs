@@ -39,6 +39,8 @@ pub struct Second {
     pub histograms: Histograms,
     /// Buckets that will not change any more, in order: (bucket, phase, cells by series).
     pub closed: Vec<(u64, usize, Vec<Cell>)>,
+    /// How long the thread was held that was held longest.
+    pub held: Nanos,
     pub in_flight: u32,
     pub connections: u32,
     /// Sessions that were opened.
@@ -201,6 +203,7 @@ impl Engine {
                 .pop()
                 .unwrap_or_else(|| Histograms::new(&self.layout)),
             closed: Vec::new(),
+            held: 0,
             in_flight: 0,
             connections: 0,
             opened: 0,
@@ -212,6 +215,7 @@ impl Engine {
         };
         for mut flush in flushes {
             second.histograms.absorb(&mut flush.histograms);
+            second.held = second.held.max(flush.held);
             second.in_flight += flush.in_flight;
             second.connections += flush.connections;
             second.opened += flush.opened;

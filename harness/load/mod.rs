@@ -1,7 +1,7 @@
 //! The load engine: a thread a core, nothing shared, merged once a second.
 //!
 //! - `schedule`: seed and plan to due times, stripe by stripe; `think`: the pauses between flows, and before the first
-//! - `pacer`, `wheel`, `agenda`: when to wake, and what for
+//! - `pacer`, `wheel`, `agenda`: when to wake, and what for; `heartbeat`: whether the thread came to run
 //! - `worker`: one thread's state, in nine rooms: `arrivals` makes operations due, `opening` says when sessions begin,
 //!   `sessions` opens and ends them, `connections` makes what they talk over, `requests` says what is said, `outbox`
 //!   sends it, `reading` reads, `outcomes` says what an answer means, `settling` ends operations
@@ -17,6 +17,7 @@ pub mod calibration;
 pub mod closes;
 pub mod connections;
 pub mod engine;
+pub mod heartbeat;
 pub mod opening;
 pub mod operation;
 pub mod outbox;

@@ -21,6 +21,8 @@ pub struct Operation {
     pub slot: usize,
     pub due: Nanos,
     pub deadline: Nanos,
+    /// How long the thread had been held when it became due.
+    pub held: Nanos,
     /// When it was handed to its session.
     pub dispatched: Option<Nanos>,
     pub sent: Option<Nanos>,
@@ -69,6 +71,7 @@ impl Operation {
             slot: 0,
             due: 0,
             deadline: 0,
+            held: 0,
             dispatched: None,
             sent: None,
             head: None,

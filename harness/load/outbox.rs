@@ -66,8 +66,7 @@ impl Worker {
     }
 
     fn send(&mut self, letter: &Letter, request: &[u8]) {
-        let now = self.now();
-        self.moment = now;
+        let now = self.look();
         // Where the connection has been closed or freed meanwhile, the operation has its outcome.
         let Some(connection) = self
             .connections

@@ -22,7 +22,7 @@ use super::slab::Key;
 use crate::clock::{Clock, Nanos};
 
 /// Sockets that are looked at before time is looked at again.
-const MOST_AT_ONCE: usize = 64;
+pub const MOST_AT_ONCE: usize = 64;
 /// So many are followed by others soon: then asking again costs less than having the runtime wait for them.
 const MANY: usize = 8;
 /// What is told of a socket: once each time that it happens.
@@ -92,6 +92,11 @@ impl Pacer {
         }
     }
 
+    /// When the timer will fire.
+    pub fn armed(&self) -> Nanos {
+        self.armed.get()
+    }
+
     /// Has whatever happens at the socket told under this key, once each time that it happens. It ends with the
     /// socket.
     pub fn watch(&self, socket: impl AsFd, key: Key) -> io::Result<()> {
@@ -148,6 +153,11 @@ impl Stirs {
     /// More has happened than is told here, or will have when these have been attended to.
     pub fn are_many(&self) -> bool {
         self.events.len() >= MANY
+    }
+
+    /// Nothing more had happened than is told here.
+    pub fn are_all(&self) -> bool {
+        self.events.len() < MOST_AT_ONCE
     }
 
     /// What happened, in groups of at most this many.

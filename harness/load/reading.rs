@@ -59,6 +59,7 @@ impl Worker {
     /// What the sockets of a group have is read before any of it is looked at: the kernel's code and ours push each other
     /// out of the processor's caches, so that each had better run for many in a row.
     pub fn attend(&mut self, stirs: &Stirs) {
+        let asked = self.look();
         let mut buffer = std::mem::take(&mut self.buffer);
         let one_read = buffer.len() / (TOGETHER + 1);
         for together in stirs.by(TOGETHER) {
@@ -82,6 +83,9 @@ impl Worker {
             self.keep_up();
         }
         self.buffer = buffer;
+        if stirs.are_all() {
+            self.beat.has_read(asked);
+        }
         self.run_ready();
     }
 
@@ -120,11 +124,11 @@ impl Worker {
 
     /// Sends what could not be sent, and reads once; nothing when the connection is not there any more.
     fn read(&mut self, key: Key, buffer: &mut [u8]) -> Option<Read> {
-        let clock = self.job.clock;
         let link = self.link(key)?;
         let count = link.flush().and_then(|_| link.receive(buffer));
         let more = link.may_have_more();
-        let said = count.map(|count| (count, clock.now()));
+        let now = self.look();
+        let said = count.map(|count| (count, now));
         Some(Read { key, said, more })
     }
 

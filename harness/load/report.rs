@@ -62,6 +62,8 @@ pub struct Flush {
     pub closed: Vec<OpenBucket>,
     /// Every bucket before this one is complete on this thread.
     pub oldest_open: u64,
+    /// How long the thread was held.
+    pub held: Nanos,
     pub in_flight: u32,
     pub connections: u32,
     /// Sessions that were opened.

@@ -41,6 +41,7 @@ impl Worker {
             sent: operation.sent,
             head: operation.head,
             end,
+            held: self.beat.held_within(operation.held, operation.due, end),
             completed_in,
         });
         let (load, flow, step, slot) = (

@@ -296,8 +296,36 @@ pub struct Settled {
     /// When the answer's head had come.
     pub head: Option<Nanos>,
     pub end: Nanos,
+    /// How much of its time we may have been held.
+    pub held: Nanos,
     /// The phase in which it ended ok, which need not be the one in which it was due.
     pub completed_in: Option<usize>,
+}
+
+impl Settled {
+    fn response(&self) -> Nanos {
+        self.end.saturating_sub(self.due)
+    }
+
+    fn is_late(&self, limit: Nanos) -> bool {
+        let late = |dispatched: Nanos| dispatched.saturating_sub(self.due) > limit;
+        self.dispatched.is_some_and(late)
+    }
+
+    /// Ended ok, and too late for this limit.
+    fn is_over(&self, limit: Nanos) -> bool {
+        self.outcome.is_ok() && self.response() >= limit
+    }
+
+    /// Would have met the limit, had we not been held. What would have been too slow anyway stays the target's.
+    fn is_over_by_us(&self, limit: Nanos) -> bool {
+        self.is_over(limit) && self.response().saturating_sub(self.held) < limit
+    }
+
+    /// Its time passed while we were held for the most of it.
+    fn is_given_up_by_us(&self) -> bool {
+        matches!(self.outcome, Outcome::Timeout(_)) && self.held > self.response() / 2
+    }
 }
 
 /// The buckets of a thread that are not complete yet, oldest first.
@@ -354,24 +382,26 @@ impl Buckets {
 
     /// Counts an operation that was expected.
     pub fn settle(&mut self, settled: &Settled) {
-        let late = settled.dispatched.is_some_and(|dispatched| {
-            dispatched.saturating_sub(settled.due) > self.layout.lateness_limit
-        });
-        let response = settled.end.saturating_sub(settled.due);
+        let late = settled.is_late(self.layout.lateness_limit);
         let ok = settled.outcome.is_ok();
         let limits = std::mem::take(&mut self.layout.limits);
+        // One that is too slow for a tight limit anyway says that much, whatever it says of the others.
+        let of_no_use = limits
+            .first()
+            .is_some_and(|limit| settled.is_over_by_us(*limit));
+        let ours = late || of_no_use || settled.is_given_up_by_us();
         let open = self.open_bucket(settled.phase, settled.due);
         open.pending = open.pending.saturating_sub(1);
         let cell = &mut open.cells[settled.series];
         cell.over.resize(limits.len(), 0);
         cell.ours_over.resize(limits.len(), 0);
         cell.count(settled.outcome, 1);
-        cell.ours += u64::from(late);
-        cell.ours_failed += u64::from(late && !ok);
+        cell.ours += u64::from(ours);
+        cell.ours_failed += u64::from(ours && !ok);
         for (index, limit) in limits.iter().enumerate() {
-            let over = ok && response >= *limit;
+            let over = settled.is_over(*limit);
             cell.over[index] += u64::from(over);
-            cell.ours_over[index] += u64::from(over && late);
+            cell.ours_over[index] += u64::from(over && (late || settled.is_over_by_us(*limit)));
         }
         self.layout.limits = limits;
     }
@@ -458,3 +488,6 @@ impl Tally {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,12 +17,13 @@ use tokio::sync::mpsc;
 use super::agenda::Agenda;
 use super::arrivals::Stripes;
 use super::connections::Connection;
+use super::heartbeat::Heartbeat;
 use super::opening::Pace;
 use super::operation::Operations;
 use super::outbox::Outbox;
-use super::pacer::{Pacer, Stirs};
+use super::pacer::{MOST_AT_ONCE, Pacer, Stirs};
 use super::reading::{ROOM, TOGETHER};
-use super::report::{Control, Flush, FromWorker, Openings, ThreadTotals};
+use super::report::{Control, FromWorker, Openings, ThreadTotals};
 use super::schedule::Segment;
 use super::sessions::{Session, Slot};
 use super::slab::{Key, Slab};
@@ -143,6 +144,7 @@ pub struct Worker {
     pub pen: Option<Pen>,
     /// When time was looked at last.
     pub moment: Nanos,
+    pub beat: Heartbeat,
     /// For answers that come in pieces.
     pub exchanges: Vec<Box<Exchange>>,
     /// Where reading puts bytes, and where requests are put together.
@@ -211,6 +213,7 @@ impl Worker {
                 outbox: Outbox::default(),
                 posted: Outbox::default(),
                 moment: now,
+                beat: Heartbeat::new(now),
                 serving: None,
                 answered: Vec::new(),
                 spare: Some(Histograms::new(&job.layout)),
@@ -229,12 +232,17 @@ impl Worker {
 
     /// Everything whose time has come; returns when to wake next.
     fn turn(&mut self) -> Nanos {
-        let now = self.now();
-        self.moment = now;
+        let now = self.look();
         self.begin_more();
-        self.keep_agenda(now);
+        let looks = self.connections.len().div_ceil(MOST_AT_ONCE);
+        let can_tell_late = self.beat.can_tell_late(looks);
+        if can_tell_late {
+            self.keep_agenda(now);
+        }
         self.dispatch_due(self.moment);
-        self.expire(now);
+        if can_tell_late {
+            self.expire(now);
+        }
         self.run_ready();
         self.flush_if_due(now);
         self.follow_course(now);
@@ -257,11 +265,10 @@ impl Worker {
 
     /// Starts what has become due while something else was done, and sends what is ready.
     pub fn keep_up(&mut self) {
-        if let Some(due) = self.stripes.next() {
-            self.moment = self.now();
-            if due <= self.moment {
-                self.dispatch_due(self.moment);
-            }
+        if let Some(due) = self.stripes.next()
+            && due <= self.look()
+        {
+            self.dispatch_due(self.moment);
         }
         self.post();
     }
@@ -344,53 +351,6 @@ impl Worker {
         let _ = self.to_engine.send(message);
     }
 
-    fn flush_if_due(&mut self, now: Nanos) {
-        // A bucket is closed when all that was due in it has been dispatched.
-        let behind = self.stripes.next().is_some_and(|due| due < self.next_flush);
-        if now >= self.next_flush && !behind {
-            self.flush(self.next_flush);
-            while self.next_flush <= now {
-                self.next_flush += INTERVAL;
-            }
-        }
-    }
-
-    /// Hands over everything counted until `at`.
-    fn flush(&mut self, at: Nanos) {
-        if let Some(pen) = &mut self.pen {
-            pen.hand_over();
-        }
-        let empty = self
-            .spare
-            .take()
-            .unwrap_or_else(|| Histograms::new(&self.job.layout));
-        let histograms = std::mem::replace(&mut self.tally.histograms, empty);
-        let since_zero = match self.course {
-            // Nothing becomes due any more: the bucket that is under way is as complete as the others.
-            Course::Over => Nanos::MAX,
-            _ => at.saturating_sub(self.course.zero().unwrap_or(at)),
-        };
-        let mut closed = std::mem::take(&mut self.closed);
-        self.tally.buckets.close(since_zero, &mut closed);
-        let flush = Flush {
-            thread: self.job.thread,
-            at,
-            histograms,
-            closed,
-            oldest_open: self.tally.buckets.oldest_open(since_zero),
-            in_flight: self.in_flight.iter().sum(),
-            connections: self.connections.len() as u32,
-            opened: std::mem::take(&mut self.totals.opened_since_flush),
-            socket_errors: std::mem::take(&mut self.totals.socket_errors_since_flush),
-            lost: std::mem::take(&mut self.totals.lost_since_flush),
-            answered: std::mem::take(&mut self.answered),
-            sticky: self.sticky_connections(),
-            addresses: self.current_addresses(),
-        };
-        self.tell(FromWorker::Flush(flush));
-        self.look_up_again();
-    }
-
     /// Steps that were going to be made are not made any more; they were not due.
     fn drop_prepared(&mut self) {
         for operation in self.agenda.take_steps() {
@@ -462,7 +422,7 @@ pub async fn run(
         if matches!(worker.borrow().course, Course::Over) {
             return Ok(());
         }
-        pacer.arm(next);
+        worker.borrow_mut().rest(next);
         tokio::select! {
             biased;
             // First, since sockets may have something all the time.
@@ -484,5 +444,6 @@ pub async fn run(
     }
 }
 
+mod flushing;
 #[cfg(test)]
 mod tests;

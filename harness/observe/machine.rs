@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use firedrill_reports::recording::{Environment, Sample, series};
 
-use super::pulse::Pulse;
-use crate::clock::{Clock, Nanos};
+use crate::clock::Nanos;
 
 /// Counters at one instant.
 #[derive(Clone, Debug, Default)]
@@ -19,8 +18,6 @@ struct Counters {
     /// Microseconds in which something waited for a core.
     pressure_us: Option<u64>,
     retransmits: Option<u64>,
-    /// Nanoseconds in which firedrill did not come to run.
-    lost: Option<Nanos>,
 }
 
 /// Reads the counters once a second and tells the differences.
@@ -30,22 +27,20 @@ pub struct Machine {
     pub rss_max: u64,
     /// The target's processes; none where they run elsewhere.
     target: Vec<u32>,
-    pulse: Option<Pulse>,
 }
 
 impl Machine {
     /// A machine on which the target's processes run as well.
-    pub fn watching(target: Vec<u32>, clock: Clock) -> Machine {
+    pub fn watching(target: Vec<u32>) -> Machine {
         Machine {
             target,
-            pulse: Pulse::start(clock),
             ..Machine::default()
         }
     }
 
     /// What happened since the last call.
     pub fn sample(&mut self, now: Nanos) -> Vec<Sample> {
-        let counters = Counters::read(now, self.pulse.as_ref().map(Pulse::lost));
+        let counters = Counters::read(now);
         let mut samples = Vec::new();
         let mut add = |name: String, value: f64| {
             samples.push(Sample {
@@ -81,9 +76,6 @@ impl Machine {
                 let share = total.saturating_sub(before) as f64 * 1e3 / elapsed;
                 add(series::CPU_PRESSURE.to_owned(), share);
             }
-            if let (Some(total), Some(before)) = (counters.lost, last.lost) {
-                add(series::LOST.to_owned(), total.saturating_sub(before) as f64);
-            }
             if let (Some(total), Some(before)) = (counters.retransmits, last.retransmits) {
                 add(
                     series::RETRANSMITS.to_owned(),
@@ -97,10 +89,9 @@ impl Machine {
 }
 
 impl Counters {
-    fn read(at: Nanos, lost: Option<Nanos>) -> Counters {
+    fn read(at: Nanos) -> Counters {
         Counters {
             at,
-            lost,
             threads: load_threads(),
             pressure_us: fs::read_to_string("/proc/pressure/cpu")
                 .ok()

@@ -13,7 +13,7 @@ pub struct LatenessSample {
     pub covers: Duration,
 }
 
-/// How a load thread waited for a core in one interval, or firedrill for the machine.
+/// How a load thread waited for a core in one interval, or was held.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct WaitSample {
     /// The share of the interval in which it could have run and had no core.
@@ -32,7 +32,7 @@ pub enum Distrust {
     },
     /// Too many seconds in which a load thread waited too long for a core: what it measured was that.
     Kept { seconds: u64, of: u64, limit: f64 },
-    /// Too many seconds in which we did not run for too long, again and again: what others measured then was that.
+    /// Too many seconds in which a load thread did not run for too long, again and again: what it measured was that.
     Lost { seconds: u64, of: u64, limit: f64 },
     /// Too many seconds in which we could not even look: we were stopped, and the load with us.
     Stopped { seconds: u64, of: u64 },
@@ -64,7 +64,8 @@ pub fn kept(waits: &[WaitSample], limit: f64) -> Option<Distrust> {
     too_long(waits, limit).map(|(seconds, of)| Distrust::Kept { seconds, of, limit })
 }
 
-/// Whether we did not come to run at all, by the same rule: frozen, or without the cores that the machine says it has.
+/// Whether a load thread did not come to run at all, by the same rule: frozen, or without the core that the machine says
+/// it has.
 pub fn lost(waits: &[WaitSample], limit: f64) -> Option<Distrust> {
     too_long(waits, limit).map(|(seconds, of)| Distrust::Lost { seconds, of, limit })
 }
@@ -139,15 +140,16 @@ pub fn distrust(
     reasons
 }
 
-/// Whether a failure stands without the operations that we dispatched late or could not send. `judge` judges what
-/// is left in each bucket in the same way as before. What was no failure stands.
+/// Whether a failure stands without the operations that say nothing of the target, since we dispatched them late, could not
+/// send them, or were held while they were under way. `judge` judges what is left in each bucket in the same way as
+/// before. What was no failure stands.
 pub fn stands_without_ours(
     finding: &Finding,
     buckets: &[Share],
     ours: &[Share],
     judge: impl FnOnce(&[Share]) -> Verdict,
 ) -> bool {
-    if finding.verdict != Verdict::Fail || ours.iter().all(|ours| ours.of == 0) {
+    if finding.verdict != Verdict::Fail || ours.iter().all(|ours| *ours == Share::default()) {
         return true;
     }
     let theirs: Vec<Share> = buckets
@@ -313,6 +315,13 @@ mod tests {
             &finding,
             &buckets,
             &[Share { bad: 20, of: 60 }],
+            judge
+        ));
+        // Too slow for a tighter limit anyway, they are evidence; for this one they are ours.
+        assert!(!stands_without_ours(
+            &finding,
+            &buckets,
+            &[Share { bad: 45, of: 0 }],
             judge
         ));
         assert!(stands_without_ours(

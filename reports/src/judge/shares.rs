@@ -78,7 +78,7 @@ impl Kind<'_> {
         }
     }
 
-    /// The part of it that we dispatched late. Of a class it is not known how much of it is ours: all that may be.
+    /// The part of it that is ours. Of a class it is not known how much of it is: all that may be.
     fn ours(&self, line: &Bucket) -> Share {
         let bad = match self {
             Kind::Slow { index } => {

@@ -67,18 +67,26 @@ pub fn check(scope: &Scope<'_>, at_least: Rate, operation: Option<&str>) -> Chec
         start: span.start,
         end: span.end,
     });
-    Check {
-        verdict: verdict(
-            scope,
-            rate >= at_least.0,
-            is_lost(scope, seen, at_least.0, &names),
-        ),
+    let met = rate >= at_least.0;
+    let check = Check {
+        verdict: verdict(scope, met, is_lost(scope, seen, at_least.0, &names)),
         measured: Some(Amount::Real(rounded(rate))),
         samples: (rate * (span.end - span.start) as f64 / 1e9).round() as u64,
         reason: words::rate_found(scope, rate, at_least.0, window),
         window,
         ..check
+    };
+    let held = trust::held(scope.view, &span);
+    let share = held as f64 / (span.end - span.start).max(1) as f64;
+    // A load that waits for its answers asks for nothing meanwhile.
+    if check.verdict == Verdict::Fail && rate >= at_least.0 * (1.0 - share) {
+        return Check {
+            verdict: Verdict::Invalid,
+            reason: words::held(held, &check.reason),
+            ..check
+        };
     }
+    check
 }
 
 /// Whether most of what was asked for failed in a way that no slowness of ours explains.

@@ -153,8 +153,8 @@ fn of_ours(view: &View<'_>, span: &Range<u64>, not_sent: u64, local: u64) -> Vec
     let lateness = lateness(view, |at| span.contains(&at));
     let mut reasons = distrust(&lateness, view.lateness_limit, not_sent, local);
     reasons.extend(kept_from_a_core(view, |at| span.contains(&at)));
-    let pulse = waits(view, series::LOST, |at| span.contains(&at));
-    reasons.extend(lost(&pulse, may_wait(view)));
+    let held = waits(view, series::LOST, |at| span.contains(&at));
+    reasons.extend(lost(&held, may_wait(view)));
     reasons.extend(stopped(&unseen(view, span)));
     reasons
 }
@@ -207,6 +207,15 @@ fn waits(view: &View<'_>, name: &str, belongs: impl Fn(u64) -> bool) -> Vec<Wait
             covers: Duration::from_nanos(at - before),
         })
         .collect()
+}
+
+/// Nanoseconds of a span in which a load thread was held, all in all.
+pub fn held(view: &View<'_>, span: &Range<u64>) -> u64 {
+    let samples = waits(view, series::LOST, |at| span.contains(&at));
+    let held = samples
+        .iter()
+        .map(|sample| sample.covers.mul_f64(sample.share));
+    nanoseconds(held.sum())
 }
 
 /// Operations that we were too late to send, and connections that our machine could not make.

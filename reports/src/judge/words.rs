@@ -252,8 +252,16 @@ pub fn early(reason: EarlyEnd, detail: &str) -> String {
 
 pub fn ours(reason: &str, ours: Share) -> String {
     format!(
-        "fails only with the {} operations that firedrill itself dispatched late: {reason}",
-        count(ours.of)
+        "fails only with the {} operations that firedrill itself dispatched late, or that were under way while it did not \
+         run: {reason}",
+        count(ours.bad)
+    )
+}
+
+pub fn held(held: u64, reason: &str) -> String {
+    format!(
+        "fails only with the {} in which a load thread did not run: {reason}",
+        duration(held)
     )
 }
 
@@ -356,7 +364,7 @@ pub fn distrusted(reason: &Distrust) -> String {
             count(*of)
         ),
         Distrust::Lost { seconds, of, limit } => format!(
-            "firedrill did not come to run for more than {} of the time in {} of {} seconds, since it was frozen or its \
+            "a load thread did not come to run for more than {} of the time in {} of {} seconds, since it was frozen or its \
              machine had no core for it, so less was asked of the target than could have been: let it run without \
              pause, on a machine that has its cores",
             share(*limit),

@@ -24,13 +24,15 @@ pub struct Bucket {
     pub series: String,
     /// The sum of all outcomes.
     pub outcomes: BTreeMap<Outcome, u64>,
-    /// Operations that we dispatched late (above the lateness limit), of all outcomes.
+    /// Operations that say nothing of the target, of all outcomes: we dispatched them late (above the lateness limit), or
+    /// were held while they were under way, for as long as explains all limits that they did not meet, or for the most of
+    /// the time after which they were given up.
     pub ours: u64,
     /// Those of them that did not end ok.
     pub ours_failed: u64,
     /// Parallel to `Plan::latency_limits`: operations that ended ok with a response time at or above the limit.
     pub over: Vec<u64>,
-    /// Those of them that we dispatched late.
+    /// Those of them that we dispatched late, or that would have met the limit had we not been held.
     pub ours_over: Vec<u64>,
 }
 

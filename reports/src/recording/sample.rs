@@ -45,7 +45,7 @@ pub mod series {
     pub const BUSY: &str = "generator.busy.";
     /// Nanoseconds that thread N waited for a core: `generator.run_delay_ns.N`.
     pub const RUN_DELAY: &str = "generator.run_delay_ns.";
-    /// Nanoseconds in which no thread of firedrill came to run, beyond 20 ms at a time.
+    /// Nanoseconds in which the load thread that was held longest did not come to run.
     pub const LOST: &str = "generator.lost_ns";
     /// Involuntary context switches of thread N: `generator.involuntary.N`.
     pub const INVOLUNTARY: &str = "generator.involuntary.";

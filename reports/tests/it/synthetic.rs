@@ -42,6 +42,8 @@ pub struct Operation {
     pub lateness: u64,
     pub outcome: Outcome,
     pub response: u64,
+    /// How long firedrill was held meanwhile.
+    pub held: u64,
 }
 
 /// What the run is made of; fields are changed at will before it is written.
@@ -125,6 +127,7 @@ impl Run {
                         lateness: 30_000,
                         outcome,
                         response,
+                        held: 0,
                     });
                 }
             }
@@ -331,14 +334,20 @@ impl Run {
                 ours_over: vec![0; limits.len()],
                 ..Bucket::default()
             });
-            let (ok, ours) = (operation.outcome.is_ok(), operation.lateness > late);
+            let ok = operation.outcome.is_ok();
+            let over = |limit: u64| ok && operation.response >= limit;
+            let over_by_us = |limit: u64| {
+                let own = operation.response - operation.held;
+                over(limit) && (operation.lateness > late || own < limit)
+            };
+            let of_no_use = limits_ns.first().is_some_and(|limit| over_by_us(*limit));
+            let ours = operation.lateness > late || of_no_use;
             *bucket.outcomes.entry(operation.outcome).or_default() += 1;
             bucket.ours += u64::from(ours);
             bucket.ours_failed += u64::from(ours && !ok);
             for (index, limit) in limits_ns.iter().enumerate() {
-                let over = ok && operation.response >= *limit;
-                bucket.over[index] += u64::from(over);
-                bucket.ours_over[index] += u64::from(over && ours);
+                bucket.over[index] += u64::from(over(*limit));
+                bucket.ours_over[index] += u64::from(over_by_us(*limit));
             }
         }
         let mut writer = BucketsWriter::new(Vec::new(), &limits).unwrap();

@@ -280,6 +280,60 @@ fn a_failure_that_is_ours_alone_is_invalid() {
     assert_eq!(check(&result, "errors").verdict, Pass);
 }
 
+/// Two operations of a hundred were under way when firedrill was frozen. Of two limits, the target may have missed one by
+/// itself.
+#[test]
+fn what_was_under_way_while_we_were_held_fails_nothing_but_what_would_fail_anyway() {
+    let scenario = SHORT.replace(
+        "  - { errors: 0.5 % }",
+        "  - { latency: p99, below: 20ms, id: tight }",
+    );
+    let frozen = |own: u64| {
+        let mut run = Run::good(&scenario, 100);
+        for operation in &mut run.operations {
+            if operation.due % SECOND < 20 * MS {
+                operation.held = 600 * MS;
+                operation.response = operation.held + own;
+            }
+        }
+        run.judged()
+    };
+    let result = frozen(5 * MS);
+    assert_eq!(verdicts(&result), [Invalid, Invalid], "{:?}", result.checks);
+    let reason = &check(&result, "tight").reason;
+    assert!(
+        reason.contains("20 operations") && reason.contains("under way while it did not run"),
+        "{reason}"
+    );
+    assert_eq!(verdicts(&frozen(50 * MS)), [Invalid, Fail]);
+    assert_eq!(verdicts(&frozen(500 * MS)), [Fail, Fail]);
+}
+
+/// A closed load that was frozen for six tenths of a second asked for less meanwhile.
+#[test]
+fn what_was_not_asked_for_while_we_were_held_is_no_want_of_throughput() {
+    let judged = |frozen: &[u64], at_least: u64| {
+        let scenario = format!("{CLOSED}  - {{ throughput: {at_least}/s }}\n");
+        let mut run = Run::good(&scenario, 100);
+        run.operations
+            .retain(|operation| !(4_400 * MS..5_000 * MS).contains(&operation.due));
+        run.frozen = frozen.to_vec();
+        run.judged().checks[2].clone()
+    };
+    assert_eq!(judged(&[1], 94).verdict, Pass);
+    let check = judged(&[4], 95);
+    assert_eq!(check.verdict, Invalid, "{}", check.reason);
+    assert!(
+        check
+            .reason
+            .starts_with("fails only with the 600 ms in which a load thread did not run"),
+        "{}",
+        check.reason
+    );
+    assert_eq!(judged(&[4], 105).verdict, Fail);
+    assert_eq!(judged(&[], 95).verdict, Fail);
+}
+
 #[test]
 fn what_we_could_not_send_or_connect_is_invalid() {
     for ours in [

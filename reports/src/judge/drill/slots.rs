@@ -13,7 +13,7 @@ use crate::recording::{Bucket, Mark};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
     Everybody,
-    /// Without those that we dispatched late.
+    /// Without those that are ours: dispatched late, or under way while we were held.
     Theirs,
 }
 

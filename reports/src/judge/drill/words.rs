@@ -177,7 +177,10 @@ pub fn untrusted(distrust: &[Distrust], reason: &str) -> String {
 }
 
 pub fn ours(reason: &str) -> String {
-    format!("fails only with the operations that firedrill itself dispatched late: {reason}")
+    format!(
+        "fails only with the operations that firedrill itself dispatched late, or that were under way while it did not \
+         run: {reason}"
+    )
 }
 
 // ---- data ----
