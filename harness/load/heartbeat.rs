@@ -17,7 +17,7 @@ const SLACK: Nanos = 1_000_000;
 pub struct Heartbeat {
     /// When the clock was looked at last.
     looked: Nanos,
-    /// When the thread wakes by itself at the latest; long past while it is busy.
+    /// When the thread wakes by itself at the latest; long past while it does not rest.
     wakes: Nanos,
     /// How long it was held so far, all in all, and how much of it was told.
     held: Nanos,
@@ -67,6 +67,11 @@ impl Heartbeat {
             };
         }
         self.looked = now;
+    }
+
+    /// The thread woke, and is busy until it rests again. What else runs while it rests only looks.
+    pub fn wake(&mut self, now: Nanos) {
+        self.look(now);
         self.wakes = 0;
     }
 
@@ -136,6 +141,13 @@ impl Worker {
         let now = self.now();
         self.beat.look(now);
         self.moment = now;
+        now
+    }
+
+    /// The same, as soon as the thread wakes.
+    pub fn wake(&mut self) -> Nanos {
+        let now = self.look();
+        self.beat.wake(now);
         now
     }
 

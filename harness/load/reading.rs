@@ -59,7 +59,7 @@ impl Worker {
     /// What the sockets of a group have is read before any of it is looked at: the kernel's code and ours push each other
     /// out of the processor's caches, so that each had better run for many in a row.
     pub fn attend(&mut self, stirs: &Stirs) {
-        let asked = self.look();
+        let asked = self.wake();
         let mut buffer = std::mem::take(&mut self.buffer);
         let one_read = buffer.len() / (TOGETHER + 1);
         for together in stirs.by(TOGETHER) {

@@ -232,7 +232,7 @@ impl Worker {
 
     /// Everything whose time has come; returns when to wake next.
     fn turn(&mut self) -> Nanos {
-        let now = self.look();
+        let now = self.wake();
         self.begin_more();
         let looks = self.connections.len().div_ceil(MOST_AT_ONCE);
         let can_tell_late = self.beat.can_tell_late(looks);

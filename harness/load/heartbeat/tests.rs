@@ -7,10 +7,10 @@ fn awake(now: Nanos) -> Heartbeat {
     let mut beat = Heartbeat::new(0);
     while beat.next() < now {
         beat.rest(beat.next());
-        beat.look(beat.next() + MS / 10);
+        beat.wake(beat.next() + MS / 10);
     }
     beat.rest(beat.next());
-    beat.look(now);
+    beat.wake(now);
     beat
 }
 
@@ -18,7 +18,7 @@ fn awake(now: Nanos) -> Heartbeat {
 fn held(beat: &mut Heartbeat, long: Nanos) -> Nanos {
     let now = beat.looked + BEAT / 2 + long;
     beat.rest(beat.next());
-    beat.look(now);
+    beat.wake(now);
     now
 }
 
@@ -30,6 +30,17 @@ fn a_thread_that_wakes_in_time_is_not_held() {
     for step in 1..100 {
         beat.look(1_000 * MS + step * MS);
     }
+    assert_eq!(beat.tell(), 0);
+}
+
+/// A connection that was made, for instance.
+#[test]
+fn what_runs_while_the_thread_rests_does_not_end_the_rest() {
+    let mut beat = awake(1_000 * MS);
+    let wakes = beat.next();
+    beat.rest(wakes);
+    beat.look(wakes - 3 * MS);
+    beat.wake(wakes);
     assert_eq!(beat.tell(), 0);
 }
 
@@ -57,13 +68,13 @@ fn short_freezes_add_up() {
         for _ in 0..100 {
             let now = beat.looked;
             for step in 1..=30 {
-                beat.look(now + step * MS / 10);
+                beat.wake(now + step * MS / 10);
                 if !busy {
                     beat.rest(beat.next());
                 }
             }
             let thawed = beat.looked + 15 * MS;
-            beat.look(thawed);
+            beat.wake(thawed);
         }
         let seen = beat.tell() as f64 / (1_800 * MS) as f64;
         assert!(seen >= 0.5, "busy {busy}: {seen}");
@@ -111,7 +122,7 @@ fn gaps_of_a_busy_machine_do_not_add_up_to_a_slow_target() {
     let before = beat.held_at(due);
     while beat.looked < due + 5_000 * MS {
         beat.rest(beat.next());
-        beat.look(beat.next() + 2 * MS);
+        beat.wake(beat.next() + 2 * MS);
         if beat.looked < due + 5_000 * MS {
             beat.has_read(beat.looked);
         }
