@@ -93,12 +93,7 @@ impl Watch {
         let of = counted(&|_| true);
         let bad = match subject {
             Subject::Latency { below, .. } => {
-                let place = self.limits.iter().position(|limit| limit == below);
-                let late = place
-                    .and_then(|place| cell.over.get(place))
-                    .copied()
-                    .unwrap_or(0);
-                late + counted(&|outcome| !outcome.is_ok())
+                self.over(&cell.over, *below) + counted(&|outcome| !outcome.is_ok())
             }
             Subject::Errors { class, .. } => match class {
                 None => counted(&|outcome| !outcome.is_ok()),
@@ -113,7 +108,35 @@ impl Watch {
             | Subject::Refusal { .. }
             | Subject::Suite { .. } => 0,
         };
-        Share { bad, of }
+        // What is ours is no reason to end a run.
+        let ours = match subject {
+            Subject::Latency { below, .. } => Share {
+                bad: cell.ours_failed + self.over(&cell.ours_over, *below),
+                of: cell.ours,
+            },
+            Subject::Errors { .. } => Share {
+                bad: cell.ours_failed,
+                of: cell.ours,
+            },
+            Subject::Throughput { .. }
+            | Subject::Metric { .. }
+            | Subject::Rto { .. }
+            | Subject::Rpo { .. }
+            | Subject::Data { .. }
+            | Subject::Refusal { .. }
+            | Subject::Suite { .. } => Share::default(),
+        };
+        Share {
+            bad: bad.saturating_sub(ours.bad),
+            of: of.saturating_sub(ours.of),
+        }
+    }
+
+    /// What is over the limit.
+    fn over(&self, counts: &[u64], below: Duration) -> u64 {
+        let place = self.limits.iter().position(|limit| *limit == below);
+        let count = place.and_then(|place| counts.get(place));
+        count.copied().unwrap_or(0)
     }
 
     fn is_lost(&self, number: usize, phase: usize) -> bool {
@@ -317,6 +340,28 @@ mod tests {
         let mut closed = watch("closed: { think: 1s }");
         assert!((0..1000).all(|_| closed.bucket(0, &second(0)).is_none()));
         assert!(closed.bucket(1, &second(10)).is_some());
+    }
+
+    #[test]
+    fn what_is_late_by_us_ends_no_run() {
+        let ends = |ours: u64| {
+            let text = "scenario: unit\n\
+                load: { rate: 100/s, operations: [ { tool: echo } ] }\n\
+                timeline: [ { phase: one, for: 10s } ]\n\
+                objectives: [ { latency: p99, below: 100ms, abort: true } ]\n";
+            let plan = Plan::parse(text, &Given::named("unit.yaml")).expect("a plan");
+            let (mut watch, limits) = (Watch::new(&plan), plan.latency_limits().len());
+            let slow = Cell {
+                outcomes: vec![(Outcome::Ok, 100)],
+                ours,
+                over: vec![100; limits],
+                ours_over: vec![ours; limits],
+                ..Cell::default()
+            };
+            (0..10).any(|_| watch.bucket(0, std::slice::from_ref(&slow)).is_some())
+        };
+        assert!(ends(0));
+        assert!(!ends(100));
     }
 
     fn metric(over: &str) -> Watch {
