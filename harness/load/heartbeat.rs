@@ -146,8 +146,9 @@ impl Worker {
 
     /// The same, as soon as the thread wakes.
     pub fn wake(&mut self) -> Nanos {
-        let now = self.look();
+        let now = self.now();
         self.beat.wake(now);
+        self.moment = now;
         now
     }
 
