@@ -171,3 +171,19 @@ fn tls_failure(error: &io::Error) -> TlsFailure {
         _ => TlsFailure::Handshake,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Read back from the socket itself, as the load thread has it.
+    #[tokio::test]
+    async fn small_requests_are_not_held_back_behind_an_unacknowledged_one() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let destination = Destination::along(&Route::plain(address)).expect("an address");
+        let link = destination.open().await.expect("a connection");
+        let link = link.detached().expect("its socket");
+        assert_eq!(rustix::net::sockopt::tcp_nodelay(link.socket()), Ok(true));
+    }
+}

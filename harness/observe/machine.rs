@@ -213,6 +213,11 @@ pub fn environment() -> Environment {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+    use std::time::Duration;
+
+    use socket2::{Domain, Socket, Type};
+
     use super::*;
 
     #[test]
@@ -228,5 +233,23 @@ mod tests {
         let text = "Ip: A B\nIp: 1 2\nTcp: RtoMin RetransSegs InErrs\nTcp: 200 17 0\n";
         assert_eq!(retransmits(text), Some(17));
         assert_eq!(retransmits("Tcp: RtoMin\nTcp: 200\n"), None);
+    }
+    /// What does not fit the queue of a listener that accepts nothing is dropped, and asked again after a second.
+    #[test]
+    fn a_segment_that_is_sent_again_is_recorded() {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        let nearby = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        listener.bind(&nearby.into()).expect("a free port");
+        listener.listen(0).expect("a queue");
+        let address = listener.local_addr().expect("an address");
+        let address = address.as_socket().expect("of the internet");
+        let mut machine = Machine::default();
+        machine.sample(0);
+        let connect = |_| TcpStream::connect_timeout(&address, Duration::from_secs(2));
+        let queued: Vec<TcpStream> = (0..8).map_while(|one| connect(one).ok()).collect();
+        assert!(queued.len() < 8, "nothing was dropped");
+        let samples = machine.sample(1);
+        let again = samples.iter().find(|own| own.series == series::RETRANSMITS);
+        assert!(again.is_some_and(|own| own.value >= 1.0), "{samples:?}");
     }
 }
