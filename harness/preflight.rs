@@ -1,8 +1,12 @@
 //! What a run will need, and whether this machine has it: looked at before anything is started.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::RawFd;
 
 use firedrill_scenarios::Plan;
+use firedrill_scenarios::plan::Load;
+use rustix::io::fcntl_dupfd_cloexec;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::load::tally::{Histograms, Layout};
@@ -78,23 +82,33 @@ fn port_count(range: &str) -> Option<u64> {
     Some((high + 1).saturating_sub(low))
 }
 
+/// Each session may keep one connection while others are as busy as they may be.
+fn most_connections(plan: &Plan) -> u64 {
+    let of_load = |load: &Load| u64::from(load.sessions.count) + u64::from(load.max_in_flight);
+    plan.loads.iter().map(of_load).sum()
+}
+
+/// Has the kernel make its table of open files as large as the plan may need it, before the load begins. The table doubles
+/// when it is full, and whichever thread opens that file then waits for milliseconds: a target that stalls, so that
+/// more connections are made, would make us late.
+///
+/// # Errors
+/// When there is no such file. Nothing is lost by that: the table grows as it is needed.
+pub fn widen_files(plan: &Plan) -> io::Result<()> {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let last = (most_connections(plan) + OTHER_FILES).min(limit) - 1;
+    let any = File::open("/dev/null")?;
+    // It is closed again at once, and the table stays as large as it is.
+    fcntl_dupfd_cloexec(any, RawFd::try_from(last).unwrap_or(RawFd::MAX))?;
+    Ok(())
+}
+
 /// Compares what the plan may need at most with what there is.
 ///
 /// # Errors
 /// The first thing that is short.
 pub fn check(plan: &Plan, layout: &Layout, threads: u32, room: Room) -> Result<(), Shortage> {
-    let sessions: u64 = plan
-        .loads
-        .iter()
-        .map(|load| u64::from(load.sessions.count))
-        .sum();
-    let in_flight: u64 = plan
-        .loads
-        .iter()
-        .map(|load| u64::from(load.max_in_flight))
-        .sum();
-    // Each session may keep one connection while others are as busy as they may be.
-    let connections = sessions + in_flight;
+    let connections = most_connections(plan);
     let needed = connections + OTHER_FILES;
     if needed > room.files {
         return Err(Shortage::Files {
@@ -124,7 +138,28 @@ pub fn check(plan: &Plan, layout: &Layout, threads: u32, room: Room) -> Result<(
 
 #[cfg(test)]
 mod tests {
+    use firedrill_scenarios::Given;
+
     use super::*;
+
+    #[test]
+    fn there_is_room_for_every_file_before_the_load_begins() {
+        let room = Room::of_machine();
+        let text = "scenario: room\nabout: Many at once.\ntarget: { endpoint: \"http://127.0.0.1:9/mcp\" }\n\
+            load: { rate: 10/s, max_in_flight: 3000, operations: [ { tool: echo } ] }\n\
+            timeline: [ { phase: steady, for: 10s } ]\nobjectives: [ { errors: 1 % } ]\n";
+        let plan = Plan::parse(text, &Given::named("room.yaml")).expect("a plan");
+        let widened = widen_files(&plan);
+        let status = fs::read_to_string("/proc/self/status").expect("what the kernel says of us");
+        let size = status.lines().find_map(|line| line.strip_prefix("FDSize:"));
+        let size: u64 = size
+            .and_then(|size| size.trim().parse().ok())
+            .expect("a size");
+        assert!(
+            size >= 3_000.min(room.files),
+            "{size} of {room:?}: {widened:?}"
+        );
+    }
 
     #[test]
     fn ports_are_counted_with_both_ends() {

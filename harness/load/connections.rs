@@ -32,6 +32,9 @@ const MOST_BEGUN: usize = 16;
 
 /// A spare connection of a session is closed after this idle time, before common servers close it themselves.
 pub const SPARE_IDLE: Nanos = 2_000_000_000;
+/// And one after the other: whoever closes thousands in a row has had its share of the core for a while, and waits for it when
+/// something becomes due.
+pub const SPARE_GAP: Nanos = 100_000;
 
 /// What a connection is busy with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -272,8 +275,8 @@ impl Worker {
         };
         let idle = matches!(connection.purpose, Purpose::Idle { .. });
         if idle && !std::mem::replace(&mut connection.spare_watched, true) {
-            self.agenda
-                .add(now + SPARE_IDLE, Task::CloseIdle { connection: key });
+            let at = self.spares.take(now + SPARE_IDLE);
+            self.agenda.add(at, Task::CloseIdle { connection: key });
         }
     }
 
@@ -293,8 +296,8 @@ impl Worker {
             self.close(key);
         } else if spare {
             connection.spare_watched = true;
-            self.agenda
-                .add(since + SPARE_IDLE, Task::CloseIdle { connection: key });
+            let at = self.spares.take(since + SPARE_IDLE);
+            self.agenda.add(at, Task::CloseIdle { connection: key });
         }
     }
 

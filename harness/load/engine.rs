@@ -17,6 +17,7 @@ use super::tally::{Cell, Histograms, Layout};
 use super::worker::{self, Job, Worker};
 use crate::clock::Nanos;
 use crate::mcp::destination::{Destination, Route};
+use crate::preflight;
 
 /// A load thread's stack: its state is on the heap.
 const STACK: usize = 1 << 20;
@@ -80,6 +81,8 @@ impl Engine {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(job: &Job, route: &Route) -> io::Result<Engine> {
+        // Where it cannot be done now, it is done when it is needed.
+        let _ = preflight::widen_files(&job.plan);
         let (to_engine, inbox) = mpsc::unbounded_channel();
         let threads = (0..job.threads)
             .map(|number| {

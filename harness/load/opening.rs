@@ -7,7 +7,7 @@ use super::sessions::Slot;
 use super::worker::{Course, Job, Worker};
 use crate::clock::Nanos;
 
-/// When the next session of a load may begin on this thread.
+/// When the next of what comes one after the other may be: the opening of a session of a load, on this thread.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     next: Nanos,
@@ -15,6 +15,11 @@ pub struct Pace {
 }
 
 impl Pace {
+    /// One in so long.
+    pub fn every(gap: Nanos) -> Pace {
+        Pace { next: 0, gap }
+    }
+
     /// By load.
     pub fn of_thread(job: &Job, slots: &[Slot]) -> Vec<Pace> {
         let own = |load| slots.iter().filter(|slot| slot.load == load).count();
@@ -33,8 +38,8 @@ impl Pace {
         }
     }
 
-    /// Takes the next opening and says when it may be.
-    fn take(&mut self, now: Nanos) -> Nanos {
+    /// Takes the next one and says when it may be.
+    pub fn take(&mut self, now: Nanos) -> Nanos {
         let at = self.next.max(now);
         self.follow(at);
         at

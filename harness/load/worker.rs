@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 
 use super::agenda::Agenda;
 use super::arrivals::Stripes;
-use super::connections::Connection;
+use super::connections::{Connection, SPARE_GAP};
 use super::heartbeat::Heartbeat;
 use super::opening::Pace;
 use super::operation::Operations;
@@ -137,6 +137,8 @@ pub struct Worker {
     pub wanted: VecDeque<Key>,
     pub begun: usize,
     pub listening: VecDeque<(Key, u64)>,
+    /// When the next spare one may be closed.
+    pub spares: Pace,
     pub wheel: Wheel,
     pub agenda: Agenda,
     pub tally: Tally,
@@ -201,6 +203,7 @@ impl Worker {
                 wanted: VecDeque::new(),
                 begun: 0,
                 listening: VecDeque::new(),
+                spares: Pace::every(SPARE_GAP),
                 in_flight_limit: limits,
                 wheel: Wheel::new(now),
                 agenda: Agenda::default(),

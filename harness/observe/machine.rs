@@ -234,6 +234,7 @@ mod tests {
         assert_eq!(retransmits(text), Some(17));
         assert_eq!(retransmits("Tcp: RtoMin\nTcp: 200\n"), None);
     }
+
     /// What does not fit the queue of a listener that accepts nothing is dropped, and asked again after a second.
     #[test]
     fn a_segment_that_is_sent_again_is_recorded() {

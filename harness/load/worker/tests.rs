@@ -206,6 +206,26 @@ fn spares_that_are_closed_together_do_not_keep_waiting_what_is_due() {
 }
 
 #[test]
+fn spares_that_idle_together_are_closed_one_after_the_other() {
+    driven("rate: 1/s", |mut worker| {
+        worker.open_session(0);
+        let session = worker.slots[0].current.expect("a session that opens");
+        let now = worker.now();
+        for _ in 0..50 {
+            let key = worker.connections.insert(Connection::of(session));
+            worker.exchange_over(key, true, now);
+        }
+        let mut closed = Vec::new();
+        while let Some((at, task)) = worker.agenda.due(now + 2 * SPARE_IDLE) {
+            closed.extend(matches!(task, Task::CloseIdle { .. }).then_some(at));
+        }
+        assert_eq!(closed.len(), 49);
+        let apart = closed.windows(2).all(|pair| pair[1] - pair[0] >= SPARE_GAP);
+        assert!(closed[0] >= now + SPARE_IDLE && apart, "{closed:?}");
+    });
+}
+
+#[test]
 fn connections_that_are_wanted_together_are_begun_in_several_turns() {
     driven("rate: 1/s", |mut worker| {
         worker.open_session(0);
