@@ -112,6 +112,33 @@ fn what_is_under_way_when_firedrill_is_stopped_is_no_failure_of_the_target() {
     }
 }
 
+/// More answers than are read at once lie in sockets, and all of their deadlines pass.
+#[test]
+fn what_came_while_firedrill_was_stopped_is_not_given_up() {
+    let sink = Sink::start(bare(&["sink"]));
+    let text = format!(
+        "scenario: unread\nabout: A load of which much is under way.\ntarget: {{ endpoint: \"{}\" }}\n\
+         load: {{ closed: {{ think: 0s }}, sessions: {{ count: 400 }}, \
+         operations: [ {{ tool: echo, timeout: 500ms, arguments: {{ message: \"{{{{unique}}}}\" }} }} ] }}\n\
+         timeline: [ {{ phase: steady, for: 3s }} ]\nobjectives: [ {{ errors: 1 % }} ]\n",
+        sink.url
+    );
+    let folder = Folder::new();
+    let mut running = start(&folder, &text);
+    running.wait_for("/s ok");
+    running.signal(Signal::STOP);
+    pause(Duration::from_millis(800));
+    running.signal(Signal::CONT);
+    let done = running.finish();
+    let outcomes = &folder.result()["load"]["outcomes"];
+    assert!(outcomes["ok"].as_u64() > Some(400), "{done:#?}");
+    assert_eq!(
+        outcomes["timeout.first_byte"],
+        serde_json::Value::Null,
+        "{outcomes}"
+    );
+}
+
 /// A load while others want the only core that we may use, so that less is left of it than the load needs. `None`
 /// where the sink has no core of its own.
 fn beside_hogs(folder: &Folder, load: &str, hogs: usize) -> Option<Done> {
