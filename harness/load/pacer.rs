@@ -117,6 +117,7 @@ impl Pacer {
     pub async fn stirred(&self, stirs: &mut Stirs) -> io::Result<()> {
         let mut ready = self.epoll.readable().await?;
         stirs.events.clear();
+        stirs.asked = self.clock.now();
         match epoll::wait(
             self.epoll.get_ref(),
             spare_capacity(&mut stirs.events),
@@ -139,12 +140,15 @@ impl Pacer {
 /// Room for what happened.
 pub struct Stirs {
     events: Vec<Event>,
+    /// When it was asked for: what happened later is not told.
+    pub asked: Nanos,
 }
 
 impl Default for Stirs {
     fn default() -> Stirs {
         Stirs {
             events: Vec::with_capacity(MOST_AT_ONCE),
+            asked: 0,
         }
     }
 }

@@ -59,7 +59,9 @@ impl Worker {
     /// What the sockets of a group have is read before any of it is looked at: the kernel's code and ours push each other
     /// out of the processor's caches, so that each had better run for many in a row.
     pub fn attend(&mut self, stirs: &Stirs) {
-        let asked = self.wake();
+        self.beat.wake(stirs.asked);
+        // A stop takes hold where a call into the kernel returns: what came during this one is not among the stirs.
+        self.look();
         let mut buffer = std::mem::take(&mut self.buffer);
         let one_read = buffer.len() / (TOGETHER + 1);
         for together in stirs.by(TOGETHER) {
@@ -84,7 +86,7 @@ impl Worker {
         }
         self.buffer = buffer;
         if stirs.are_all() {
-            self.beat.has_read(asked);
+            self.beat.has_read(stirs.asked);
         }
         self.run_ready();
     }
