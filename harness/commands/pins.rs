@@ -10,6 +10,7 @@ use firedrill_scenarios::plan::{Act, FaultKind};
 
 use crate::fault::pinned::Pinned;
 use crate::fault::resolve::{ResolveError, Scene, resolve, stream};
+use crate::ledger::Clients;
 use crate::target::{Ready, TargetError};
 
 /// One fault of the plan, as it is pinned now.
@@ -39,11 +40,14 @@ pub fn aims(
     if view.is_none() && !plan.drill.actions.iter().all(|own| by_command(&own.act)) {
         return Ok(None);
     }
+    // Nothing is written by a run that is not made.
+    let nobody = Clients::new("", 0);
     let scene = Scene {
         plan,
         view: view.as_ref(),
         quarantine: PathBuf::from("quarantine"),
         held: BTreeSet::new(),
+        clients: plan.drill.ledger.as_ref().map(|_| &nobody),
     };
     let mut aims = Vec::new();
     for (action, own) in plan.drill.actions.iter().enumerate() {

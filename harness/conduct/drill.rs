@@ -215,6 +215,7 @@ impl Drill {
                 site,
                 passes,
                 stored,
+                foreign,
             } => {
                 let index = self
                     .site_named(&site)
@@ -224,6 +225,7 @@ impl Drill {
                     site,
                     passes,
                     stored,
+                    foreign,
                     place: ReadPlace::Serving,
                     fault: None,
                 };

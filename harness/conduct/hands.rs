@@ -67,8 +67,9 @@ pub enum Told {
         id: String,
         site: String,
         passes: [Pass; 2],
-        /// What the amounts that the last of them read add up to.
+        /// What the amounts that the last of them read add up to, and how many records of others it met.
         stored: u64,
+        foreign: u64,
     },
 }
 
@@ -413,7 +414,7 @@ impl Hands {
         tell(ReadBackStage::Started);
         let mut unsound = Vec::new();
         let mut passes = Vec::new();
-        let mut stored = 0;
+        let (mut stored, mut foreign) = (0, 0);
         for number in 1..=PASSES {
             let began = self.clock.now();
             match self.pass(&id, number, site).await {
@@ -422,7 +423,7 @@ impl Hands {
                         began,
                         complete: pass.unreadable == 0,
                     });
-                    stored = pass.amounts;
+                    (stored, foreign) = (pass.amounts, pass.foreign);
                     let records = pass.records;
                     tell(ReadBackStage::Pass { number, records });
                     if pass.corrupt + pass.unreadable > 0 {
@@ -444,6 +445,7 @@ impl Hands {
                 site: name.clone(),
                 passes,
                 stored,
+                foreign,
             });
         }
         tell(ReadBackStage::Done {

@@ -124,6 +124,7 @@ impl Hands {
             view: view.as_ref(),
             quarantine: self.run.join(QUARANTINE),
             held: self.in_force().held_by_others(&self.id(take)),
+            clients: self.reading.as_ref().map(|own| &*own.clients),
         };
         let mut random = stream(self.seed, take.action, take.number);
         let id = self.id(take);

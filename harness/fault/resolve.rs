@@ -15,11 +15,12 @@ use rand::RngExt as _;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::SeedableRng as _;
 
-use self::corrupt::{Follower, corruptions};
+use self::corrupt::{Eligible, Follower, corruptions};
 use self::made::Made;
 use self::victims::chosen;
 use super::pinned::Pinned;
 use super::process::{Kick, Process};
+use crate::ledger::Clients;
 
 mod corrupt;
 mod hostile;
@@ -89,6 +90,8 @@ pub struct Scene<'a> {
     pub quarantine: PathBuf,
     /// Whom other faults in force have changed: where victims are drawn, others are drawn first.
     pub held: BTreeSet<String>,
+    /// Whose records are read back; `None` where nobody's are.
+    pub clients: Option<&'a Clients>,
 }
 
 /// Pins the fault. `random` is the action's own stream, so that other actions draw nothing from it.
@@ -184,7 +187,11 @@ pub fn resolve(
             let site = scene.site(*site)?;
             let store = store_view(site)?.address;
             let follower = scene.view.and_then(|view| Follower::of(view, &site.name));
-            let damages = corruptions(site, *records, *how, follower.as_ref(), random)?;
+            let eligible = Eligible {
+                follower: follower.as_ref(),
+                clients: scene.clients,
+            };
+            let damages = corruptions(site, *records, *how, eligible, random)?;
             (
                 format!("{} records of {}'s store", damages.len(), site.name),
                 made::corruption(store, damages),

@@ -26,6 +26,8 @@ pub struct Read {
     pub passes: [Pass; 2],
     /// What the amounts that the last pass read add up to.
     pub stored: u64,
+    /// Records of others that it met.
+    pub foreign: u64,
     pub place: ReadPlace,
     /// The newest fault before it.
     pub fault: Option<Broken>,
@@ -111,6 +113,8 @@ impl Accounts<'_> {
             &mut tell,
         )?;
         let mut counts = DataCounts::from(tally.counts);
+        // They are nobody's here, and were not kept.
+        counts.foreign = read.foreign;
         let mut point = None;
         if let Some(last) = &last {
             let attempts = self.judged(before)?;

@@ -301,6 +301,7 @@ mod tests {
             site: "any".to_owned(),
             passes: [pass; 2],
             stored: 0,
+            foreign: 0,
             place: ReadPlace::Serving,
             fault: None,
         }

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::super::damage::Damage;
 use super::ResolveError;
+use crate::ledger::Clients;
 
 /// The site that the records of another one are shipped to. One that is damaged before it is shipped would be shipped
 /// damaged, and nobody would take that back.
@@ -33,19 +34,28 @@ impl Follower {
     }
 }
 
+/// Which records may be drawn.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Eligible<'a> {
+    /// Only what this one has already.
+    pub follower: Option<&'a Follower>,
+    /// Only what these have written: on sites that outlive a run, nobody reads the records of an earlier one back.
+    pub clients: Option<&'a Clients>,
+}
+
 /// Draws `count` records of the site's store and says how each is changed.
 ///
 /// # Errors
-/// When the log cannot be read, or holds fewer records that the follower has.
+/// When the log cannot be read, or holds fewer records that may be drawn.
 pub fn corruptions(
     site: &SiteView,
     count: u32,
     how: Corruption,
-    follower: Option<&Follower>,
+    eligible: Eligible<'_>,
     random: &mut Xoshiro256PlusPlus,
 ) -> Result<Vec<Damage>, ResolveError> {
     let path = site.log();
-    damages(&path, count as usize, how, follower, random).map_err(|why| ResolveError::Log {
+    damages(&path, count as usize, how, eligible, random).map_err(|why| ResolveError::Log {
         site: site.name.clone(),
         why,
     })
@@ -55,7 +65,7 @@ fn damages(
     path: &Path,
     count: usize,
     how: Corruption,
-    follower: Option<&Follower>,
+    Eligible { follower, clients }: Eligible<'_>,
     random: &mut Xoshiro256PlusPlus,
 ) -> Result<Vec<Damage>, String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
@@ -66,6 +76,9 @@ fn damages(
             lines.push((offset, whole));
         }
         offset += line.len() as u64;
+    }
+    if let Some(clients) = clients {
+        lines.retain(|(_, line)| client(line).is_some_and(|name| clients.of(&name).is_some()));
     }
     let all = lines.len();
     if let Some(follower) = follower {
@@ -96,9 +109,9 @@ fn damages(
 
 fn too_few(all: usize, shipped: usize, count: usize, follower: Option<&Follower>) -> String {
     match follower {
-        None => format!("it has {all} records, and {count} are to be changed"),
+        None => format!("it has {all} records of this run, and {count} are to be changed"),
         Some(Follower { name, .. }) => format!(
-            "it has {all} records, of which {name} has {shipped}, and {count} are to be changed that {name} has \
+            "it has {all} records of this run, of which {name} has {shipped}, and {count} are to be changed that {name} has \
              already: wait until more are shipped"
         ),
     }
@@ -108,6 +121,11 @@ fn too_few(all: usize, shipped: usize, count: usize, follower: Option<&Follower>
 fn position(line: &str) -> Option<u64> {
     let record: Value = serde_json::from_str(line).ok()?;
     record.get("position")?.as_u64()
+}
+
+fn client(line: &str) -> Option<String> {
+    let record: Value = serde_json::from_str(line).ok()?;
+    Some(record.get("client")?.as_str()?.to_owned())
 }
 
 /// The line as it becomes, of the same length.
@@ -205,7 +223,14 @@ mod tests {
         fs::write(&path, (0..50).map(line).collect::<String>()).unwrap();
         let hit = |seed| {
             let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
-            let damages = damages(&path, 3, Corruption::Wrong, None, &mut random).unwrap();
+            let damages = damages(
+                &path,
+                3,
+                Corruption::Wrong,
+                Eligible::default(),
+                &mut random,
+            )
+            .unwrap();
             damages
                 .iter()
                 .map(|damage| damage.offset)
@@ -214,7 +239,46 @@ mod tests {
         assert_eq!(hit(1), hit(1));
         assert_ne!(hit(1), hit(2));
         let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
-        assert!(damages(&path, 51, Corruption::Wrong, None, &mut random).is_err());
+        assert!(
+            damages(
+                &path,
+                51,
+                Corruption::Wrong,
+                Eligible::default(),
+                &mut random
+            )
+            .is_err()
+        );
+    }
+
+    /// On sites that outlive a run nobody reads them back.
+    #[test]
+    fn records_of_an_earlier_run_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(firedrill_erlmcp::LOG);
+        let line = |number: u64| {
+            let client = if number % 10 == 0 {
+                "own-0-1"
+            } else {
+                "other-0-1"
+            };
+            let line = LINE.replace("\"client\":\"a\"", &format!("\"client\":\"{client}\""));
+            line + "\n"
+        };
+        fs::write(&path, (0..50).map(line).collect::<String>()).unwrap();
+        let clients = Clients::new("own", 1);
+        let eligible = Eligible {
+            follower: None,
+            clients: Some(&clients),
+        };
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
+        let mut drawn = |count| damages(&path, count, Corruption::Wrong, eligible, &mut random);
+        let hit = drawn(5).unwrap();
+        assert!(
+            hit.iter().all(|damage| damage.was.contains("own-0-1")),
+            "{hit:?}"
+        );
+        assert!(drawn(6).unwrap_err().contains("5 records of this run"));
     }
 
     #[test]
@@ -226,7 +290,11 @@ mod tests {
         fs::write(&path, (1..=50).map(line).collect::<String>()).unwrap();
         let drawn = |count, follower: &Follower| {
             let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
-            damages(&path, count, Corruption::Wrong, Some(follower), &mut random)
+            let eligible = Eligible {
+                follower: Some(follower),
+                clients: None,
+            };
+            damages(&path, count, Corruption::Wrong, eligible, &mut random)
         };
         let follower = Follower {
             name: "dr".to_owned(),
@@ -239,7 +307,7 @@ mod tests {
         let error = drawn(6, &follower).unwrap_err();
         assert_eq!(
             error,
-            "it has 50 records, of which dr has 5, and 6 are to be changed that dr has already: wait until more are \
+            "it has 50 records of this run, of which dr has 5, and 6 are to be changed that dr has already: wait until more are \
              shipped"
         );
     }

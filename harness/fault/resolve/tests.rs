@@ -94,6 +94,7 @@ fn resolved_in(view: &View, fault: &str, seed: u64) -> Result<Pinned, ResolveErr
         view: Some(view),
         quarantine: PathBuf::new(),
         held: BTreeSet::new(),
+        clients: None,
     };
     let plan::Act::Fault(own) = &plan.drill.actions[0].act else {
         panic!("no fault");
@@ -144,6 +145,7 @@ fn what_is_disturbed_already_is_not_disturbed_again() {
             view: Some(view),
             quarantine: PathBuf::new(),
             held: BTreeSet::new(),
+            clients: None,
         };
         let mut random = Xoshiro256PlusPlus::seed_from_u64(1);
         let resolved = resolve(&scene, "own", kind, &mut random);

@@ -67,6 +67,7 @@ fn what_was_lost_is_listed_and_the_recovery_point_is_before_it() {
         site: "dr".to_owned(),
         passes: [pass(500 * MS), pass(510 * MS)],
         stored: paid_in(&clients, (1..=7).map(|sequence| (4, sequence))),
+        foreign: 3,
         place: ReadPlace::Serving,
         fault: Some(Broken {
             id: "down".to_owned(),
@@ -106,7 +107,7 @@ fn what_was_lost_is_listed_and_the_recovery_point_is_before_it() {
         panic!("{text}");
     };
     assert_eq!((counts.attempted, counts.lost, counts.holes), (10, 3, 0));
-    assert_eq!(counts.unbalanced, 0);
+    assert_eq!((counts.unbalanced, counts.foreign), (0, 3));
     assert_eq!(
         (point.t_stop, point.recovered_to),
         (100 * MS, Some(70 * MS))
@@ -176,6 +177,7 @@ fn read(id: &str, began: u64, fault: Option<(&str, u64)>, place: ReadPlace) -> R
         site: "dr".to_owned(),
         passes: [pass; 2],
         stored: 0,
+        foreign: 0,
         place,
         fault: fault.map(|(id, t0)| Broken {
             id: id.to_owned(),
@@ -305,6 +307,7 @@ fn peak_of(writes: u64) -> u64 {
             &clients,
             (1..=writes - 100).map(|number| ((number % 16) as u32, number / 16)),
         ),
+        foreign: 0,
         place: ReadPlace::Serving,
         fault: Some(Broken {
             id: "down".to_owned(),

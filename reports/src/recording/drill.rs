@@ -259,6 +259,18 @@ pub struct RecoveryPoint {
     pub resolution: u64,
 }
 
+impl RecoveryPoint {
+    /// The RPO, where something survived to count it from.
+    pub fn reached(&self) -> Option<u64> {
+        self.recovered_to.map(|_| self.rpo)
+    }
+
+    /// What it is more than, where nothing did: nobody knows what was there before the first acknowledgement.
+    pub fn at_least(&self) -> Option<u64> {
+        self.recovered_to.is_none().then_some(self.rpo)
+    }
+}
+
 /// A line of `journal.jsonl`: on disk before what it tells is done.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JournalLine {

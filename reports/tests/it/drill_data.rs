@@ -8,6 +8,7 @@ use firedrill_scenarios::plan::{
     Act, Corruption, DataCounter, FaultKind, Objective, RecoveryStep, Subject,
 };
 
+use super::check;
 use super::drill::{assert_check, assert_only};
 use super::drilled::{T0, action, fault, good, lost, mark, read_back, sound};
 use super::synthetic::{MS, SECOND};
@@ -402,4 +403,34 @@ fn writes_that_are_gone_are_spoken_of_by_somebody() {
     counts.lost = 900;
     after.run.ledger.push(lost(2));
     assert_eq!(losses(&after), Some(Fail));
+}
+
+/// What was there before the first acknowledgement of this run, nobody knows.
+#[test]
+fn a_recovery_point_with_nothing_behind_it_is_more_than_was_looked_at() {
+    let mut drill = good();
+    for line in &mut drill.run.ledger {
+        if let LedgerLine::Data {
+            point: Some(point),
+            counts,
+            ..
+        } = line
+        {
+            point.recovered_to = None;
+            counts.lost = counts.acknowledged;
+        }
+    }
+    for id in ["rpo", "rpo-budget"] {
+        assert_check(&drill, id, Fail, "is there, so that it is more than 310 ms");
+    }
+    let result = drill.judged();
+    let found = check(&result, "rpo");
+    assert_eq!(
+        (found.measured.clone(), found.at_least),
+        (None, Some(310 * MS))
+    );
+    assert_eq!(
+        (result.faults[0].rpo, result.data.unwrap().rpo),
+        (None, None)
+    );
 }

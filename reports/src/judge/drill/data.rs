@@ -33,7 +33,10 @@ pub fn rpo(
     };
     let judged = all(drilled).filter(of_it);
     let judged = judged.map(|data| (unshared(judge(data, limit), data), data));
-    let weight = |data: &Data| data.point.as_ref().map(|point| point.rpo);
+    let weight = |data: &Data| {
+        let point = data.point.as_ref();
+        point.map(|point| (point.reached().is_none(), point.rpo))
+    };
     let worst = judged.max_by_key(|((verdict, _), data)| (*verdict, weight(data)));
     let Some(((verdict, reason), data)) = worst else {
         let reason = not_read(drilled).unwrap_or_else(|| words::NO_READ_BACK.to_owned());
@@ -45,9 +48,10 @@ pub fn rpo(
     Check {
         verdict,
         reason: format!("{reason}{}", drilled.rehearsed(source)),
-        measured: point.map(|point| Amount::Whole(point.rpo)),
+        measured: point.and_then(RecoveryPoint::reached).map(Amount::Whole),
         lower: point.map(lower),
-        upper: point.map(|point| Amount::Whole(point.rpo)),
+        upper: point.and_then(RecoveryPoint::reached).map(Amount::Whole),
+        at_least: point.and_then(RecoveryPoint::at_least),
         samples: data.counts.acknowledged,
         fault: data.fault.clone(),
         ..check
@@ -59,7 +63,8 @@ fn judge(data: &Data, limit: u64) -> (Verdict, String) {
         return (Verdict::Inconclusive, words::NO_ACKNOWLEDGEMENT.to_owned());
     };
     let reason = words::rpo(data, point);
-    let within = point.rpo < limit;
+    // Nothing is there to count from: how much more is gone, nobody knows.
+    let within = point.rpo < limit && point.at_least().is_none();
     let verdict = match (data.counts.taken() > 0, within) {
         (true, false) => Verdict::Fail,
         // Nothing was acknowledged for so long that a loss could not have been seen.
@@ -278,9 +283,17 @@ fn all<'a>(drilled: &Drilled<'a>) -> std::slice::Iter<'a, Data> {
 pub fn of_fault(drilled: &Drilled<'_>, id: &str) -> (Option<u64>, Option<u64>) {
     let about = all(drilled).filter(|data| data.fault.as_deref() == Some(id));
     let points = about.filter_map(|data| data.point.as_ref());
-    points.fold((None, None), |(rpo, lower), point| {
-        (rpo.max(Some(point.rpo)), lower.max(point.rpo_lower))
-    })
+    (
+        longest(points.clone()),
+        points.filter_map(|point| point.rpo_lower).max(),
+    )
+}
+
+/// The longest of all, as far as each is known.
+fn longest<'a>(mut points: impl Iterator<Item = &'a RecoveryPoint>) -> Option<u64> {
+    points.try_fold(None, |longest: Option<u64>, point| {
+        Some(longest.max(Some(point.reached()?)))
+    })?
 }
 
 pub fn worst(drilled: &Drilled<'_>) -> Option<result::Data> {
@@ -308,7 +321,7 @@ pub fn worst(drilled: &Drilled<'_>) -> Option<result::Data> {
         corrupt: most(|data| data.counts.corrupt),
         unbalanced: most(|data| data.counts.unbalanced),
         foreign: most(|data| data.counts.foreign),
-        rpo: points.clone().map(|point| point.rpo).max(),
+        rpo: longest(points.clone()),
         rpo_lower: points.filter_map(|point| point.rpo_lower).max(),
     })
 }

@@ -212,7 +212,10 @@ pub fn rpo(data: &Data, point: &RecoveryPoint) -> String {
             "everything up to {} before the stop is there",
             duration(point.rpo)
         ),
-        None => "nothing that was acknowledged before the stop is there".to_owned(),
+        None => format!(
+            "nothing that was acknowledged before the stop is there, so that it is more than {}",
+            duration(point.rpo)
+        ),
     };
     let oldest = point.rpo_lower.map_or(String::new(), |oldest| {
         format!(

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::figure;
 use crate::numbers::{count, duration};
-use crate::recording::{self, Recording, Write};
+use crate::recording::{self, Recording, RecoveryPoint, Write};
 use crate::render::figures::{self, Data};
 use crate::result::{Fault, ResultDocument};
 use firedrill_scenarios::plan::DataCounter;
@@ -48,7 +48,7 @@ fn faults(result: &ResultDocument) -> Markup {
                     td .number { (rto(fault)) }
                     td .number { (time(fault.outage)) }
                     td .number { (count(fault.relapses)) }
-                    td .number { (time(fault.rpo)) }
+                    td .number { (rpo(fault)) }
                 } } }
             } }
         }
@@ -60,6 +60,15 @@ fn undone(fault: &Fault) -> Markup {
         @if !fault.leftovers.is_empty() { span .bad { "no: " (fault.leftovers.join("; ")) } }
         @else if fault.healed.is_some() { "yes, and seen" }
         @else { "-" }
+    }
+}
+
+/// Where nothing survived it is more than the age of the oldest lost write.
+fn rpo(fault: &Fault) -> String {
+    match (fault.rpo, fault.rpo_lower) {
+        (Some(rpo), _) => duration(rpo),
+        (None, Some(lower)) => format!("> {}", duration(lower)),
+        (None, None) => "-".to_owned(),
     }
 }
 
@@ -144,26 +153,24 @@ fn line(
 }
 
 fn times(recording: &Recording) -> Markup {
-    let point = |of: fn(&recording::RecoveryPoint) -> Option<u64>| {
-        move |data: &recording::Data| {
-            data.point
-                .as_ref()
-                .and_then(of)
-                .map_or("-".to_owned(), duration)
-        }
+    let point = |of: fn(&RecoveryPoint) -> Option<String>| {
+        move |data: &recording::Data| data.point.as_ref().and_then(of).unwrap_or("-".to_owned())
     };
     let rows = [
         (
             "recovery point before the stop (RPO)",
-            point(|point| Some(point.rpo)),
+            point(|point| {
+                let more = point.at_least().map(|time| format!("> {}", duration(time)));
+                more.or(point.reached().map(duration))
+            }),
         ),
         (
             "oldest lost write before the stop",
-            point(|point| point.rpo_lower),
+            point(|point| point.rpo_lower.map(duration)),
         ),
         (
             "acknowledgements before the stop at most apart",
-            point(|point| Some(point.resolution)),
+            point(|point| Some(duration(point.resolution))),
         ),
     ];
     html! { @for (name, text) in &rows { tr {
