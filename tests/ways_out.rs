@@ -141,7 +141,7 @@ fn a_run_that_goes_on_is_left_alone_and_what_it_left_is_named_and_healed_later()
         // Nor does a second run break what the first one measures.
         let second = now.drill(&plain, &[]).run();
         assert_eq!(second.code, 5, "{second:#?}");
-        let who = format!("process {} drives the sites", running.pid());
+        let who = format!("process {} is at work at the sites", running.pid());
         assert!(second.stderr.contains(&who), "{second:#?}");
         assert_eq!(
             now.view().site("primary").map(|site| site.wanted_pods),
@@ -193,6 +193,45 @@ fn a_run_that_goes_on_is_left_alone_and_what_it_left_is_named_and_healed_later()
         gone.stderr.contains("not running any more") || gone.stderr.contains("cannot be read"),
         "{gone:#?}"
     );
+}
+
+/// A folder that was copied before it was healed still says that everything is broken.
+#[test]
+fn a_copy_of_a_run_that_was_healed_meanwhile_undoes_nothing_of_the_run_that_goes_on() {
+    let scenario = scenario("", "");
+    let sites = Sites::start(&scenario);
+    let mut killed = sites.drill(&scenario, &[]);
+    let mut running = killed.start();
+    running.wait_for("fault scale: in force");
+    running.signal(Signal::KILL);
+    running.finish_unheard();
+    let copy = Folder::new();
+    copy_folder(&killed.folder.run(), &copy.run());
+    assert_eq!(killed.heal().code, 0);
+    stands(&sites, victim(&sites));
+
+    let mut drill = sites.drill(&scenario, &[]);
+    let pid = victim(&sites);
+    ends(&sites, &mut drill, |running| {
+        let refused = heal_alone(&copy);
+        assert_eq!(refused.code, 5, "{refused:#?}");
+        let who = format!("process {} is at work at the sites", running.pid());
+        assert!(refused.stderr.contains(&who), "{refused:#?}");
+        let view = sites.view();
+        let pods = view.site("primary").map(|site| site.wanted_pods);
+        assert!(is_stopped(pid) && pods == Some(3), "{refused:#?}");
+        running.signal(Signal::INT);
+    });
+}
+
+fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        if entry.file_type().expect("a kind").is_file() {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).expect("a copy");
+        }
+    }
 }
 
 /// Heals the run that is under way.

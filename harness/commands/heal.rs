@@ -17,7 +17,8 @@ use crate::fault::journal::{Journal, Open, open_changes};
 use crate::fault::pinned::{Reversal, Undo};
 use crate::fault::seen::Eyes;
 use crate::fault::whereabouts::{Again, Whereabouts};
-use crate::target::{TargetError, alone};
+use crate::target::TargetError;
+use crate::target::alone::Alone;
 
 /// Heals the run in `folder`, or every drill of a programme. Healing what is healed changes nothing.
 pub fn heal(folder: &Path) -> anyhow::Result<Exit> {
@@ -85,12 +86,17 @@ fn heal_run(folder: &Path) -> anyhow::Result<Exit> {
         }
         Some(Again::Here(world)) => world,
     };
+    // Another run may drive the sites by now. What this one broke was healed then, whatever this copy of its journal says.
+    let alone = match &world {
+        Some(world) if !open.is_empty() => Some(Alone::to_heal(world.state())?),
+        Some(_) | None => None,
+    };
     give_up_failbacks(&open, world.as_ref());
     settle(world.as_ref());
-    let state = world.as_ref().map(|world| world.state().to_owned());
     let exit = undo(folder, Which::All, &journal, &Eyes::on(world))?;
-    if let Some(state) = state.filter(|_| exit == Exit::Pass && !open.is_empty()) {
-        alone::healed(&state).context("the sites cannot be told that they are healed")?;
+    if let Some(alone) = alone.filter(|_| exit == Exit::Pass) {
+        let told = alone.healed();
+        told.context("the sites cannot be told that they are healed")?;
     }
     Ok(exit)
 }

@@ -1,5 +1,6 @@
-//! One run at a time at sites that outlive it. Two at once would take each other's faults for the target's own, and so
-//! would one that comes after another that was killed: the file that is held says where the last one's journal is.
+//! One run at a time at sites that outlive it, and nobody who heals beside it. Two at once would take each other's faults
+//! for the target's own, and so would one that comes after another that was killed: the file that is held says where the
+//! last one's journal is.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -17,34 +18,64 @@ use crate::hold::hold;
 
 const IN_USE: &str = "in-use";
 
-/// Nobody else drives the sites as long as this value is there.
+/// Nobody else drives or heals the sites as long as this value is there.
 pub struct Alone {
     file: File,
+    path: PathBuf,
     run: OnceLock<PathBuf>,
 }
 
 impl Alone {
+    /// To drive the sites.
+    ///
     /// # Errors
-    /// When another run drives the sites of this folder, or the last one left something broken there.
+    /// When somebody else is at work at the sites of this folder, or the last run left something broken there.
     pub fn at(state: &Path) -> Result<Alone, TargetError> {
+        let alone = Alone::to_heal(state)?;
+        let state = state.to_owned();
+        match alone
+            .named()
+            .map_err(|error| unwritten(&alone.path, &error))?
+        {
+            Some(run) if is_gone(&run) => Err(TargetError::RunGone { state, run }),
+            Some(run) if is_open(&run) => Err(TargetError::Unhealed { state, run }),
+            Some(_) | None => Ok(alone),
+        }
+    }
+
+    /// To heal them: whatever the last run left there, but not while another one breaks something.
+    ///
+    /// # Errors
+    /// When somebody else is at work at the sites of this folder.
+    pub fn to_heal(state: &Path) -> Result<Alone, TargetError> {
         let path = state.join(IN_USE);
-        let unwritten = |error| {
-            TargetError::NotAttached(format!("`{}` cannot be written: {error}", path.display()))
-        };
-        let file = open(&path).map_err(unwritten)?;
+        let file = open(&path).map_err(|error| unwritten(&path, &error))?;
         hold(&file).map_err(|who| TargetError::InUse {
             state: state.to_owned(),
             who: who.to_string(),
         })?;
-        let state = state.to_owned();
-        match named(&path).map_err(unwritten)? {
-            Some(run) if is_gone(&run) => Err(TargetError::RunGone { state, run }),
-            Some(run) if is_open(&run) => Err(TargetError::Unhealed { state, run }),
-            Some(_) | None => Ok(Alone {
-                file,
-                run: OnceLock::new(),
-            }),
+        Ok(Alone {
+            file,
+            path,
+            run: OnceLock::new(),
+        })
+    }
+
+    /// A run that had broken something was healed. Where its folder had been moved, the sites look for it in vain.
+    ///
+    /// # Errors
+    /// When that cannot be mended.
+    pub fn healed(self) -> io::Result<()> {
+        match self.named()? {
+            Some(run) if is_gone(&run) => self.file.set_len(0),
+            Some(_) | None => Ok(()),
         }
+    }
+
+    /// The folder of the last run, unless nothing is left of it that somebody would have to know.
+    fn named(&self) -> io::Result<Option<PathBuf>> {
+        let run = fs::read(&self.path)?;
+        Ok((!run.is_empty()).then(|| PathBuf::from(OsString::from_vec(run))))
     }
 
     /// Says so of the run in this folder, on disk.
@@ -72,27 +103,14 @@ impl Drop for Alone {
     }
 }
 
-/// A run that had broken something was healed. Where its folder had been moved, the sites look for it in vain.
-///
-/// # Errors
-/// When that cannot be mended.
-pub fn healed(state: &Path) -> io::Result<()> {
-    let path = state.join(IN_USE);
-    let file = open(&path)?;
-    let moved = hold(&file).is_ok() && named(&path)?.is_some_and(|run| is_gone(&run));
-    if moved { file.set_len(0) } else { Ok(()) }
-}
-
 /// What it says is needed still.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     options.write(true).create(true).truncate(false).open(path)
 }
 
-/// The folder of the last run, unless nothing is left of it that somebody would have to know.
-fn named(path: &Path) -> io::Result<Option<PathBuf>> {
-    let run = fs::read(path)?;
-    Ok((!run.is_empty()).then(|| PathBuf::from(OsString::from_vec(run))))
+fn unwritten(path: &Path, error: &io::Error) -> TargetError {
+    TargetError::NotAttached(format!("`{}` cannot be written: {error}", path.display()))
 }
 
 /// Removed, or moved to where its journal is not found.
@@ -135,7 +153,7 @@ mod tests {
             fs::create_dir(run).unwrap();
             let alone = Alone::at(state).unwrap();
             alone.drives(run).unwrap();
-            assert!(refusal(state).contains("drives the sites"));
+            assert!(refusal(state).contains("is at work at the sites"));
             let mut journal = Journal::open(run, |_| {}).unwrap();
             journal.intend(number, "f", 0, "breaks it", &7).unwrap();
             drop(alone);
@@ -169,7 +187,7 @@ mod tests {
         fs::rename(&run, &moved).unwrap();
         let error = refusal(state);
         assert!(error.contains("where it is now"), "{error}");
-        healed(state).unwrap();
+        Alone::to_heal(state).unwrap().healed().unwrap();
         drop(Alone::at(state).unwrap());
     }
 
@@ -182,9 +200,30 @@ mod tests {
         alone.drives(&run).unwrap();
         let mut journal = Journal::open(&run, |_| {}).unwrap();
         journal.intend(1, "f", 0, "breaks it", &7).unwrap();
-        healed(state).unwrap();
         drop(alone);
-        healed(state).unwrap();
+        Alone::to_heal(state).unwrap().healed().unwrap();
         assert!(refusal(state).contains("firedrill heal"));
+    }
+
+    #[test]
+    fn nobody_heals_while_a_run_drives_the_sites_and_none_begins_while_somebody_heals() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, run) = (folder.path(), folder.path().join("run"));
+        fs::create_dir(&run).unwrap();
+        let alone = Alone::at(state).unwrap();
+        alone.drives(&run).unwrap();
+        let refused = Alone::to_heal(state).err().unwrap().to_string();
+        let who = format!("process {} is at work at the sites", std::process::id());
+        assert!(refused.contains(&who), "{refused}");
+        let mut journal = Journal::open(&run, |_| {}).unwrap();
+        journal.intend(1, "f", 0, "breaks it", &7).unwrap();
+        drop(alone);
+        // Behind the run that left something, who heals it comes first.
+        let healing = Alone::to_heal(state).unwrap();
+        assert!(refusal(state).contains(&who));
+        let by = "test".to_owned();
+        write(&mut journal, JournalEntry::Healed { by });
+        healing.healed().unwrap();
+        drop(Alone::at(state).unwrap());
     }
 }

@@ -1,7 +1,8 @@
 //! What is driven. Each adapter turns the plan's target into the same three things: where connections go,
 //! what requests look like, and what has to be stopped afterwards.
 //!
-//! - `alone`: one run at a time at sites that stay, and none behind one that left something broken
+//! - `alone`: one run at a time at sites that stay, none behind one that left something broken, and nobody who heals
+//!   beside it
 //! - `embedded`: stand-in sites that the run starts and stops
 //! - `world`: stand-in sites that can be lost, started by the run or by somebody else
 //! - `endpoint`: a URL
@@ -103,7 +104,7 @@ pub enum TargetError {
         "{keeper} works on this run: it still goes on, or is healed already; wait for its end, or end it, and heal then"
     )]
     StillKept { keeper: String },
-    #[error("{who} drives the sites of `{}` just now: wait for its end, or end it", state.display())]
+    #[error("{who} is at work at the sites of `{}` just now: wait for its end, or end it", state.display())]
     InUse { state: PathBuf, who: String },
     #[error(
         "an earlier run left something broken at the sites of `{}`: `firedrill heal {}` first",
