@@ -61,13 +61,14 @@ impl Alone {
         })
     }
 
-    /// A run that had broken something was healed. Where its folder had been moved, the sites look for it in vain.
+    /// A run that had broken something was healed: nobody has to know of it any more, wherever its folder goes. Where that
+    /// had been moved before, the sites look for it in vain.
     ///
     /// # Errors
-    /// When that cannot be mended.
+    /// When the sites cannot be told.
     pub fn healed(self) -> io::Result<()> {
         match self.named()? {
-            Some(run) if is_gone(&run) => self.file.set_len(0),
+            Some(run) if is_gone(&run) || !is_open(&run) => self.file.set_len(0),
             Some(_) | None => Ok(()),
         }
     }
@@ -224,6 +225,8 @@ mod tests {
         let by = "test".to_owned();
         write(&mut journal, JournalEntry::Healed { by });
         healing.healed().unwrap();
+        // Healed in its place, and thrown away then.
+        fs::remove_dir_all(&run).unwrap();
         drop(Alone::at(state).unwrap());
     }
 }
