@@ -61,6 +61,8 @@ fn an_answer_of_a_site_that_may_not_serve_ends_the_drill() {
         .replace("load:\n", "limits: { served_by: [primary] }\nload:\n");
     let done = run(&folder, &scenario, &["--seed", "1"]);
     ended_healed_and_reported(&folder, &done, "site-failure", "answered by dr");
+    assert_eq!(done.code, 3, "{done:#?}");
+    assert!(done.stdout.contains("answered by dr"), "{}", done.stdout);
 }
 
 #[test]

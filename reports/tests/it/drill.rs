@@ -216,18 +216,50 @@ fn a_mark_that_was_told_late_stays_with_its_fault() {
 
 #[test]
 fn a_run_that_was_interrupted_is_not_blamed() {
-    let mut cut = failing(|second, _| second >= 11);
-    let end = 15 * SECOND;
-    cut.run.early = Some((end, EarlyEnd::Interrupted));
-    cut.run.operations.retain(|operation| operation.due < end);
-    assert_check(
-        &cut,
-        "rto",
-        Inconclusive,
-        "the run was ended before it could be back",
-    );
-    cut.run.early = Some((end, EarlyEnd::Aborted));
-    assert_check(&cut, "rto", Fail, "was not back");
+    let cut = |end, early| {
+        let mut cut = failing(|second, _| second >= 11);
+        cut.run.early = Some((end, early));
+        cut.run.operations.retain(|operation| operation.due < end);
+        cut
+    };
+    let because = "the run was ended before it could be back";
+    for early in [
+        EarlyEnd::Interrupted,
+        EarlyEnd::Aborted,
+        EarlyEnd::Incident,
+        EarlyEnd::TargetLost,
+    ] {
+        let soon = cut(15 * SECOND, early);
+        assert_check(&soon, "rto", Inconclusive, because);
+        assert_check(&soon, "rto-budget", Inconclusive, because);
+        // Whatever ended it, that was too long already.
+        let late = cut(40 * SECOND, early);
+        assert_check(&late, "rto", Inconclusive, because);
+        assert_check(&late, "rto-budget", Fail, "was not back 29.8 s after");
+    }
+}
+
+/// What passed until then passes still, so that nothing else would say why the run does not.
+#[test]
+fn what_ended_a_run_before_its_time_is_told_by_a_check() {
+    let ended = |early| {
+        let mut cut = good();
+        cut.run.early = Some((70 * SECOND, early));
+        let result = cut.judged();
+        let found = result.checks.into_iter().find(|check| check.id == "ended");
+        found.map(|check| (check.verdict, check.reason))
+    };
+    for (early, because) in [
+        (EarlyEnd::Aborted, "aborted: "),
+        (EarlyEnd::Incident, "ended for another incident: "),
+        (EarlyEnd::TargetLost, "the target was lost: "),
+    ] {
+        let (verdict, reason) = ended(early).unwrap();
+        assert_eq!(verdict, Inconclusive);
+        assert!(reason.starts_with(because), "{reason}");
+    }
+    // Whoever sent a signal knows of it.
+    assert_eq!(ended(EarlyEnd::Interrupted), None);
 }
 
 #[test]

@@ -60,7 +60,8 @@ fn a_failback_ends_what_a_fault_is_judged_by_and_is_judged_itself() {
             *mark = Mark::CaughtUp;
         }
     });
-    assert_check(&unseen, "rto-failback", Invalid, "nobody looked");
+    let nobody = "was done, and no client was seen to be led back";
+    assert_check(&unseen, "rto-failback", Invalid, nobody);
     let refused = drill.change(|event| {
         if let Event::Step { stage, .. } = event
             && matches!(stage, StepStage::Done { .. })

@@ -65,7 +65,7 @@ fn a_failure_stands_when_the_run_is_interrupted() {
     run.operations
         .retain(|operation| operation.due < 6 * SECOND);
     run.early = Some((6 * SECOND, EarlyEnd::Aborted));
-    assert_eq!(verdicts(&run.judged()), [Fail, Fail]);
+    assert_eq!(verdicts(&run.judged()), [Inconclusive, Fail, Fail]);
 }
 
 #[test]

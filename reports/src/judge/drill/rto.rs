@@ -11,7 +11,6 @@ use super::slots::Whose;
 use super::{Drilled, duration_check, words};
 use crate::judge::trust;
 use crate::judge::view::nanoseconds;
-use crate::recording::EarlyEnd;
 use crate::result::{Amount, Check, Method};
 
 /// One fault against the limit.
@@ -139,10 +138,7 @@ pub fn judge(
         Effect::Seen(_) => {}
         Effect::NotSeen(reason) => return (Verdict::Invalid, words::not_seen(fault, reason)),
         Effect::NotLookedFor => {
-            return (
-                Verdict::Invalid,
-                words::not_seen(fault, words::NOT_LOOKED_FOR),
-            );
+            return (Verdict::Invalid, words::not_looked_for(fault));
         }
     }
     if let (Nature::Data, Verified::Missing) = (fault.nature, fault.verified) {
@@ -175,15 +171,8 @@ fn compare(
         }
         (None, Some(_)) => match drilled.view.recording.ended_early() {
             // It might have come back, had it been waited for.
-            Some((
-                _,
-                EarlyEnd::Interrupted
-                | EarlyEnd::Incident
-                | EarlyEnd::TargetLost
-                | EarlyEnd::NotSteady,
-                _,
-            )) => (Verdict::Inconclusive, words::cut_short(&reason)),
-            Some((_, EarlyEnd::Aborted, _)) | None => (Verdict::Fail, reason),
+            Some(_) => (Verdict::Inconclusive, words::cut_short(&reason)),
+            None => (Verdict::Fail, reason),
         },
         (None, None) => (Verdict::Inconclusive, reason),
     }

@@ -7,13 +7,15 @@ use firedrill_scenarios::plan::{Act, DataCounter, Objective, RecoveryStep, Subje
 
 use super::faults::{Broken, Effect, base};
 use super::{Drilled, words};
+use crate::judge::words::early;
 use crate::judge::{blank, trust};
-use crate::recording::{Event, ReadPlace, StepStage};
+use crate::recording::{EarlyEnd, Event, ReadPlace, StepStage};
 use crate::result::{Amount, Check, Relation};
 
 pub fn checks(drilled: &Drilled<'_>) -> Vec<Check> {
     let all = [
         steady(drilled),
+        ended(drilled),
         broken(drilled),
         steps(drilled),
         waits(drilled),
@@ -42,6 +44,20 @@ fn steady(drilled: &Drilled<'_>) -> Option<Check> {
             }),
             _ => None,
         })
+}
+
+/// There is one only when the run was ended before its time, and neither by a signal nor for want of a steady target: who sent the
+/// one knows of it, and the other has a check.
+fn ended(drilled: &Drilled<'_>) -> Option<Check> {
+    let (_, reason, detail) = drilled.view.recording.ended_early()?;
+    match reason {
+        EarlyEnd::Interrupted | EarlyEnd::NotSteady => None,
+        EarlyEnd::Aborted | EarlyEnd::Incident | EarlyEnd::TargetLost => Some(Check {
+            verdict: Verdict::Inconclusive,
+            reason: early(reason, detail),
+            ..blank("ended".to_owned(), words::ABOUT_ENDED.to_owned())
+        }),
+    }
 }
 
 /// There is one only when a fault was not seen in force, or never begun: then what passed may have met no fault at all,

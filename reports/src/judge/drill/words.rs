@@ -23,6 +23,7 @@ pub const NO_READ_BACK: &str = "nothing was read back after the fault";
 pub const NO_ACKNOWLEDGEMENT: &str = "no write was acknowledged before the fault";
 
 pub const ABOUT_STEADY: &str = "the target is steady before the first fault";
+pub const ABOUT_ENDED: &str = "nothing ended the run before its time";
 pub const ABOUT_FAULTS: &str = "every fault was injected, and seen in force from outside";
 pub const ABOUT_STEPS: &str = "every recovery step was done";
 pub const ABOUT_WAITS: &str = "every phase that waits has what it waits for within its time";
@@ -106,6 +107,18 @@ pub fn not_seen(fault: &Broken, why: &str) -> String {
             "the effect of {} was not seen from outside: {why}",
             placed(fault)
         ),
+    }
+}
+
+/// Nobody but the injector told of it.
+pub fn not_looked_for(fault: &Broken) -> String {
+    match (fault.nature, fault.injected) {
+        (Nature::FailBack, Some(_)) => format!(
+            "{} was done, and no client was seen to be led back by it: the site may have served already",
+            placed(fault)
+        ),
+        (Nature::FailBack, None) => format!("{} was not seen to come to its end", placed(fault)),
+        (Nature::Service | Nature::Data, _) => not_seen(fault, NOT_LOOKED_FOR),
     }
 }
 
