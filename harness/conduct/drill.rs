@@ -159,8 +159,8 @@ impl Drill {
             let name = self.plan.site_name(usize::from(site));
             let first = self.plan.site_name(0);
             return Some(format!(
-                "clients are served by {name} already: lead them back first, with a scenario of its own whose step is \
-                 `fail-back: {first}`, or serve new sites"
+                "clients are served by {name} already: lead them back first, with a scenario of its own that has no fault \
+                 and whose first and only step is `fail-back: {first}`, or serve new sites"
             ));
         }
         let together = judge_together(&self.before, &self.limits);

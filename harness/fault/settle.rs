@@ -74,7 +74,7 @@ fn missing_alone(view: &View, site: &str) -> Option<Missing> {
     })
 }
 
-fn serves(store: &StoreView) -> bool {
+pub(super) fn serves(store: &StoreView) -> bool {
     !store.fenced && !store.standby
 }
 

@@ -11,7 +11,7 @@ use firedrill_scenarios::plan::{self, BackupChoice, BackupPlace, Blocked, Recove
 use super::change::{self, ChangeError};
 use super::pinned::{Reversal, Sight, Undo, Words};
 use super::seen::Eyes;
-use super::settle::next_epoch;
+use super::settle::{next_epoch, serves};
 
 /// How long what a step brings back may take to be seen.
 const BACK: Duration = Duration::from_secs(30);
@@ -119,6 +119,11 @@ pub async fn perform(
         }
         RecoveryStep::FailBack { site } => {
             let site = name(plan, *site);
+            let view = world.view()?;
+            let store = view.site(&site).and_then(|own| own.store.as_ref());
+            if store.is_some_and(serves) {
+                return Ok(format!("{site} serves already: nobody is led back"));
+            }
             intend(note, &site, &format!("fail back to {site}"))?;
             fail_back(world, &site, ending).await?;
             ready(eyes, &site).await?;

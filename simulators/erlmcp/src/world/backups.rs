@@ -122,10 +122,20 @@ pub(super) fn choose(
         }
         BackupChoice::Id(id) => newest_first.find(|found| found.manifest.id == *id),
     };
-    found.ok_or_else(|| {
-        let name = &ground.sites[at].config.name;
-        format!("`{name}` has no such backup ({choice:?}) among {known:?}")
-    })
+    found.ok_or_else(|| none_fits(&ground.sites[at].config.name, choice, &known))
+}
+
+fn none_fits(site: &str, choice: &BackupChoice, known: &[String]) -> String {
+    let wanted = match choice {
+        BackupChoice::Newest => "backup".to_owned(),
+        BackupChoice::NewestSound => "sound backup".to_owned(),
+        BackupChoice::NewestSoundBefore(_) => "sound backup from before the damage".to_owned(),
+        BackupChoice::Id(id) => format!("backup `{id}`"),
+    };
+    match known {
+        [] => format!("`{site}` has no {wanted}: there is none at all"),
+        known => format!("`{site}` has no {wanted} among {}", known.join(", ")),
+    }
 }
 
 pub(super) fn take_away(

@@ -137,6 +137,18 @@ fn a_site_that_is_gone_with_its_backups_is_built_from_those_off_the_site() {
     ground.ask(Request::Rebuild { site: "a".into() });
     let store = ground.site("a").store.unwrap();
     assert_eq!((store.standby, store.last_position), (true, 0));
+    let too_early = Request::Restore {
+        site: "a".into(),
+        of: "a".into(),
+        from: Place::OffSite,
+        backup: BackupChoice::NewestSoundBefore(1),
+    };
+    let words = format!(
+        "`a` has no sound backup from before the damage among {}",
+        off_site.id
+    );
+    let refusal = ground.refusal(too_early);
+    assert!(refusal.contains(&words), "{refusal}");
     let before = BackupChoice::NewestSoundBefore(off_site.ended_ns + 1);
     let restored = restore(&ground, Place::OffSite, before);
     assert_eq!((restored.backup, restored.records), (off_site.id, 3));
