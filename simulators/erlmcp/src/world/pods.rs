@@ -13,6 +13,7 @@ use super::roles::tell;
 use super::unit::{Life, Unit};
 use super::viewing;
 use crate::layout::PartConfig;
+use crate::proc;
 use crate::role::Role;
 use crate::site::PODS_MAX;
 
@@ -186,8 +187,11 @@ fn pod(ground: &Ground, at: usize, name: &str) -> Result<Rc<Unit>, String> {
 /// Names of pods that get no requests just now.
 pub(super) async fn unready(ground: &Ground, at: usize) -> Vec<String> {
     let ready = viewing::pods(ground.sites[at].front_control).await;
-    // The door may not have noticed yet that one has ended.
-    let runs = |unit: &Unit| matches!(unit.life(), Life::Running { .. });
+    // The door may not have noticed yet that one has ended, or was stopped.
+    let runs = |unit: &Unit| match unit.life() {
+        Life::Running { pid, .. } => !proc::is_stopped(pid),
+        Life::Gone(_) | Life::Starting(_) => false,
+    };
     let is_missing = |unit: &Rc<Unit>| !runs(unit) || !ready.contains(&unit.name);
     let own = pods(ground, at).into_iter();
     own.filter(is_missing)
