@@ -453,6 +453,7 @@ fn known(mark: world::Instant) -> Option<Mark> {
         world::Instant::Fenced => Mark::Fenced,
         world::Instant::WritesStopped => Mark::WritesStopped,
         world::Instant::FailoverBegun => Mark::FailoverBegun,
+        world::Instant::FailoverFailed => Mark::FailoverFailed,
         world::Instant::Promoted => Mark::Promoted,
         world::Instant::RouteSwitched => Mark::RouteSwitched,
         world::Instant::Restored => Mark::Restored,

@@ -232,6 +232,7 @@ fn last_step(mark: Mark) -> Mark {
         | Mark::Fenced
         | Mark::WritesStopped
         | Mark::FailoverBegun
+        | Mark::FailoverFailed
         | Mark::Promoted
         | Mark::RouteSwitched => Mark::RouteSwitched,
         Mark::RouteExpired

@@ -84,6 +84,8 @@ pub enum Mark {
     WritesStopped,
     /// t4
     FailoverBegun,
+    /// It came to nothing: the director tries again.
+    FailoverFailed,
     Promoted,
     RouteSwitched,
     /// Nobody may use an old answer about the route any more.
@@ -104,12 +106,13 @@ pub enum Mark {
 }
 
 impl Mark {
-    pub const ALL: [Mark; 15] = [
+    pub const ALL: [Mark; 16] = [
         Mark::Detected,
         Mark::Decided,
         Mark::Fenced,
         Mark::WritesStopped,
         Mark::FailoverBegun,
+        Mark::FailoverFailed,
         Mark::Promoted,
         Mark::RouteSwitched,
         Mark::RouteExpired,
@@ -130,6 +133,7 @@ impl Mark {
             Mark::Fenced => "fenced",
             Mark::WritesStopped => "writes_stopped",
             Mark::FailoverBegun => "failover_begun",
+            Mark::FailoverFailed => "failover_failed",
             Mark::Promoted => "promoted",
             Mark::RouteSwitched => "route_switched",
             Mark::RouteExpired => "route_expired",

@@ -25,6 +25,7 @@ pub fn words(mark: &str) -> &'static str {
         "fenced" => "the lost site could write no more",
         "writes_stopped" => "the last acknowledgement before writes were stopped",
         "failover_begun" => "the failover began",
+        "failover_failed" => "the failover failed, to be tried again",
         "promoted" => "the other site was promoted",
         "route_switched" => "the route was switched",
         "route_expired" => "the old route's time was over",

@@ -19,39 +19,50 @@ use crate::world::{Instant, Misbehaviour, lost_records};
 /// For a store that may be gone.
 const FENCE_PATIENCE: Duration = Duration::from_millis(300);
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Between two attempts to promote.
+/// Between two attempts to promote, and until the last one begins: who watches begins anew then.
 const AGAIN: Duration = Duration::from_millis(100);
-const ATTEMPTS: u32 = 50;
+const PROMOTION: Duration = Duration::from_secs(2);
 /// What a recovery takes longer that is told to be slow.
 const SLOWNESS: Duration = Duration::from_secs(10);
 
 /// Moves everything away from the site called `lost`.
 pub(super) async fn fail_over(director: &Rc<Director>, lost: &str) -> Result<(), String> {
-    director.busy.set(true);
-    let outcome = take_over(director, lost).await;
-    director.busy.set(false);
-    outcome
-}
-
-async fn take_over(director: &Rc<Director>, lost: &str) -> Result<(), String> {
     let old = director.site(lost)?;
     let new = standby(director, lost).await?;
-    director.mark(Instant::Decided, json!({ "from": lost, "to": new.name }));
+    hand_over(director, old, new).await
+}
+
+/// The site that clients are sent to answers again, after the epoch was given to another one that did not take over.
+/// What the other one holds came from there: nothing is lost.
+pub(super) async fn go_back(director: &Rc<Director>, route: &str) -> Result<(), String> {
+    let owner = director.state().ownership.owner;
+    hand_over(director, director.site(&owner)?, director.site(route)?).await
+}
+
+/// Each attempt has an epoch of its own, since one that failed may have been obeyed all the same: whoever serves an
+/// older one is fenced as soon as it asks.
+async fn hand_over(director: &Rc<Director>, old: &Directed, new: &Directed) -> Result<(), String> {
+    let (from, to) = (&old.name, &new.name);
+    director.mark(Instant::Decided, json!({ "from": from, "to": to }));
     let state = director.state();
     let epoch = state.ownership.epoch + 1;
     director.mark(
         Instant::FailoverBegun,
-        json!({ "from": lost, "to": new.name, "epoch": epoch }),
+        json!({ "from": from, "to": to, "epoch": epoch }),
     );
+    let ownership = Ownership {
+        owner: new.name.clone(),
+        epoch,
+    };
     // From now on the old store is fenced when it comes back, whether it can be reached or not.
     director.keep(State {
-        ownership: Ownership {
-            owner: new.name.clone(),
-            epoch,
-        },
+        ownership: ownership.clone(),
+        unfinished: true,
         ..state
     })?;
-    fence(director, old, epoch).await;
+    if from != to {
+        fence(director, old, epoch).await;
+    }
     let misbehaviour = director.misbehaviour.borrow().clone();
     recover_badly(&misbehaviour, new.front_control).await;
     let last = promote(new, epoch).await?;
@@ -60,6 +71,13 @@ async fn take_over(director: &Rc<Director>, lost: &str) -> Result<(), String> {
         json!({ "site": new.name, "epoch": epoch, "last": last }),
     );
     tell_what_was_lost(director, old, last).await;
+    let now = director.state().ownership;
+    if now != ownership {
+        return Err(format!(
+            "`{}` was given epoch {} meanwhile",
+            now.owner, now.epoch
+        ));
+    }
     switch_route(director, &new.name).await
 }
 
@@ -98,19 +116,18 @@ async fn fence(director: &Director, old: &Directed, epoch: u64) {
 }
 
 async fn promote(new: &Directed, epoch: u64) -> Result<u64, String> {
-    let mut why = String::new();
-    for _ in 0..ATTEMPTS {
+    let until = clock::now() + PROMOTION;
+    loop {
         let body = Bytes::from(json!({ "epoch": epoch }).to_string());
         match ask::post(new.store, "/control/promote", body, PATIENCE).await {
             Ok(answer) => {
                 let last = serde_json::from_slice::<Last>(&answer);
                 return last.map(|last| last.last).map_err(|e| e.to_string());
             }
-            Err(reason) => why = reason,
+            Err(why) if clock::now() >= until => return Err(why),
+            Err(_) => tokio::time::sleep(AGAIN).await,
         }
-        tokio::time::sleep(AGAIN).await;
     }
-    Err(why)
 }
 
 async fn tell_what_was_lost(director: &Director, old: &Directed, last: u64) {
@@ -125,13 +142,15 @@ async fn tell_what_was_lost(director: &Director, old: &Directed, last: u64) {
 pub(super) async fn switch_route(director: &Rc<Director>, site: &str) -> Result<(), String> {
     let new = director.site(site)?;
     let state = director.state();
-    if state.route == site {
-        return Ok(());
-    }
+    let is_there = state.route == site;
     director.keep(State {
         route: site.to_owned(),
+        unfinished: false,
         ..state
     })?;
+    if is_there {
+        return Ok(());
+    }
     director.mark(Instant::RouteSwitched, json!({ "site": site }));
     // Who was told the old route last may use it for so long.
     let until = director.told_at.get() + director.part.config.route_ttl;

@@ -86,7 +86,6 @@ impl Part for DirectorPart {
             file,
             state: channel::Sender::new(state),
             told_at: Cell::new(clock::now()),
-            busy: Cell::new(false),
             misbehaviour: RefCell::new(misbehaviour),
         });
         tokio::task::spawn_local(dns::serve(director.clone(), dns));
@@ -102,8 +101,6 @@ struct Director {
     state: channel::Sender<State>,
     /// When somebody was told last where clients go.
     told_at: Cell<std::time::Instant>,
-    /// Somebody is moving clients just now.
-    busy: Cell<bool>,
     misbehaviour: RefCell<Vec<Misbehaviour>>,
 }
 
@@ -141,13 +138,20 @@ impl Director {
     fn own(&self, ownership: Ownership) -> Result<(), String> {
         self.site(&ownership.owner)?;
         let state = self.state();
-        if ownership.epoch < state.ownership.epoch {
+        let newest = &state.ownership;
+        // Two sites of one epoch could not be told apart.
+        let is_taken = ownership.epoch == newest.epoch && ownership.owner != newest.owner;
+        if ownership.epoch < newest.epoch || is_taken {
             return Err(format!(
-                "the epoch is {} already, not {}",
-                state.ownership.epoch, ownership.epoch
+                "the epoch is {} already, of `{}`: say a newer one than {}",
+                newest.epoch, newest.owner, ownership.epoch
             ));
         }
-        self.keep(State { ownership, ..state })
+        self.keep(State {
+            ownership,
+            unfinished: false,
+            ..state
+        })
     }
 }
 

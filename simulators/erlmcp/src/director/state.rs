@@ -22,6 +22,9 @@ pub(crate) struct State {
     pub ownership: Ownership,
     /// The site that clients are sent to.
     pub route: String,
+    /// The epoch was given to a site by the director itself, and nobody knows yet whether that site has taken over.
+    #[serde(default)]
+    pub unfinished: bool,
 }
 
 /// What the director says of itself.
@@ -52,6 +55,7 @@ impl StateFile {
                     epoch: 1,
                 },
                 route: first.to_owned(),
+                unfinished: false,
             },
             Err(error) => return Err(failed(error.to_string())),
         };

@@ -17,7 +17,7 @@ struct Misses {
 }
 
 impl Misses {
-    /// Whether this check is the one that tells that the site is lost.
+    /// Whether the site is missed, after this check.
     fn take(&mut self, site: &str, ok: bool, max: u32) -> bool {
         if self.site != site {
             *self = Misses {
@@ -26,7 +26,7 @@ impl Misses {
             };
         }
         self.count = if ok { 0 } else { self.count.saturating_add(1) };
-        self.count == max
+        self.count >= max
     }
 }
 
@@ -35,12 +35,11 @@ impl Misses {
 struct Lease {
     site: String,
     renewed: Duration,
-    told: bool,
 }
 
 impl Lease {
-    /// Whether this check is the one that tells that the site is lost. It lasted from one time of day to another; a
-    /// good one renews the lease from its beginning on.
+    /// Whether the site is missed, after this check. It lasted from one time of day to another; a good one renews the
+    /// lease from its beginning on.
     fn take(
         &mut self,
         site: &str,
@@ -52,17 +51,14 @@ impl Lease {
             *self = Lease {
                 site: site.to_owned(),
                 renewed: began,
-                told: false,
             };
         }
         // It has run out before anybody could renew it.
         let is_over = ended.saturating_sub(self.renewed) > lasts;
-        let is_news = is_over && !self.told;
-        self.told = is_over;
         if ok {
             self.renewed = began;
         }
-        is_news
+        is_over
     }
 
     /// As long as the misses in a row would take.
@@ -71,15 +67,41 @@ impl Lease {
     }
 }
 
+/// What was told already, so that it is told once however often it is seen.
+#[derive(Debug, Default)]
+struct Told {
+    missed: Option<String>,
+    failed: Option<String>,
+}
+
+impl Told {
+    /// Whether it is news that this site is missed.
+    fn is_missed_anew(&mut self, site: &str, is_missed: bool) -> bool {
+        let missed = is_missed.then(|| site.to_owned());
+        let is_news = missed.is_some() && missed != self.missed;
+        self.missed = missed;
+        if is_news {
+            self.failed = None;
+        }
+        is_news
+    }
+
+    /// Why this attempt failed, unless the one before failed for the same reason.
+    fn why_anew(&mut self, outcome: Result<(), String>) -> Option<String> {
+        let failed = outcome.err();
+        let news = failed.clone().filter(|_| failed != self.failed);
+        self.failed = failed;
+        news
+    }
+}
+
 pub(super) async fn run(director: Rc<Director>) {
     let config = &director.part.config;
     let mut misses = Misses::default();
     let mut lease = Lease::default();
+    let mut told = Told::default();
     loop {
         tokio::time::sleep(config.probe).await;
-        if director.busy.get() {
-            continue;
-        }
         let route = director.state().route;
         let Ok(site) = director.site(&route) else {
             continue;
@@ -87,21 +109,30 @@ pub(super) async fn run(director: Rc<Director>) {
         let began = clock::wall();
         let check = ask::get(site.front, &site.health, config.timeout).await;
         let ok = check.is_ok();
-        let is_lost = match config.clock {
+        let is_missed = match config.clock {
             DirectorClock::Monotonic => misses.take(&route, ok, config.misses),
             DirectorClock::Wall => {
                 let lasted = (began, clock::wall());
                 lease.take(&route, ok, lasted, Lease::length(config))
             }
         };
-        if is_lost {
+        if told.is_missed_anew(&route, is_missed) {
             let over = || "its lease has run out".to_owned();
             let why = check.err().unwrap_or_else(over);
             director.mark(Instant::Detected, json!({ "site": route, "why": why }));
-            if config.automatic {
-                // Its own marks tell how far it came.
-                let _ = failover::fail_over(&director, &route).await;
-            }
+        }
+        if !config.automatic {
+            continue;
+        }
+        // Whatever fails is tried again after the next check: the site is missed still, or it is back.
+        let outcome = match director.state().unfinished {
+            _ if is_missed => failover::fail_over(&director, &route).await,
+            true if ok => failover::go_back(&director, &route).await,
+            true | false => continue,
+        };
+        if let Some(why) = told.why_anew(outcome) {
+            let detail = json!({ "site": route, "why": why });
+            director.mark(Instant::FailoverFailed, detail);
         }
     }
 }
@@ -111,11 +142,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_site_is_lost_once_after_so_many_misses_in_a_row() {
+    fn a_site_is_missed_after_so_many_misses_in_a_row_and_until_it_answers() {
         let mut misses = Misses::default();
-        let checks = [false, false, true, false, false, false, false];
-        let lost: Vec<bool> = checks.iter().map(|&ok| misses.take("a", ok, 3)).collect();
-        assert_eq!(lost, [false, false, false, false, false, true, false]);
+        let checks = [false, false, true, false, false, false, false, true];
+        let missed: Vec<bool> = checks.iter().map(|&ok| misses.take("a", ok, 3)).collect();
+        let expected = [false, false, false, false, false, true, true, false];
+        assert_eq!(missed, expected);
+    }
+
+    #[test]
+    fn what_stays_as_it_is_is_told_once() {
+        let mut told = Told::default();
+        let checks = [
+            ("a", true),
+            ("a", true),
+            ("b", true),
+            ("b", false),
+            ("b", true),
+        ];
+        let news = checks.map(|(site, is_missed)| told.is_missed_anew(site, is_missed));
+        assert_eq!(news, [true, false, true, false, true]);
+        let why = |reason: &str| Err(reason.to_owned());
+        assert!(told.why_anew(why("no site")).is_some());
+        assert!(told.why_anew(why("no site")).is_none());
+        assert!(told.why_anew(why("no answer")).is_some());
+        assert!(told.why_anew(Ok(())).is_none());
+        assert!(told.why_anew(why("no answer")).is_some());
     }
 
     #[test]
@@ -133,7 +185,7 @@ mod tests {
         assert!(!take("b", false, 103, 103));
         assert!(!take("b", false, 900, 900));
         assert!(take("b", false, 4_010, 4_010));
-        assert!(!take("b", false, 4_011, 4_011));
+        assert!(take("b", false, 4_011, 4_011));
         // The clock jumps during the first check.
         assert!(take("a", true, 100, 4_000));
     }

@@ -30,6 +30,8 @@ pub enum Instant {
     Fenced,
     WritesStopped,
     FailoverBegun,
+    /// Why clients are still sent where they were; it is tried again.
+    FailoverFailed,
     Promoted,
     RouteSwitched,
     Restored,

@@ -89,6 +89,78 @@ fn assert_marks_of_a_failover(ground: &Ground) {
     assert_eq!(lost["keys"], json!([["c", 6], ["c", 7], ["c", 8]]));
 }
 
+/// Why a failover came to nothing.
+fn why_it_failed(ground: &Ground) -> String {
+    crate::limits::until("a failover failed", || {
+        ground.mark(Instant::FailoverFailed).is_some()
+    });
+    let failed = ground.mark(Instant::FailoverFailed).unwrap();
+    assert_eq!(failed.detail["site"], "a");
+    failed.detail["why"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_failover_that_finds_no_other_store_is_tried_again() {
+    let ground = two_sites(|_| {});
+    ground.ask(power("b", false));
+    ground.ask(power("a", false));
+    let why = why_it_failed(&ground);
+    assert!(why.contains("no other site has a store"), "{why}");
+    ground.ask(power("b", true));
+    until_led_to_b(&ground);
+    assert_eq!(put(&ground.session("b"), "c", 1)["epoch"], 2);
+    let told = ground.marks();
+    let detected = told.iter().filter(|mark| mark.mark == Instant::Detected);
+    assert_eq!(detected.count(), 1, "{told:?}");
+}
+
+/// The store of `b` answers, and cannot write down that it serves, until the folder that this makes is gone.
+fn promotion_fails(ground: &Ground) -> std::path::PathBuf {
+    let in_the_way = ground.site("b").data.join("standing.new");
+    std::fs::create_dir(&in_the_way).unwrap();
+    in_the_way
+}
+
+#[test]
+fn a_promotion_that_failed_is_tried_again_with_an_epoch_of_its_own() {
+    let ground = two_sites(|_| {});
+    let in_the_way = promotion_fails(&ground);
+    ground.ask(power("a", false));
+    let why = why_it_failed(&ground);
+    assert!(why.contains("/control/promote"), "{why}");
+    std::fs::remove_dir(in_the_way).unwrap();
+    until_led_to_b(&ground);
+    let director = ground.view().director.unwrap();
+    assert_eq!(director.owner, "b");
+    assert!(director.epoch > 2, "{director:?}");
+    let placed = put(&ground.session("b"), "c", 1);
+    assert_eq!(placed["epoch"], director.epoch);
+}
+
+/// Clients would be sent to a site that is fenced for good.
+#[test]
+fn a_site_that_answers_again_before_another_took_over_gets_the_epoch_back() {
+    let ground = two_sites(|_| {});
+    put(&ground.session("a"), "c", 1);
+    promotion_fails(&ground);
+    ground.ask(power("a", false));
+    why_it_failed(&ground);
+    ground.ask(power("a", true));
+    ground.until("the epoch is given back", |view| {
+        view.director.as_ref().unwrap().owner == "a" && all_ready(view.site("a").unwrap())
+    });
+    crate::limits::until("it serves again", || {
+        put(&ground.session("a"), "c", 2)["position"] == 2
+    });
+    let director = ground.view().director.unwrap();
+    assert_eq!(
+        (director.route.as_str(), director.owner.as_str()),
+        ("a", "a")
+    );
+    let store = ground.site("a").store.unwrap();
+    assert_eq!((store.epoch, store.fenced), (director.epoch, false));
+}
+
 #[test]
 fn a_site_that_comes_back_is_fenced_and_says_both_epochs() {
     let ground = two_sites(|_| {});
@@ -167,11 +239,13 @@ fn a_director_that_is_not_automatic_only_detects() {
         ("b", 2, "b")
     );
     assert_eq!(put(&ground.session("b"), "c", 1)["epoch"], 2);
-    let older = Request::Promote {
-        site: "a".into(),
-        epoch: 1,
-    };
-    assert!(ground.refusal(older).contains("2 already"));
+    for epoch in [1, 2] {
+        let taken = Request::Promote {
+            site: "a".into(),
+            epoch,
+        };
+        assert!(ground.refusal(taken).contains("2 already"));
+    }
 }
 
 #[test]
