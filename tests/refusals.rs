@@ -96,7 +96,7 @@ fn a_throughput_that_is_out_of_reach_ends_the_run_and_fails() {
     let text = endpoint(&format!("http://{address}/mcp")).replace("for: 2s", "for: 60s");
     let limits = text.find("  - { latency").expect("objectives");
     let text = format!(
-        "{}  - {{ throughput: 390/s, abort: true }}\n",
+        "{}  - {{ throughput: 390/s, abort: true }}\n  - {{ latency: p99, below: 1s }}\n",
         &text[..limits]
     );
     let done = run(&folder, &text, &[]);

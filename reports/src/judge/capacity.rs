@@ -158,8 +158,12 @@ fn gave_way(trials: &[Trial], capacity: &Capacity, ended_by: EndedBy) -> Option<
         reason: own.reason.clone(),
     };
     if ended_by == EndedBy::Generator {
-        let ours = untrusted(trials).filter(|own| !own.met_silence());
-        return Some(of(lowest(ours)?, Limit::Generator));
+        let ours = || untrusted(trials).filter(|own| !own.met_silence());
+        // A hiccup at a level that was met when it was made again is none at which anything gave way.
+        let met = capacity.met.unwrap_or(0.0);
+        let beyond = ours().filter(|own| own.level > met);
+        let first = lowest(beyond).or_else(|| lowest(ours()))?;
+        return Some(of(first, Limit::Generator));
     }
     let missed = || missed(trials).filter(|own| own.purpose == Purpose::Trial);
     // A hiccup far below what the target carries is no level at which it gave way.

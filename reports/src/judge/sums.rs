@@ -1,8 +1,9 @@
 //! The numbers of `result.json` beside the checks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use firedrill_evidence::Quantiles;
+use firedrill_evidence::{Quantiles, WaitSample};
 use firedrill_scenarios::Outcome;
 use firedrill_scenarios::plan;
 use hdrhistogram::Histogram;
@@ -195,12 +196,27 @@ pub fn generator(view: &View<'_>) -> Generator {
 fn headroom(view: &View<'_>) -> Option<f64> {
     let threads = 0..view.recording.started.threads;
     let busiest = |thread| {
-        let seconds = trust::wanted(view, thread).into_iter();
-        seconds.map(|(_, sample)| sample.share).reduce(f64::max)
+        let samples = trust::wanted(view, thread).into_iter();
+        busiest_second(&samples.map(|(_, sample)| sample).collect::<Vec<_>>())
     };
     let of_threads = threads.filter_map(busiest);
     let used = of_threads.chain(asked_of_machine(view)).reduce(f64::max)?;
     Some(((1.0 - used).clamp(0.0, 1.0) * 1000.0).round() / 1000.0)
+}
+
+/// The largest share of a whole interval: a look that comes shortly after another one, as the last one does, sees little but
+/// what it takes to look and to end. Where none is whole, the mean of all.
+fn busiest_second(samples: &[WaitSample]) -> Option<f64> {
+    const WHOLE: Duration = Duration::from_millis(500);
+    let whole = samples.iter().filter(|sample| sample.covers >= WHOLE);
+    let busiest = whole.map(|sample| sample.share).reduce(f64::max);
+    busiest.or_else(|| {
+        let covered: Duration = samples.iter().map(|sample| sample.covers).sum();
+        let used = samples
+            .iter()
+            .map(|sample| sample.share * sample.covers.as_secs_f64());
+        (!covered.is_zero()).then(|| used.sum::<f64>() / covered.as_secs_f64())
+    })
 }
 
 /// The most that was sent in a bucket, as a share of what this machine can send in one.
@@ -271,4 +287,23 @@ pub fn warnings(view: &View<'_>) -> Vec<String> {
         }
     }
     warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_busiest_second_is_a_whole_one() {
+        let busiest = |samples: &[(f64, u64)]| {
+            let sample = |(share, millis): &(f64, u64)| WaitSample {
+                share: *share,
+                covers: Duration::from_millis(*millis),
+            };
+            busiest_second(&samples.iter().map(sample).collect::<Vec<_>>())
+        };
+        assert_eq!(busiest(&[(0.1, 1_000), (0.3, 1_000), (2.12, 1)]), Some(0.3));
+        assert_eq!(busiest(&[(0.2, 300), (0.6, 100)]), Some(0.3));
+        assert_eq!(busiest(&[]), None);
+    }
 }

@@ -206,6 +206,21 @@ fn time_outs_of_a_generator_without_headroom_say_nothing_of_the_target() {
     assert_eq!(of(0.92, Ended::RpcError(-32_603)), missed);
 }
 
+/// One in fifty fails, which is more than a p99 leaves and less than the limit of errors: nothing was slow.
+#[test]
+fn failures_that_the_target_answered_are_no_slowness_of_anybody() {
+    let text = SHORT.replace("0.5 %", "5 %");
+    let mut run = Run::steady(&text, 100, |_, index| match index % 50 {
+        0 => (Ended::Http(503), MS),
+        _ => (Ended::Ok, MS),
+    });
+    run.busy = 0.96;
+    assert_eq!(
+        came_of(&run, Purpose::Trial),
+        (Outcome::Missed, Some(Limit::Errors))
+    );
+}
+
 #[test]
 fn a_silent_probe_is_told_from_a_generator_that_was_the_limit() {
     let silent = probed(|second| (second < 2).then_some(40.0));

@@ -366,8 +366,6 @@ fn what_we_could_not_send_or_connect_is_invalid() {
     assert_eq!(result.load.not_sent, 500);
 }
 
-// ---- runs that did not end ----
-
 /// The busiest second of a thread is a quarter busy; 1,000 operations a second are more of this machine.
 #[test]
 fn what_was_left_of_the_machine_is_the_smaller_of_two_answers() {

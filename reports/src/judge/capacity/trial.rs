@@ -233,8 +233,16 @@ fn limit(own: &Trial, behind: bool, failed: &[&Check]) -> Limit {
     if behind {
         return Limit::Queue;
     }
-    if any(|check| check.unit == Unit::Ns) {
-        return Limit::Latency;
+    // What fails is beyond every limit of latency: where it is more than the quantile leaves, nothing has to be slow.
+    let slow = |check: &&&Check| check.unit == Unit::Ns;
+    let leaves = |check: &&Check| check.share.as_ref().map(|share| share.limit);
+    if let Some(check) = failed.iter().find(slow) {
+        let by_failures = own.failed > leaves(check);
+        return if by_failures {
+            Limit::Errors
+        } else {
+            Limit::Latency
+        };
     }
     Limit::Metric
 }
