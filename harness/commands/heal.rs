@@ -89,13 +89,14 @@ fn heal_run(folder: &Path) -> anyhow::Result<Exit> {
     // Another run may drive the sites by now. What this one broke was healed then, whatever this copy of its journal says.
     let alone = match &world {
         Some(world) if !open.is_empty() => Some(Alone::to_heal(world.state())?),
-        Some(_) | None => None,
+        Some(world) => Alone::to_heal(world.state()).ok(),
+        None => None,
     };
     give_up_failbacks(&open, world.as_ref());
     settle(world.as_ref());
     let exit = undo(folder, Which::All, &journal, &Eyes::on(world))?;
     if let Some(alone) = alone.filter(|_| exit == Exit::Pass) {
-        let told = alone.healed();
+        let told = alone.healed(!open.is_empty());
         told.context("the sites cannot be told that they are healed")?;
     }
     Ok(exit)

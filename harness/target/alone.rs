@@ -61,14 +61,18 @@ impl Alone {
         })
     }
 
-    /// A run that had broken something was healed: nobody has to know of it any more, wherever its folder goes. Where that
-    /// had been moved before, the sites look for it in vain.
+    /// A run was healed: nobody has to know of it any more, wherever its folder goes. Where that had been moved before, the
+    /// sites look for it in vain; only of one that had something `open` it is known that it is the one they look for.
     ///
     /// # Errors
     /// When the sites cannot be told.
-    pub fn healed(self) -> io::Result<()> {
+    pub fn healed(self, open: bool) -> io::Result<()> {
+        let is_over = |run: &Path| match is_gone(run) {
+            true => open,
+            false => !is_open(run),
+        };
         match self.named()? {
-            Some(run) if is_gone(&run) || !is_open(&run) => self.file.set_len(0),
+            Some(run) if is_over(&run) => self.file.set_len(0),
             Some(_) | None => Ok(()),
         }
     }
@@ -188,7 +192,7 @@ mod tests {
         fs::rename(&run, &moved).unwrap();
         let error = refusal(state);
         assert!(error.contains("where it is now"), "{error}");
-        Alone::to_heal(state).unwrap().healed().unwrap();
+        Alone::to_heal(state).unwrap().healed(true).unwrap();
         drop(Alone::at(state).unwrap());
     }
 
@@ -202,8 +206,25 @@ mod tests {
         let mut journal = Journal::open(&run, |_| {}).unwrap();
         journal.intend(1, "f", 0, "breaks it", &7).unwrap();
         drop(alone);
-        Alone::to_heal(state).unwrap().healed().unwrap();
+        Alone::to_heal(state).unwrap().healed(true).unwrap();
         assert!(refusal(state).contains("firedrill heal"));
+    }
+
+    #[test]
+    fn a_run_that_was_killed_before_it_broke_anything_can_be_thrown_away_once_it_was_looked_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, run) = (folder.path(), folder.path().join("run"));
+        fs::create_dir(&run).unwrap();
+        // Killed: nothing is told.
+        fs::write(state.join(IN_USE), run.as_os_str().as_bytes()).unwrap();
+        let moved = folder.path().join("moved");
+        fs::rename(&run, &moved).unwrap();
+        Alone::to_heal(state).unwrap().healed(false).unwrap();
+        assert!(refusal(state).contains("is gone"), "it may be another one");
+        fs::rename(&moved, &run).unwrap();
+        Alone::to_heal(state).unwrap().healed(false).unwrap();
+        fs::remove_dir(&run).unwrap();
+        drop(Alone::at(state).unwrap());
     }
 
     #[test]
@@ -224,7 +245,7 @@ mod tests {
         assert!(refusal(state).contains(&who));
         let by = "test".to_owned();
         write(&mut journal, JournalEntry::Healed { by });
-        healing.healed().unwrap();
+        healing.healed(true).unwrap();
         // Healed in its place, and thrown away then.
         fs::remove_dir_all(&run).unwrap();
         drop(Alone::at(state).unwrap());
