@@ -257,7 +257,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(firedrill_erlmcp::LOG);
         let line = |number: u64| {
-            let client = if number % 10 == 0 {
+            let client = if number.is_multiple_of(10) {
                 "own-0-1"
             } else {
                 "other-0-1"

@@ -425,10 +425,7 @@ fn a_recovery_point_with_nothing_behind_it_is_more_than_was_looked_at() {
     }
     let result = drill.judged();
     let found = check(&result, "rpo");
-    assert_eq!(
-        (found.measured.clone(), found.at_least),
-        (None, Some(310 * MS))
-    );
+    assert_eq!((found.measured, found.at_least), (None, Some(310 * MS)));
     assert_eq!(
         (result.faults[0].rpo, result.data.unwrap().rpo),
         (None, None)
