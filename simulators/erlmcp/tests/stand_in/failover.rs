@@ -108,6 +108,10 @@ fn a_failover_that_finds_no_other_store_is_tried_again() {
     assert!(why.contains("no other site has a store"), "{why}");
     ground.ask(power("b", true));
     until_led_to_b(&ground);
+    // Its store was there before its pods.
+    ground.until("its pods get requests", |view| {
+        all_ready(view.site("b").unwrap())
+    });
     assert_eq!(put(&ground.session("b"), "c", 1)["epoch"], 2);
     let told = ground.marks();
     let detected = told.iter().filter(|mark| mark.mark == Instant::Detected);
