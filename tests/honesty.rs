@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::program::{Done, Folder, Running, Sink, bare, done, front, pause, send, start};
+use crate::program::{
+    Done, Folder, Running, Sink, bare, done, pause, send, start, stopped_meanwhile,
+};
 
 /// A load with a limit that being late does not break by itself.
 fn scenario(target: &str, load: &str, length: &str) -> String {
@@ -94,17 +96,7 @@ fn what_is_under_way_when_firedrill_is_stopped_is_no_failure_of_the_target() {
          objectives: [ { latency: p99, below: 400ms }, { errors: 0.5 % } ]\n";
     for (stop_target, verdicts) in [(true, [1].as_slice()), (false, [0, 4].as_slice())] {
         let folder = Folder::new();
-        let mut running = start(&folder, SLOW);
-        running.wait_for("/s ok");
-        let stopped = if stop_target {
-            front(&folder)
-        } else {
-            running.pid()
-        };
-        send(stopped, Signal::STOP);
-        pause(Duration::from_millis(600));
-        send(stopped, Signal::CONT);
-        let done = running.finish();
+        let done = stopped_meanwhile(&folder, SLOW, stop_target, Duration::from_millis(600));
         assert!(
             verdicts.contains(&done.code),
             "stop_target {stop_target}: {done:#?}"

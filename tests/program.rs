@@ -303,11 +303,23 @@ pub fn site_pids(folder: &Folder) -> Vec<u64> {
 }
 
 /// The front door of an embedded site.
-pub fn front(folder: &Folder) -> u32 {
+fn front(folder: &Folder) -> u32 {
     let events = folder.events().into_iter();
     let mut doors = events.filter(|line| line["event"]["role"] == "front");
     let pid = doors.next().and_then(|line| line["event"]["pid"].as_u64());
     pid.expect("a front door") as u32
+}
+
+/// A run in which somebody is stopped for so long once operations end ok: the target, or firedrill itself. The stop is the
+/// stimulus, not a proof: the verdict proves.
+pub fn stopped_meanwhile(folder: &Folder, scenario: &str, target: bool, long: Duration) -> Done {
+    let mut running = start(folder, scenario);
+    running.wait_for("/s ok");
+    let stopped = if target { front(folder) } else { running.pid() };
+    send(stopped, Signal::STOP);
+    pause(long);
+    send(stopped, Signal::CONT);
+    running.finish()
 }
 
 /// A sink of the program's own, which answers faster than one thread can ask.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::drills::mini;
-use crate::program::{Folder, firedrill, front, is_alive, pause, run, send, site_pids, start};
+use crate::program::{Folder, firedrill, is_alive, run, site_pids, start, stopped_meanwhile};
 
 /// A small site, a short load; `steady` is what is judged.
 fn scenario(rate: &str, steady: &str) -> String {
@@ -228,18 +228,7 @@ fn a_stalled_target_is_judged_and_a_stalled_generator_is_not() {
         let folder = Folder::new();
         // A limit that a second does not break: a stopped generator has to be told by its lateness alone.
         let text = scenario("300/s", "12s").replace("p99, below: 500ms", "p50, below: 500ms");
-        let mut running = start(&folder, &text);
-        running.wait_for("/s ok");
-        let stopped = if stop_target {
-            front(&folder)
-        } else {
-            running.pid()
-        };
-        send(stopped, Signal::STOP);
-        // The stall is the stimulus, not a proof: the verdict proves.
-        pause(Duration::from_secs(1));
-        send(stopped, Signal::CONT);
-        let done = running.finish();
+        let done = stopped_meanwhile(&folder, &text, stop_target, Duration::from_secs(1));
         assert!(
             expected.contains(&done.code),
             "stop_target {stop_target}: {done:#?}"

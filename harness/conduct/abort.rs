@@ -91,44 +91,32 @@ impl Watch {
             some.map(|(_, count)| count).sum::<u64>()
         };
         let of = counted(&|_| true);
-        let bad = match subject {
-            Subject::Latency { below, .. } => {
-                self.over(&cell.over, *below) + counted(&|outcome| !outcome.is_ok())
+        let failed = || counted(&|outcome| !outcome.is_ok());
+        // What is ours is no reason to end a run.
+        let (bad, ours) = match subject {
+            Subject::Latency { below, .. } => (
+                self.over(&cell.over, *below) + failed(),
+                cell.ours_failed + self.over(&cell.ours_over, *below),
+            ),
+            Subject::Errors { class, .. } => {
+                let bad = match class {
+                    None => failed(),
+                    Some(ErrorClass::Class(class)) => counted(&|outcome| outcome.class() == class),
+                    Some(ErrorClass::One(one)) => counted(&|outcome| outcome == *one),
+                };
+                (bad, cell.ours_failed)
             }
-            Subject::Errors { class, .. } => match class {
-                None => counted(&|outcome| !outcome.is_ok()),
-                Some(ErrorClass::Class(class)) => counted(&|outcome| outcome.class() == class),
-                Some(ErrorClass::One(one)) => counted(&|outcome| outcome == *one),
-            },
-            Subject::Throughput { .. } => counted(&|outcome| !outcome.is_ok()),
+            Subject::Throughput { .. } => return Share { bad: failed(), of },
             Subject::Metric { .. }
             | Subject::Rto { .. }
             | Subject::Rpo { .. }
             | Subject::Data { .. }
             | Subject::Refusal { .. }
-            | Subject::Suite { .. } => 0,
-        };
-        // What is ours is no reason to end a run.
-        let ours = match subject {
-            Subject::Latency { below, .. } => Share {
-                bad: cell.ours_failed + self.over(&cell.ours_over, *below),
-                of: cell.ours,
-            },
-            Subject::Errors { .. } => Share {
-                bad: cell.ours_failed,
-                of: cell.ours,
-            },
-            Subject::Throughput { .. }
-            | Subject::Metric { .. }
-            | Subject::Rto { .. }
-            | Subject::Rpo { .. }
-            | Subject::Data { .. }
-            | Subject::Refusal { .. }
-            | Subject::Suite { .. } => Share::default(),
+            | Subject::Suite { .. } => return Share { bad: 0, of },
         };
         Share {
-            bad: bad.saturating_sub(ours.bad),
-            of: of.saturating_sub(ours.of),
+            bad: bad.saturating_sub(ours),
+            of: of.saturating_sub(cell.ours),
         }
     }
 

@@ -125,10 +125,12 @@ pub(super) async fn run(director: Rc<Director>) {
             continue;
         }
         // Whatever fails is tried again after the next check: the site is missed still, or it is back.
-        let outcome = match director.state().unfinished {
-            _ if is_missed => failover::fail_over(&director, &route).await,
-            true if ok => failover::go_back(&director, &route).await,
-            true | false => continue,
+        let outcome = if is_missed {
+            failover::fail_over(&director, &route).await
+        } else if ok && director.state().unfinished {
+            failover::go_back(&director, &route).await
+        } else {
+            continue;
         };
         if let Some(why) = told.why_anew(outcome) {
             let detail = json!({ "site": route, "why": why });

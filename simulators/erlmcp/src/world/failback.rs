@@ -96,9 +96,6 @@ async fn turn_round(
     let handed_over = hand_over(ground, (from_at, from), to, epoch, asked).await;
     // However it ended: a shorter lag that stays would lose less than the sites are said to.
     set_lag(ground, lag);
-    if handed_over.is_err() {
-        order_shipping(ground, from_at).await?;
-    }
     handed_over
 }
 
