@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::program::{
-    Done, Folder, Running, Sink, bare, done, pause, send, start, stopped_meanwhile,
+    Done, Folder, Running, Sink, alone, bare, command, done, pause, send, stopped_meanwhile,
 };
 
 /// A load with a limit that being late does not break by itself.
@@ -107,6 +107,7 @@ fn what_is_under_way_when_firedrill_is_stopped_is_no_failure_of_the_target() {
 /// More answers than are read at once lie in sockets, and all of their deadlines pass.
 #[test]
 fn what_came_while_firedrill_was_stopped_is_not_given_up() {
+    let _machine = alone();
     let sink = Sink::start(bare(&["sink"]));
     let text = format!(
         "scenario: unread\nabout: A load of which much is under way.\ntarget: {{ endpoint: \"{}\" }}\n\
@@ -116,7 +117,8 @@ fn what_came_while_firedrill_was_stopped_is_not_given_up() {
         sink.url
     );
     let folder = Folder::new();
-    let mut running = start(&folder, &text);
+    let (path, out) = folder.placed(&text);
+    let mut running = Running::start(command(&["run", &path, "--out", &out, "--threads", "1"]));
     running.wait_for("/s ok");
     running.signal(Signal::STOP);
     pause(Duration::from_millis(800));
@@ -124,7 +126,7 @@ fn what_came_while_firedrill_was_stopped_is_not_given_up() {
     let done = running.finish();
     let outcomes = &folder.result()["load"]["outcomes"];
     assert!(outcomes["ok"].as_u64() > Some(400), "{done:#?}");
-    // What each thread was about to send is sent too late to be answered in its time.
+    // What the thread was about to send is sent too late to be answered in its time.
     let given_up = outcomes["timeout.first_byte"].as_u64();
     assert!(given_up <= Some(64), "{outcomes}");
 }
@@ -142,6 +144,7 @@ fn beside_hogs(folder: &Folder, load: &str, hogs: usize) -> Option<Done> {
         println!("SKIPPED: the sink needs a core of its own");
         return None;
     }
+    let _machine = alone();
     let sink = Sink::start(on("1", &[env!("CARGO_BIN_EXE_firedrill"), "sink"]));
     let target = format!("endpoint: \"{}\"", sink.url);
     let hog = ["sh", "-c", "ulimit -t 20; while :; do :; done"];
@@ -242,6 +245,7 @@ fn a_quota_of_the_kernel_makes_no_pass() {
     let Some(quota) = Quota::of(Duration::from_millis(10)) else {
         return;
     };
+    let _machine = alone();
     let sink = Sink::start(bare(&["sink"]));
     let target = format!("endpoint: \"{}\"", sink.url);
     for (load, because) in [
@@ -265,6 +269,7 @@ fn a_quota_of_the_kernel_makes_no_pass() {
 /// Each stall has connections made up to all that may be under way, and nearly all of them closed two seconds later.
 #[test]
 fn a_target_that_stalls_again_and_again_fails_and_is_not_hidden_by_what_that_costs_us() {
+    let _machine = alone();
     let (folder, sink) = (Folder::new(), Sink::start(bare(&["sink"])));
     let load = "rate: 2000/s, max_in_flight: 2500";
     let target = format!("endpoint: \"{}\"", sink.url);

@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -66,6 +67,15 @@ impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+/// Most tests wait most of their time, and run side by side.
+static MACHINE: RwLock<()> = RwLock::new(());
+
+/// Has the machine for a test that takes all of it, or that says what the machine did: as long as it is held, [`run`]
+/// begins nothing in other tests.
+pub fn alone() -> RwLockWriteGuard<'static, ()> {
+    MACHINE.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Time in which something is to be in force; what it did is for others to show.
@@ -136,10 +146,11 @@ pub fn done(output: std::process::Output) -> Done {
 }
 
 /// Runs a scenario text into the folder's run; further arguments follow. A machine that held firedrill up has shown
-/// nothing of the target, and the run says so (`honesty` shows that it does): it is made again, three times at most.
+/// nothing of the target, and the run says so (`honesty` shows that it does): it is made again, five times at most.
 pub fn run(folder: &Folder, scenario: &str, more: &[&str]) -> Done {
+    let _beside_others = MACHINE.read().unwrap_or_else(PoisonError::into_inner);
     let mut done = run_once(folder, scenario, more);
-    for _ in 0..2 {
+    for _ in 0..4 {
         if !done.was_held_up() {
             break;
         }

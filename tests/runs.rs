@@ -7,7 +7,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::drills::mini;
-use crate::program::{Folder, firedrill, is_alive, run, site_pids, start, stopped_meanwhile};
+use crate::program::{
+    Folder, alone, firedrill, is_alive, run, site_pids, start, stopped_meanwhile,
+};
 
 /// A small site, a short load; `steady` is what is judged.
 fn scenario(rate: &str, steady: &str) -> String {
@@ -223,6 +225,7 @@ fn wait_for_end(descriptor: &std::os::fd::OwnedFd) {
 
 #[test]
 fn a_stalled_target_is_judged_and_a_stalled_generator_is_not() {
+    let _machine = alone();
     // The sites are processes of the program, so that both can be stopped from outside.
     for (stop_target, expected) in [(true, [0, 1].as_slice()), (false, [4].as_slice())] {
         let folder = Folder::new();
