@@ -103,12 +103,16 @@ fn a_drill_that_ends_away_from_home_is_followed_by_the_way_home() {
         wrong.iter().all(|(id, ..)| id == "lost"),
         "{wrong:?} {done:#?}"
     );
-    let (_, refused) = drill(&there);
-    assert_eq!(refused.code, 4, "{refused:#?}");
-    assert!(
-        refused.stdout.contains("`fail-back: primary`"),
-        "{refused:#?}"
-    );
+    for more in [[].as_slice(), &["--dry-run"]] {
+        let mut second = sites.drill(&there, more);
+        let refused = second.run();
+        assert_eq!(refused.code, 5, "{refused:#?}");
+        assert!(
+            refused.stderr.contains("`fail-back: primary`"),
+            "{refused:#?}"
+        );
+        assert!(!second.folder.run().exists(), "nothing was begun");
+    }
     let (back, done) = drill(&home);
     passes(&back.folder, &done);
     led_back(&back.folder);

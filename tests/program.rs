@@ -97,13 +97,15 @@ pub struct Done {
 
 impl Done {
     /// Something in the run could not be judged, because firedrill itself did not come to run in time, or because the
-    /// sites, which run on the same machine, did not before anything was broken.
+    /// sites, which run on the same machine, did not before anything was broken, or did not get the processor that a fault
+    /// wanted.
     pub fn was_held_up(&self) -> bool {
         let words = [
             "firedrill dispatched late",
             "firedrill itself dispatched late",
             "did not come to run",
             "the target was not steady before",
+            " of a processor (within ",
         ];
         self.code != 0 && words.iter().any(|words| self.stdout.contains(words))
     }

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::drills::{checks, passes};
-use crate::program::{Done, Folder, Running, command, firedrill, run};
+use crate::program::{Done, Folder, Running, alone, command, firedrill, run};
 
 /// Sites on a small clock. `bounds` are those of the primary's two pods.
 fn mini(bounds: &str, more: &str, phases: &str, objectives: &str) -> String {
@@ -201,6 +201,7 @@ const ALL: &str = "  - phase: all
 
 #[test]
 fn what_a_killed_run_used_up_is_given_back_by_another() {
+    let _machine = alone();
     let folder = Folder::new();
     let scenario = mini("memory: 32MiB", &watched("monotonic"), ALL, "");
     // Both pods are hit at once.

@@ -90,6 +90,18 @@ fn a_dry_run_pins_whom_the_run_hits() {
         done.stdout.contains("evict primary-3") && done.stdout.contains("undone: by itself"),
         "{done:#?}"
     );
+
+    // Who takes the power of a whole site away ends all of its processes.
+    let outage = scenario.replace(PAUSE, "site-failure: primary, id: outage");
+    let done = dry(&sites, &outage, "1");
+    let view = sites.view();
+    let site = view.site("primary").expect("a site");
+    assert!(site.processes.len() > 5, "{site:#?}");
+    for own in &site.processes {
+        let pid = own.pid.expect("it runs");
+        let ends = format!("ends {} (pid {pid})", own.name);
+        assert!(done.stdout.contains(&ends), "{ends}: {done:#?}");
+    }
 }
 
 #[test]

@@ -5,31 +5,34 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use firedrill_erlmcp::world::View;
 use firedrill_scenarios::Plan;
-use firedrill_scenarios::plan::{Act, FaultKind};
+use firedrill_scenarios::plan::{Act, FaultKind, RecoveryStep};
 
 use crate::fault::pinned::Pinned;
+use crate::fault::process::Process;
 use crate::fault::resolve::{ResolveError, Scene, resolve, stream};
 use crate::ledger::Clients;
 use crate::target::{Ready, TargetError};
 
-/// One fault of the plan, as it is pinned now.
-pub struct Aim {
+/// Every fault of the plan with its repetitions, in the order of the plan, as it is pinned now.
+pub struct Aims {
+    aims: Vec<Aim>,
+    /// The site that clients are sent to, and the first, where a drill cannot begin since they are not the same.
+    elsewhere: Option<(String, String)>,
+}
+
+struct Aim {
     id: String,
     word: &'static str,
     pinned: Result<Pinned, ResolveError>,
 }
 
-/// Every fault of the plan with its repetitions, in the order of the plan, as it is pinned now. `None` for sites that a
-/// run starts itself: they are not there yet.
+/// `None` for sites that a run starts itself: they are not there yet.
 ///
 /// # Errors
 /// When the sites do not say how they stand.
-pub fn aims(
-    plan: &Plan,
-    ready: Option<&Ready>,
-    seed: u64,
-) -> Result<Option<Vec<Aim>>, TargetError> {
+pub fn aims(plan: &Plan, ready: Option<&Ready>, seed: u64) -> Result<Option<Aims>, TargetError> {
     let ground = ready.and_then(|ready| ready.ground.as_ref());
     let view = ground.map(|ground| ground.world().view()).transpose();
     let view = view.map_err(TargetError::NoView)?;
@@ -64,12 +67,23 @@ pub fn aims(
             });
         }
     }
-    Ok(Some(aims))
+    let elsewhere = view.as_ref().and_then(|view| elsewhere(plan, view));
+    Ok(Some(Aims { aims, elsewhere }))
+}
+
+/// No drill begins where clients are served by another site than the first, unless it leads them back itself.
+fn elsewhere(plan: &Plan, view: &View) -> Option<(String, String)> {
+    let any = |wanted: fn(&Act) -> bool| plan.drill.actions.iter().any(|own| wanted(&own.act));
+    let leads_back = |act: &Act| matches!(act, Act::Step(RecoveryStep::FailBack { .. }));
+    let site = view.director.as_ref()?.route.clone();
+    let home = plan.site_name(0).to_owned();
+    let begins = any(|act| matches!(act, Act::Fault(_))) && !any(leads_back);
+    (begins && site != home).then_some((site, home))
 }
 
 /// What would be hit, step by step, and how each step is undone. Nothing is changed by saying it.
-pub fn describe(aims: Option<&[Aim]>, seed: u64) -> String {
-    let Some(aims) = aims else {
+pub fn describe(aims: Option<&Aims>, seed: u64) -> String {
+    let Some(Aims { aims, .. }) = aims else {
         return format!(
             "\nvictims (seed {seed}): the sites are not there yet; what is drawn is drawn from the seed and pinned by \
              pid and start time when a fault is injected: the same seed hits the same pods, nodes and records\n"
@@ -94,6 +108,10 @@ fn tell(text: &mut String, aim: &Aim) {
                 told = told.and(writeln!(text, "    {}", step.what));
                 told = told.and(writeln!(text, "      undone: {}", step.undo.change));
             }
+            for process in pinned.ended() {
+                let Process { name, pid, .. } = process;
+                told = told.and(writeln!(text, "    ends {name} (pid {pid})"));
+            }
             told
         }
         Err(reason) => writeln!(
@@ -107,9 +125,15 @@ fn tell(text: &mut String, aim: &Aim) {
 /// Refuses what must not be done to the target as it is. A fault that only has to wait for something is none of it.
 ///
 /// # Errors
-/// When more would be hit than the plan allows, or something is named that is not there.
-pub fn refuse(aims: Option<&[Aim]>) -> Result<(), TargetError> {
-    for aim in aims.unwrap_or_default() {
+/// When more would be hit than the plan allows, something is named that is not there, or clients are served elsewhere.
+pub fn refuse(aims: Option<&Aims>) -> Result<(), TargetError> {
+    let Some(Aims { aims, elsewhere }) = aims else {
+        return Ok(());
+    };
+    if let Some((site, home)) = elsewhere.clone() {
+        return Err(TargetError::ServedElsewhere { site, home });
+    }
+    for aim in aims {
         match &aim.pinned {
             Err(
                 reason @ (ResolveError::NoSite { .. }

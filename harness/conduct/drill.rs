@@ -23,7 +23,7 @@ use super::sabotage::Moment;
 use super::script::{Order, Script, Seen, Take};
 use crate::clock::Nanos;
 use crate::ledger::account::Read;
-use crate::target::in_words;
+use crate::target::{TargetError, in_words};
 
 /// Buckets that a steady state is judged by.
 const STEADY: usize = 60;
@@ -156,12 +156,11 @@ impl Drill {
         let qualities = judge_slots(&self.before, &self.limits);
         let first = self.serving.filter(|site| *site != 0);
         if let Some(site) = first {
-            let name = self.plan.site_name(usize::from(site));
-            let first = self.plan.site_name(0);
-            return Some(format!(
-                "clients are served by {name} already: lead them back first, with a scenario of its own that has no fault \
-                 and whose first and only step is `fail-back: {first}`, or serve new sites"
-            ));
+            let served = TargetError::ServedElsewhere {
+                site: self.plan.site_name(usize::from(site)).to_owned(),
+                home: self.plan.site_name(0).to_owned(),
+            };
+            return Some(served.to_string());
         }
         let together = judge_together(&self.before, &self.limits);
         if qualities.contains(&Quality::Bad) || together == Quality::Bad {

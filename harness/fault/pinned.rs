@@ -30,6 +30,22 @@ pub struct Pinned {
     pub effects: Vec<Sight>,
 }
 
+impl Pinned {
+    /// The processes that end when it is in force, and that no step hits by itself.
+    pub fn ended(&self) -> impl Iterator<Item = &Process> {
+        let gone = self.effects.iter().filter_map(|sight| {
+            let Sight::Gone(processes) = sight else {
+                return None;
+            };
+            Some(processes)
+        });
+        gone.flatten().filter(|process| {
+            let hits = |step: &Step| matches!(&step.change, Change::Kick { process: own, .. } if own == *process);
+            !self.steps.iter().any(hits)
+        })
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     pub what: String,

@@ -101,6 +101,11 @@ pub enum TargetError {
     #[error("nothing was broken, since the fault `{fault}` is refused: {reason}")]
     Refused { fault: String, reason: String },
     #[error(
+        "clients are served by {site} already: lead them back first, with a scenario of its own that has no fault and \
+         whose first and only step is `fail-back: {home}`, or serve new sites"
+    )]
+    ServedElsewhere { site: String, home: String },
+    #[error(
         "{keeper} works on this run: it still goes on, or is healed already; wait for its end, or end it, and heal then"
     )]
     StillKept { keeper: String },

@@ -276,6 +276,26 @@ fn what_gave_way_first_did_so_where_the_capacity_lies() {
     assert!(lower > 310.0 && way.level >= lower, "{lower} {way:?}");
 }
 
+/// Where the generator ended the search it gave way beyond what was met; a level that was met once it was made again is
+/// none of it.
+#[test]
+fn a_generator_that_ended_the_search_gave_way_beyond_what_was_met() {
+    let of = |untrusted: &[f64]| {
+        let mut trials = vec![of_level(1, 400.0, Outcome::Met)];
+        trials.extend(
+            (2..)
+                .zip(untrusted)
+                .map(|(number, level)| of_level(number, *level, Outcome::Untrusted)),
+        );
+        let way = judge_capacity(&recorded(EndedBy::Generator, None), trials)
+            .gave_way
+            .unwrap();
+        (way.what, way.level)
+    };
+    assert_eq!(of(&[200.0, 1600.0, 800.0]), (Limit::Generator, 800.0));
+    assert_eq!(of(&[200.0, 300.0]), (Limit::Generator, 200.0));
+}
+
 #[test]
 fn the_answer_names_the_interval_the_limit_and_the_knee() {
     let found = found(EndedBy::Precision, None);
