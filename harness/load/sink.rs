@@ -17,11 +17,15 @@ use std::thread::{self, JoinHandle};
 
 use channel::Channel;
 use rustix::event::epoll;
+use rustix::io::Errno;
+use rustix::net::{SocketFlags, accept_with};
 use rustls::ServerConfig;
 use socket2::{Domain, Socket, Type};
 
 /// Connections that may wait to be accepted: a client opens its thousand at once.
 const BACKLOG: i32 = 8192;
+/// Connections that are accepted before those that were are answered.
+const MOST_AT_ONCE: usize = 64;
 /// Larger requests are nothing that a load sends here.
 const LARGEST_REQUEST: usize = 1 << 20;
 /// What the listener is called among the descriptors.
@@ -106,6 +110,8 @@ impl Sink {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         socket.set_reuse_address(true)?;
         socket.set_nonblocking(true)?;
+        // What is accepted has it from the listener.
+        socket.set_tcp_nodelay(true)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
         let listener = TcpListener::from(socket);
@@ -152,7 +158,7 @@ impl Sink {
                 rustix::buffer::spare_capacity(&mut events),
                 None,
             ) {
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),
             }
             for event in &events {
@@ -166,16 +172,16 @@ impl Sink {
     }
 
     fn accept(&mut self) -> io::Result<()> {
-        loop {
-            let stream = match self.listener.accept() {
-                Ok((stream, _)) => stream,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        // The listener is told again as long as more wait.
+        for _ in 0..MOST_AT_ONCE {
+            let stream = match accept_with(&self.listener, flags) {
+                Ok(stream) => TcpStream::from(stream),
+                Err(Errno::WOULDBLOCK) => return Ok(()),
                 // The client has gone before it was seen.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
-                Err(error) => return Err(error),
+                Err(Errno::CONNABORTED) => continue,
+                Err(error) => return Err(error.into()),
             };
-            stream.set_nonblocking(true)?;
-            stream.set_nodelay(true)?;
             let descriptor = stream.as_raw_fd() as usize;
             let data = epoll::EventData::new_u64(descriptor as u64);
             epoll::add(&self.epoll, &stream, data, epoll::EventFlags::IN)?;
@@ -187,6 +193,7 @@ impl Sink {
                 partial: Vec::new(),
             });
         }
+        Ok(())
     }
 
     /// Reads once and answers every request that is whole. A connection with which anything is wrong is closed:

@@ -5,6 +5,8 @@
 //! It rests on a correlation. What grows with operations, or with time, grows with sessions as well where they are opened
 //! at a steady pace: see docs/reports.md.
 
+use firedrill_scenarios::plan::{Probe, ProbeFormat};
+
 use super::Signature;
 use crate::judge::view::View;
 use crate::recording::series;
@@ -32,7 +34,9 @@ pub fn of_run(view: &View<'_>) -> Option<Signature> {
             .filter_map(|phase| phase.ran.as_ref())
             .any(|ran| ran.contains(&at))
     };
-    let shows = view.recording.samples.keys().filter(|name| is_memory(name));
+    let probes = &view.recording.plan.probes;
+    let names = view.recording.samples.keys();
+    let shows = names.filter(|name| is_memory(name, probes));
     shows
         .filter_map(|name| {
             let readings = view
@@ -56,19 +60,24 @@ pub fn of_run(view: &View<'_>) -> Option<Signature> {
         .next_back()
 }
 
-/// A series that holds the memory that the target uses, by its name: what processes have, or a metric called so.
-fn is_memory(name: &str) -> bool {
+/// A series that holds the memory that the target uses, by its name: what processes have, or a metric that is called so
+/// by the target or by the scenario.
+fn is_memory(name: &str, probes: &[Probe]) -> bool {
     if name == series::TARGET_RSS {
         return true;
     }
     let Some(name) = name.strip_prefix(series::PROBE) else {
         return false;
     };
-    let name = name
-        .split('{')
-        .next()
-        .unwrap_or_default()
-        .to_ascii_lowercase();
+    let metric = probes.iter().find_map(|probe| {
+        let own = name.strip_prefix(&probe.name)?.strip_prefix('.')?;
+        let ProbeFormat::Prometheus(metrics) = &probe.format else {
+            return None;
+        };
+        let (_, metric) = metrics.iter().find(|(word, _)| word == own)?;
+        metric.split('{').next()
+    });
+    let name = format!("{name} {}", metric.unwrap_or_default()).to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
     has(&["memory", "resident", "rss"])
         && has(&["bytes"])
@@ -131,6 +140,10 @@ fn seen(name: &str, points: &[Point]) -> Option<Signature> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use firedrill_scenarios::plan::ProbeAt;
+
     use super::*;
 
     /// So many readings, twenty sessions between two of them.
@@ -140,6 +153,28 @@ mod tests {
             bytes: bytes(f64::from(index)),
         };
         (0..count).map(at).collect()
+    }
+
+    /// What a metric is, its own name says or the one that the scenario gave it.
+    #[test]
+    fn memory_is_known_by_either_of_its_names() {
+        let named = |own: &str, metric: &str| {
+            let probe = Probe {
+                name: "site".to_owned(),
+                at: ProbeAt::Path("/metrics".to_owned()),
+                every: Duration::from_secs(1),
+                format: ProbeFormat::Prometheus(vec![(own.to_owned(), metric.to_owned())]),
+            };
+            is_memory(&format!("probe.site.{own}"), &[probe])
+        };
+        assert!(named(
+            "memory",
+            "process_resident_memory_bytes{job=\"erlmcp\"}"
+        ));
+        assert!(named("memory_bytes", "total"));
+        assert!(!named("memory", "process_virtual_memory_bytes"));
+        assert!(!named("memory", "pages{unit=\"bytes\"}"));
+        assert!(!is_memory("probe.other.queue", &[]));
     }
 
     const MIB: f64 = 1_048_576.0;
@@ -200,7 +235,7 @@ mod tests {
             "probe.metrics.process_resident_memory_bytes",
             "probe.m.erlmcp_memory_bytes{node=\"a\"}",
         ] {
-            assert!(is_memory(name), "{name}");
+            assert!(is_memory(name, &[]), "{name}");
         }
         for name in [
             "generator.rss_bytes",
@@ -208,7 +243,7 @@ mod tests {
             "probe.m.bytes_sent",
             "probe.m.free_memory_bytes",
         ] {
-            assert!(!is_memory(name), "{name}");
+            assert!(!is_memory(name, &[]), "{name}");
         }
     }
 }
