@@ -3,6 +3,7 @@
 mod capacity;
 mod conditions;
 mod drills;
+mod elsewhere;
 mod failbacks;
 mod fault_server;
 mod faults;

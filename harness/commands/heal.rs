@@ -178,6 +178,7 @@ mod tests {
             change: Reversal::Run(Words {
                 words: vec!["rm".to_owned(), made.display().to_string()],
                 timeout: Duration::from_secs(5),
+                within: None,
                 mark: None,
             }),
             ends: vec![Sight::Missing(made.clone())],

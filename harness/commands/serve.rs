@@ -103,8 +103,9 @@ fn serve_world(
                 process.name, process.address
             ));
         }
+        let scheme = if sites.tls { "https" } else { "http" };
         say(&format!(
-            "{} http://{}{}\n",
+            "{} {scheme}://{}{}\n",
             site.name, site.front, plan.profile.path
         ));
     }

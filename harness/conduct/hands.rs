@@ -34,8 +34,6 @@ use crate::mcp::session::Dialect;
 
 /// Each read-back reads everything so often: what is seen only later was stale.
 pub const PASSES: u32 = 2;
-/// Where data that faults took away is kept until it is healed, in the run's folder.
-pub const QUARANTINE: &str = "quarantine";
 
 /// What is told while an action is taken.
 #[derive(Debug)]

@@ -6,11 +6,11 @@ use std::time::Duration;
 use firedrill_erlmcp::world::{View, WorldError};
 use firedrill_scenarios::plan::FaultKind;
 
-use super::hands::{Hands, QUARANTINE};
+use super::hands::Hands;
 use super::script::Take;
 use crate::clock::Nanos;
 use crate::fault::hostile::Attack;
-use crate::fault::pinned::Pinned;
+use crate::fault::pinned::{Pinned, QUARANTINE};
 use crate::fault::resolve::{ResolveError, Scene, resolve, stream, witness};
 
 /// How long a fault waits for one that is being undone and holds what it would take.

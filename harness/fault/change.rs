@@ -30,6 +30,11 @@ pub enum ChangeError {
     )]
     Unsure { site: String },
     #[error(
+        "what was taken from site {site} is not at `{}` any more: put it back there, or heal where the run's folder is \
+         now", from.display()
+    )]
+    NotThere { site: String, from: PathBuf },
+    #[error(
         "nobody can say who takes writes since steps of recovery touched site {site}: heal again when the director and \
          the store of the site that was promoted last answer"
     )]
@@ -144,6 +149,11 @@ fn give_back(name: &str, from: &Path, world: Option<&World>) -> Result<(), Chang
     if from.exists() {
         let (site, from) = (site.clone(), from.to_owned());
         ask(&Request::Unwipe { site, from }, world)?;
+    } else if own.is_some_and(|own| own.away.as_deref() == Some(from)) && !stands(name, own)? {
+        return Err(ChangeError::NotThere {
+            site,
+            from: from.to_owned(),
+        });
     }
     ask(&Request::Power { site, on: true }, world)
 }

@@ -83,6 +83,9 @@ pub async fn heal(
 ) -> std::io::Result<Vec<Undone>> {
     let mut open = journal::open_changes::<Undo>(run)?;
     open.retain(|change| which.has(&change.fault));
+    for change in &mut open {
+        change.undo.change.find_in(run);
+    }
     give_up_failbacks(&open, eyes.world.as_ref());
     // Those of a kind stay in their order.
     open.sort_by_key(|change| matches!(change.undo.change, Reversal::Settle { .. }));
@@ -237,6 +240,7 @@ mod tests {
             change: Reversal::Run(Words {
                 words: vec!["rm".to_owned(), made.display().to_string()],
                 timeout: Duration::from_secs(5),
+                within: None,
                 mark: None,
             }),
             ends: vec![Sight::Missing(made.clone())],
@@ -300,6 +304,7 @@ mod tests {
                     .chain([made.display().to_string()])
                     .collect(),
                 timeout: Duration::from_secs(5),
+                within: None,
                 mark: None,
             }),
             ends: Vec::new(),

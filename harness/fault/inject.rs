@@ -95,6 +95,7 @@ mod tests {
             change: Change::Run(Words {
                 words: vec!["touch".to_owned(), folder.join(name).display().to_string()],
                 timeout: Duration::from_secs(5),
+                within: None,
                 mark: None,
             }),
             undo: Undo {

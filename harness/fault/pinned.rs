@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use firedrill_erlmcp::world::{LinkShape, Request};
@@ -16,6 +16,9 @@ use super::hostile::Attack;
 use super::limit::Limit;
 use super::process::{Kick, Process};
 use crate::target::in_words;
+
+/// Where data that faults took away is kept until it is healed, in the run's folder.
+pub const QUARANTINE: &str = "quarantine";
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pinned {
@@ -110,11 +113,29 @@ pub enum Reversal {
     },
 }
 
+impl Reversal {
+    /// What the run keeps for its target went with its folder, when that was moved here.
+    pub fn find_in(&mut self, run: &Path) {
+        let (Reversal::Return { from, .. } | Reversal::Ask(Request::BackupPut { from, .. })) = self
+        else {
+            return;
+        };
+        let moved = from.file_name().map(|name| run.join(QUARANTINE).join(name));
+        let moved = moved.and_then(|moved| std::path::absolute(moved).ok());
+        if let Some(moved) = moved.filter(|moved| !from.exists() && moved.exists()) {
+            *from = moved;
+        }
+    }
+}
+
 /// A program and its arguments, as the user gave them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Words {
     pub words: Vec<String>,
     pub timeout: Duration,
+    /// Where it is run: what it names is found from there, whoever runs it later.
+    #[serde(default)]
+    pub within: Option<PathBuf>,
     /// What is carried by all that the program of a fault starts; to be found by when it is undone.
     #[serde(default)]
     pub mark: Option<String>,

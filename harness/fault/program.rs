@@ -43,6 +43,9 @@ pub fn run(
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .process_group(0);
+    if let Some(within) = &words.within {
+        command.current_dir(within);
+    }
     if let Some(mark) = mark {
         command.env(MARK, mark);
     }
@@ -127,6 +130,7 @@ pub mod tests {
         Words {
             words: all.iter().map(|word| (*word).to_owned()).collect(),
             timeout: Duration::from_millis(timeout),
+            within: None,
             mark: None,
         }
     }

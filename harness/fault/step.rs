@@ -63,6 +63,7 @@ pub async fn perform(
         let words = Words {
             words: command.inject.clone(),
             timeout: command.timeout,
+            within: None,
             mark: None,
         };
         change::make(&super::pinned::Change::Run(words), None, ending)?;

@@ -151,7 +151,8 @@ impl Run<'_> {
         }
         let journal = Journal::open(folder, checkpoint).context(unwritten)?;
         let beside = Beside {
-            run_folder: folder.to_owned(),
+            // The sites move things there, from a working directory of their own.
+            run_folder: std::path::absolute(folder)?,
             journal: Arc::new(Mutex::new(journal)),
             eyes: Eyes::on(ground.map(|ground| ground.world().clone())),
             reading,
@@ -167,7 +168,8 @@ fn whereabouts(ground: Option<&Ground>) -> anyhow::Result<Whereabouts> {
     let Some(ground) = ground else {
         return Ok(Whereabouts::Endpoint);
     };
-    let (world, state) = (ground.world(), ground.world().state().to_owned());
+    // Whoever heals may stand elsewhere.
+    let (world, state) = (ground.world(), std::path::absolute(ground.world().state())?);
     if !ground.is_own() {
         return Ok(Whereabouts::Attached { state });
     }

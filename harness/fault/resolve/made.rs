@@ -319,6 +319,7 @@ pub(super) fn by_command(command: &plan::Command, mark: &Path) -> Made {
     let words = |words: &[String]| Words {
         words: words.to_vec(),
         timeout: command.timeout,
+        within: std::env::current_dir().ok(),
         mark: Some(mark.display().to_string()),
     };
     let check = |code| Sight::Says {

@@ -41,6 +41,7 @@ pub fn standing(name: &str, nodes: Vec<NodeView>, pods: Vec<ProcessView>) -> Sit
         processes: pods,
         store: None,
         kept: Kept::Unknown,
+        away: None,
         front: ([127, 1, 0, 1], 1).into(),
         data: PathBuf::new(),
         backups: Vec::new(),

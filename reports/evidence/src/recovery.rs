@@ -31,6 +31,8 @@ pub struct Recovery {
     pub rto: Option<u64>,
     /// Not back: it took longer than this. Without it and without `rto` there is no evidence.
     pub rto_at_least: Option<u64>,
+    /// It is not shown to be back, and nothing says that it was not: no window since then holds enough operations.
+    pub unjudged: bool,
     /// `t7 - t1`: for how long clients were without service.
     pub outage: Option<u64>,
     /// How often it was bad again after it had been good, before `t7`.
@@ -95,6 +97,7 @@ pub fn recover(
             Back::At { .. } => None,
             Back::NotBefore(instant) => Some(instant.max(not_before) - t0),
         },
+        unjudged: t7.is_none() && seen.is_unjudged(outage.unwrap_or(0), not_before),
         outage: t1.and_then(|t1| t7.map(|t7| t7.saturating_sub(t1))),
         relapses,
         unnoticed,
@@ -170,6 +173,13 @@ impl<'a> Seen<'a> {
                 Back::NotBefore(open.map_or(end, |index| self.slots[index].start))
             }
         }
+    }
+
+    /// There is a window after all that is bad, and none there that has any evidence.
+    fn is_unjudged(&self, outage: usize, not_before: u64) -> bool {
+        let earliest = self.slots.partition_point(|slot| slot.end <= not_before);
+        let from = self.after_the_last_bad().max(outage).max(earliest);
+        self.windows.has_no_evidence_from(from)
     }
 
     /// The first slot from which on no slot and no window is bad.

@@ -138,6 +138,7 @@ fn an_outage_has_its_length() {
         t8: Some(27 * S),
         rto: Some(17 * S - t0),
         rto_at_least: None,
+        unjudged: false,
         outage: Some(17 * S - t0),
         relapses: 0,
         unnoticed: false,
@@ -222,6 +223,25 @@ fn no_evidence_is_no_recovery() {
         None,
         "20 operations a window show nothing"
     );
+}
+
+/// Forty operations a window: an outage is many windows of them, and what came after it nobody can tell.
+#[test]
+fn what_a_thin_load_does_not_show_is_not_held_against_it() {
+    let thin = |failed: fn(u64) -> bool, length| {
+        let slot = |second| (4, if failed(second) { 4 } else { 0 }, 0);
+        all(&slots((0..length).map(slot)), 10 * S)
+    };
+    let found = thin(|second| (10..40).contains(&second), 90);
+    assert_eq!((found.rto, found.unjudged), (None, true), "{found:?}");
+    assert!(
+        !thin(|second| second >= 10, 90).unjudged,
+        "it was never back"
+    );
+    // No window follows: whoever ends so early has not looked.
+    assert!(!thin(|second| (10..40).contains(&second), 45).unjudged);
+    let failing = slots((0..90).map(|second| (300, if second >= 10 { 6 } else { 0 }, 0)));
+    assert!(!all(&failing, 10 * S).unjudged, "2 % of many fail");
 }
 
 #[test]

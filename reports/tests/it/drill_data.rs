@@ -13,7 +13,7 @@ use super::drill::{assert_check, assert_only};
 use super::drilled::{T0, action, fault, good, lost, mark, read_back, sound};
 use super::synthetic::{MS, SECOND};
 
-const CORRUPTION: FaultKind = FaultKind::DataCorruption {
+pub const CORRUPTION: FaultKind = FaultKind::DataCorruption {
     site: 0,
     records: 20,
     how: Corruption::Silent,

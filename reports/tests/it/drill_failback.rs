@@ -1,13 +1,14 @@
 //! Clients are led back on purpose: a recovery of its own, and the end of the one before.
 
-use firedrill_evidence::Verdict::{Fail, Invalid, Pass};
-use firedrill_reports::recording::{Event, FaultStage, Mark, StepStage};
+use firedrill_evidence::Verdict::{Fail, Inconclusive, Invalid, Pass};
+use firedrill_reports::recording::{Event, FaultStage, Mark, ReadBackStage, StepStage};
 use firedrill_reports::result::Amount;
 use firedrill_scenarios::plan::Source;
 
 use super::check;
 use super::drill::assert_check;
-use super::drilled::{Drill, fail_back, failing, rto};
+use super::drill_data::CORRUPTION;
+use super::drilled::{Drill, T0, fail_back, failing, read_back, rto, sound};
 use super::synthetic::{MS, SECOND};
 
 fn there_and_back() -> Drill {
@@ -83,6 +84,22 @@ fn a_failback_ends_what_a_fault_is_judged_by_and_is_judged_itself() {
         Invalid,
         "was not done: the replica is behind",
     );
+}
+
+/// The data was verified so late that clients were led back before a window could show it.
+#[test]
+fn data_that_was_verified_just_before_a_failback_shows_no_recovery() {
+    let verified = |at| {
+        there_and_back()
+            .kind(CORRUPTION)
+            .without(|event| matches!(event, Event::ReadBack { .. }))
+            .with(at - SECOND, read_back(ReadBackStage::Started))
+            .with(at, sound(true))
+    };
+    let late = verified(38 * SECOND);
+    assert_check(&late, "rto", Inconclusive, "before the failback");
+    let early = verified(20 * SECOND);
+    assert_eq!(early.judged().faults[0].rto, Some(20 * SECOND - T0));
 }
 
 /// Clients cannot tell them apart, and what they missed is not nobody's.

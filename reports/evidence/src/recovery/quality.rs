@@ -231,6 +231,13 @@ impl Windows {
             .all(|(quality, _)| *quality == Quality::NoEvidence)
     }
 
+    /// Whether there are windows from there on, and none has any evidence.
+    pub fn has_no_evidence_from(&self, start: usize) -> bool {
+        let rest = self.all.get(start..).unwrap_or(&[]);
+        let none = |(quality, _): &(Quality, bool)| *quality == Quality::NoEvidence;
+        !rest.is_empty() && rest.iter().all(none)
+    }
+
     pub fn is_good(&self, start: usize) -> bool {
         matches!(self.all.get(start), Some((Quality::Good, _)))
     }

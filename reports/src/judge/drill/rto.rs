@@ -166,6 +166,10 @@ fn compare(
         (Some(rto), _) if rto < limit => (Verdict::Pass, reason),
         (Some(_), _) => (Verdict::Fail, reason),
         (None, Some(least)) if least >= limit => (Verdict::Fail, reason),
+        (None, Some(_)) if recovery.unjudged => {
+            let window = drilled.view.recording.plan.drill.recovery.window;
+            (Verdict::Inconclusive, words::unjudged(&reason, window))
+        }
         (None, Some(_)) if verified_too_late(drilled, fault) => {
             (Verdict::Inconclusive, words::verified_too_late(fault))
         }
@@ -178,13 +182,17 @@ fn compare(
     }
 }
 
-/// Service was back, and the data was verified when no load was left to show a window.
+/// Service was back, and the data was verified when no load was left to show a window, or none before a failback.
 fn verified_too_late(drilled: &Drilled<'_>, fault: &Broken) -> bool {
-    let (Nature::Data, Verified::At(at)) = (fault.nature, fault.verified) else {
+    let (Nature::Data, Verified::At(at), Some(t0)) = (fault.nature, fault.verified, fault.t0)
+    else {
         return false;
     };
     let window = nanoseconds(drilled.view.recording.plan.drill.recovery.window);
-    if at.saturating_add(window) <= drilled.load.end() {
+    let end = drilled
+        .load
+        .horizon(drilled.view, &drilled.faults, fault, t0);
+    if at.saturating_add(window) <= end {
         return false;
     }
     let service = Broken {

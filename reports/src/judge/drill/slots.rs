@@ -66,6 +66,14 @@ impl Load {
             .map_or(0, |slot| slot.end)
     }
 
+    /// How far a fault is looked at: to a failback, or the end of the load.
+    pub fn horizon(&self, view: &View<'_>, faults: &[Broken], fault: &Broken, t0: u64) -> u64 {
+        // With no window between the two, clients cannot have seen them apart: what they missed counts for both.
+        let fits = |at: &u64| at - t0 >= nanoseconds(self.limits.window + view.width());
+        let end = failback(faults, fault, t0).filter(fits);
+        end.unwrap_or(u64::MAX).min(self.end())
+    }
+
     /// Until a failback or the end of the load; or until the next fault, when service was back before it.
     pub fn recovery(
         &self,
@@ -77,10 +85,7 @@ impl Load {
         let Some(t0) = fault.t0.filter(|_| self.is_open()) else {
             return Recovery::default();
         };
-        // With no window between the two, clients cannot have seen them apart: what they missed counts for both.
-        let fits = |at: &u64| at - t0 >= nanoseconds(self.limits.window + view.width());
-        let end = failback(faults, fault, t0).filter(fits);
-        let end = end.unwrap_or(u64::MAX).min(self.end());
+        let end = self.horizon(view, faults, fault, t0);
         let not_before = match (fault.nature, fault.verified) {
             (Nature::Data, Verified::At(at)) => Some(at),
             // Damaged until the end, as far as anybody saw.

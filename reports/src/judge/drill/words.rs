@@ -1,6 +1,7 @@
 //! What is judged of a drill, and why, in words that stand alone.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use firedrill_evidence::Distrust;
 use firedrill_evidence::recovery::Recovery;
@@ -131,9 +132,17 @@ pub fn not_read_back(fault: &Broken) -> String {
 
 pub fn verified_too_late(fault: &Broken) -> String {
     format!(
-        "the data was verified after {}, when too little load was left to show that service was back: read back \
-         earlier, or add a phase",
+        "the data was verified after {}, when too little load was left before the end, or before the failback, to show \
+         that service was back: read back earlier, or add a phase",
         fault.id
+    )
+}
+
+pub fn unjudged(reason: &str, window: Duration) -> String {
+    format!(
+        "{reason}; no window of {} after that held enough operations to tell: raise the rate of the load, or lengthen \
+         `recovery.window`",
+        span(nanoseconds(window))
     )
 }
 

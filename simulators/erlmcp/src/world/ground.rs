@@ -57,6 +57,8 @@ pub(super) struct Ground {
     pub verified: Verified,
     /// Where the data of a site is that was taken away.
     pub taken: RefCell<BTreeMap<usize, PathBuf>>,
+    /// The folder that all which was taken from a site is in, until it is given back.
+    pub away: RefCell<BTreeMap<usize, PathBuf>>,
     pub misbehaviour: RefCell<Vec<Misbehaviour>>,
     pub places: Places,
 }
@@ -137,6 +139,7 @@ impl Ground {
             closing: Cell::new(false),
             verified: Verified::default(),
             taken: RefCell::default(),
+            away: RefCell::default(),
             misbehaviour: RefCell::new(config.misbehaviour.clone()),
             places,
             config,

@@ -34,6 +34,9 @@ pub(super) async fn wipe(
             moved.push(folder);
         }
     }
+    if !moved.is_empty() {
+        ground.away.borrow_mut().insert(at, into.to_owned());
+    }
     if moved.contains(&"store") {
         ground.taken.borrow_mut().insert(at, into.join("store"));
     }
@@ -58,6 +61,7 @@ pub(super) async fn unwipe(ground: &Ground, name: &str, from: &Path) -> Result<S
         }
     }
     ground.taken.borrow_mut().remove(&at);
+    ground.away.borrow_mut().remove(&at);
     Ok(format!("`{name}` has its {moved:?} again, and no power"))
 }
 

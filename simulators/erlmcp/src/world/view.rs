@@ -37,6 +37,9 @@ pub struct SiteView {
     /// What the store's directory holds on the disk, whether the store answers or not.
     #[serde(default)]
     pub kept: Kept,
+    /// Where what was taken from it was moved, until it is given back.
+    #[serde(default)]
+    pub away: Option<PathBuf>,
     /// Where clients connect.
     pub front: SocketAddr,
     /// The store's directory: `ledger.log` is in it.

@@ -115,6 +115,7 @@ impl Look {
                 damaged: store.recovered.damaged,
             }),
             kept: kept(&site.store_directory()),
+            away: ground.away.borrow().get(&at).cloned(),
             front: site.door,
             data: site.store_directory(),
             backups: backups::view(ground, at),
