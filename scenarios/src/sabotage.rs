@@ -102,30 +102,33 @@ impl Sabotage {
             return Some("only stand-in sites can be made to misbehave");
         };
         let fault = |is: fn(&FaultKind) -> bool| plan.has_fault(is);
+        // Clients are served by the first site before anything is broken.
         let failover =
-            moves(embedded) && fault(|kind| matches!(kind, FaultKind::SiteFailure { .. }));
+            moves(embedded) && fault(|kind| matches!(kind, FaultKind::SiteFailure { site: 0 }));
+        let restore = plan.has_step(|step| matches!(step, RecoveryStep::Restore { .. }));
         let (there, lacks) = match self {
             Sabotage::LoseAcknowledgedWrite | Sabotage::ReorderWrites => (
                 failover && plan.drill.ledger.is_some(),
-                "it needs a ledger, and a site-failure after which a director fails over",
+                "it needs a ledger, and a site-failure of the first site, after which a director fails over",
             ),
             Sabotage::SlowRecovery | Sabotage::PartialGoodput => (
                 failover,
-                "it needs a site-failure after which a director fails over",
+                "it needs a site-failure of the first site, after which a director fails over",
             ),
             // It strikes after the recovery has been confirmed, and its own windows have to be seen.
             Sabotage::Relapse => (
                 failover && plan.after_faults() > plan.drill.recovery.window * 2,
-                "it needs a site-failure after which a director fails over, and more than two windows of load behind \
+                "it needs a site-failure of the first site, after which a director fails over, and more than two windows of load behind \
                  the phase of the fault, before a failback",
             ),
             Sabotage::NoFencing => (
                 failover && plan.drill.ledger.is_some(),
-                "it needs a ledger, and an old site that comes back after a director has failed over",
+                "it needs a ledger, and a first site that comes back after a director has failed over",
             ),
-            Sabotage::SkipRestore | Sabotage::RestoreStaleBackup => (
-                plan.has_step(|step| matches!(step, RecoveryStep::Restore { .. })),
-                "it needs a restore",
+            Sabotage::SkipRestore => (restore, "it needs a restore"),
+            Sabotage::RestoreStaleBackup => (
+                restore && embedded.backups.is_some_and(|backups| backups.keep > 1),
+                "it needs a restore, and more than one backup that is kept",
             ),
             Sabotage::AckBeforeFsync => (
                 fault(|kind| matches!(kind, FaultKind::StoreCrash { .. }))

@@ -29,6 +29,26 @@ fn a_relapse_fits_no_drill_that_leads_clients_back() {
     assert!(Sabotage::Relapse.fits(&common::parse(text)).is_err());
 }
 
+/// It would be red all the same, and for another reason.
+#[test]
+fn what_nobody_would_notice_is_refused() {
+    let fits = |sabotage: Sabotage, name: &str, is: &str, now: &str| {
+        let (_, text) = catalog().iter().find(|(own, _)| *own == name).unwrap();
+        assert!(text.contains(is), "{text}");
+        sabotage.fits(&common::parse(&text.replace(is, now)))
+    };
+    // Clients are not served by the other site.
+    let (here, there) = ("site-failure: primary", "site-failure: dr");
+    for sabotage in [Sabotage::NoFencing, Sabotage::SlowRecovery] {
+        let refused = fits(sabotage, "site-failure", here, there).unwrap_err();
+        assert!(refused.contains("first site"), "{refused}");
+    }
+    // None is older than the newest.
+    let stale = Sabotage::RestoreStaleBackup;
+    let refused = fits(stale, "data-corruption", "keep: 10", "keep: 1").unwrap_err();
+    assert!(refused.contains("more than one backup"), "{refused}");
+}
+
 #[test]
 fn on_another_drill_it_says_where_it_belongs() {
     let (_, text) = catalog()
