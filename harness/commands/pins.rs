@@ -15,24 +15,23 @@ use crate::fault::resolve::{ResolveError, Scene, resolve, stream};
 use crate::ledger::Clients;
 use crate::target::{Ready, TargetError};
 
-/// Every fault of the plan with its repetitions, in the order of the plan, as it is pinned now.
-pub struct Aims {
-    aims: Vec<Aim>,
-    /// The site that clients are sent to, and the first, where a drill cannot begin since they are not the same.
-    elsewhere: Option<(String, String)>,
-}
-
-struct Aim {
+/// One fault of the plan, as it is pinned now.
+pub struct Aim {
     id: String,
     word: &'static str,
     pinned: Result<Pinned, ResolveError>,
 }
 
-/// `None` for sites that a run starts itself: they are not there yet.
+/// Every fault of the plan with its repetitions, in the order of the plan, as it is pinned now. `None` for sites that a
+/// run starts itself: they are not there yet.
 ///
 /// # Errors
-/// When the sites do not say how they stand.
-pub fn aims(plan: &Plan, ready: Option<&Ready>, seed: u64) -> Result<Option<Aims>, TargetError> {
+/// When the sites do not say how they stand, or clients are served elsewhere.
+pub fn aims(
+    plan: &Plan,
+    ready: Option<&Ready>,
+    seed: u64,
+) -> Result<Option<Vec<Aim>>, TargetError> {
     let ground = ready.and_then(|ready| ready.ground.as_ref());
     let view = ground.map(|ground| ground.world().view()).transpose();
     let view = view.map_err(TargetError::NoView)?;
@@ -42,6 +41,9 @@ pub fn aims(plan: &Plan, ready: Option<&Ready>, seed: u64) -> Result<Option<Aims
     };
     if view.is_none() && !plan.drill.actions.iter().all(|own| by_command(&own.act)) {
         return Ok(None);
+    }
+    if let Some(elsewhere) = view.as_ref().and_then(|view| served_elsewhere(plan, view)) {
+        return Err(elsewhere);
     }
     // Nothing is written by a run that is not made.
     let nobody = Clients::new("", 0);
@@ -67,23 +69,22 @@ pub fn aims(plan: &Plan, ready: Option<&Ready>, seed: u64) -> Result<Option<Aims
             });
         }
     }
-    let elsewhere = view.as_ref().and_then(|view| elsewhere(plan, view));
-    Ok(Some(Aims { aims, elsewhere }))
+    Ok(Some(aims))
 }
 
 /// No drill begins where clients are served by another site than the first, unless it leads them back itself.
-fn elsewhere(plan: &Plan, view: &View) -> Option<(String, String)> {
+fn served_elsewhere(plan: &Plan, view: &View) -> Option<TargetError> {
     let any = |wanted: fn(&Act) -> bool| plan.drill.actions.iter().any(|own| wanted(&own.act));
     let leads_back = |act: &Act| matches!(act, Act::Step(RecoveryStep::FailBack { .. }));
     let site = view.director.as_ref()?.route.clone();
     let home = plan.site_name(0).to_owned();
     let begins = any(|act| matches!(act, Act::Fault(_))) && !any(leads_back);
-    (begins && site != home).then_some((site, home))
+    (begins && site != home).then_some(TargetError::ServedElsewhere { site, home })
 }
 
 /// What would be hit, step by step, and how each step is undone. Nothing is changed by saying it.
-pub fn describe(aims: Option<&Aims>, seed: u64) -> String {
-    let Some(Aims { aims, .. }) = aims else {
+pub fn describe(aims: Option<&[Aim]>, seed: u64) -> String {
+    let Some(aims) = aims else {
         return format!(
             "\nvictims (seed {seed}): the sites are not there yet; what is drawn is drawn from the seed and pinned by \
              pid and start time when a fault is injected: the same seed hits the same pods, nodes and records\n"
@@ -125,15 +126,9 @@ fn tell(text: &mut String, aim: &Aim) {
 /// Refuses what must not be done to the target as it is. A fault that only has to wait for something is none of it.
 ///
 /// # Errors
-/// When more would be hit than the plan allows, something is named that is not there, or clients are served elsewhere.
-pub fn refuse(aims: Option<&Aims>) -> Result<(), TargetError> {
-    let Some(Aims { aims, elsewhere }) = aims else {
-        return Ok(());
-    };
-    if let Some((site, home)) = elsewhere.clone() {
-        return Err(TargetError::ServedElsewhere { site, home });
-    }
-    for aim in aims {
+/// When more would be hit than the plan allows, or something is named that is not there.
+pub fn refuse(aims: Option<&[Aim]>) -> Result<(), TargetError> {
+    for aim in aims.unwrap_or_default() {
         match &aim.pinned {
             Err(
                 reason @ (ResolveError::NoSite { .. }

@@ -179,8 +179,8 @@ pub(super) fn run_one(plan: &Plan, options: &RunOptions, several: bool) -> anyho
         say(&plan.describe());
         let ready = refuse(plan, options, &folder)?;
         let aims = pins::aims(plan, ready.as_ref(), identity.seed)?;
-        pins::refuse(aims.as_ref())?;
-        say(&pins::describe(aims.as_ref(), identity.seed));
+        pins::refuse(aims.as_deref())?;
+        say(&pins::describe(aims.as_deref(), identity.seed));
         return Ok(Ended {
             exit: Exit::Pass,
             result: None,
@@ -261,7 +261,7 @@ fn drive(
 pub(super) fn prepare(plan: &Plan, options: &RunOptions, seed: u64) -> anyhow::Result<Ready> {
     if let Some(state) = attached(options) {
         let ready = world::take(plan, state)?;
-        pins::refuse(pins::aims(plan, Some(&ready), seed)?.as_ref())?;
+        pins::refuse(pins::aims(plan, Some(&ready), seed)?.as_deref())?;
         return Ok(ready);
     }
     Ok(match &plan.target {

@@ -118,8 +118,8 @@ impl Sabotage {
             // It strikes after the recovery has been confirmed, and its own windows have to be seen.
             Sabotage::Relapse => (
                 failover && plan.after_faults() > plan.drill.recovery.window * 2,
-                "it needs a site-failure of the first site, after which a director fails over, and more than two windows of load behind \
-                 the phase of the fault, before a failback",
+                "it needs a site-failure of the first site, after which a director fails over, and more than two \
+                 windows of load behind the phase of the fault, before a failback",
             ),
             Sabotage::NoFencing => (
                 failover && plan.drill.ledger.is_some(),

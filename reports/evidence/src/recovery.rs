@@ -68,21 +68,21 @@ pub fn recover(
     let relapses = outage.map_or(0, |from| {
         let until = match back {
             Back::At { index, .. } => index,
-            Back::NotBefore(_) => seen.slots.len(),
+            Back::NotBefore { .. } => seen.slots.len(),
         };
         seen.relapses(from + 1..until)
     });
     let t1 = outage.map(|index| seen.slots[index].start.max(t0));
     let t7 = match back {
         Back::At { index, .. } => Some(seen.slots[index].start.max(not_before)),
-        Back::NotBefore(_) => None,
+        Back::NotBefore { .. } => None,
     };
     let unnoticed = outage.is_none() && t7.is_some();
     let resolution = match back {
         Back::At {
             by_windows: true, ..
         } => seen.resolution(outage).max(seen.window),
-        Back::At { .. } | Back::NotBefore(_) => seen.resolution(outage),
+        Back::At { .. } | Back::NotBefore { .. } => seen.resolution(outage),
     };
     Recovery {
         t1,
@@ -95,9 +95,9 @@ pub fn recover(
         }),
         rto_at_least: match back {
             Back::At { .. } => None,
-            Back::NotBefore(instant) => Some(instant.max(not_before) - t0),
+            Back::NotBefore { instant, .. } => Some(instant.max(not_before) - t0),
         },
-        unjudged: t7.is_none() && seen.is_unjudged(outage.unwrap_or(0), not_before),
+        unjudged: matches!(back, Back::NotBefore { unjudged: true, .. }),
         outage: t1.and_then(|t1| t7.map(|t7| t7.saturating_sub(t1))),
         relapses,
         unnoticed,
@@ -109,8 +109,9 @@ pub fn recover(
 enum Back {
     /// From the slot of this index on: the first that may be, or a later one that windows and shares show alone.
     At { index: usize, by_windows: bool },
-    /// Not shown; what was seen rules out every instant before this one.
-    NotBefore(u64),
+    /// Not shown; what was seen rules out every instant before this one. It is `unjudged` when windows follow, and none
+    /// of them has any evidence.
+    NotBefore { instant: u64, unjudged: bool },
 }
 
 /// All slots since the fault, judged.
@@ -170,16 +171,12 @@ impl<'a> Seen<'a> {
             None => {
                 let open = (clean.max(outage)..self.slots.len()).find(within);
                 let end = self.slots.last().map_or(0, |slot| slot.end);
-                Back::NotBefore(open.map_or(end, |index| self.slots[index].start))
+                Back::NotBefore {
+                    instant: open.map_or(end, |index| self.slots[index].start),
+                    unjudged: self.windows.has_no_evidence_from(from),
+                }
             }
         }
-    }
-
-    /// There is a window after all that is bad, and none there that has any evidence.
-    fn is_unjudged(&self, outage: usize, not_before: u64) -> bool {
-        let earliest = self.slots.partition_point(|slot| slot.end <= not_before);
-        let from = self.after_the_last_bad().max(outage).max(earliest);
-        self.windows.has_no_evidence_from(from)
     }
 
     /// The first slot from which on no slot and no window is bad.

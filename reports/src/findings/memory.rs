@@ -75,9 +75,16 @@ fn is_memory(name: &str, probes: &[Probe]) -> bool {
             return None;
         };
         let (_, metric) = metrics.iter().find(|(word, _)| word == own)?;
-        metric.split('{').next()
+        Some(metric.as_str())
     });
-    let name = format!("{name} {}", metric.unwrap_or_default()).to_ascii_lowercase();
+    // Labels say whose it is, and not what.
+    let word = |name: &str| {
+        name.split('{')
+            .next()
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+    };
+    let name = format!("{} {}", word(name), word(metric.unwrap_or_default()));
     let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
     has(&["memory", "resident", "rss"])
         && has(&["bytes"])
