@@ -91,6 +91,11 @@ fn messages(criterion: &mut Criterion) {
         group.bench_function(format!("envelope/{name}"), |bencher| {
             bencher.iter(|| json::envelope(black_box(text.as_bytes())).is_ok());
         });
+        // Short ones are known again, long ones are read each time.
+        let mut familiar = json::Familiar::default();
+        group.bench_function(format!("familiar/{name}"), |bencher| {
+            bencher.iter(|| familiar.envelope(black_box(text.as_bytes())).is_ok());
+        });
         let Ok(json::Message::Response { result, .. }) = json::envelope(text.as_bytes()) else {
             panic!("{text} is a response");
         };

@@ -28,12 +28,7 @@ fn plan(drive: &str) -> Plan {
 }
 
 fn key() -> StripeKey {
-    StripeKey {
-        seed: 1,
-        load: 0,
-        stripe: 3,
-        sessions: 64,
-    }
+    StripeKey::new(1, 0, 3, 64)
 }
 
 /// A second of one stripe of 64 sessions, which is 1,000 arrivals.

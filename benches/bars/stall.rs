@@ -89,12 +89,7 @@ fn schedule(plan: &Plan) -> Vec<Nanos> {
         panic!("the load is open");
     };
     let stripe = |stripe| {
-        let key = StripeKey {
-            seed: SEED,
-            load: 0,
-            stripe,
-            sessions: SESSIONS,
-        };
+        let key = StripeKey::new(SEED, 0, stripe, SESSIONS);
         StripeSchedule::new(key, Segment::whole(LENGTH), arrivals)
     };
     (0..STRIPES).flat_map(stripe).collect()

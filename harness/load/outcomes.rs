@@ -17,7 +17,7 @@ use crate::clock::Nanos;
 use crate::mcp::answer::{self, Sent};
 use crate::mcp::exchange::Exchange;
 use crate::mcp::http::{Content, Head};
-use crate::mcp::json::{self, Id, Message};
+use crate::mcp::json::{self, BadMessage, Id, Message};
 use crate::mcp::session::{INITIALIZE_ID, Reply, Side};
 
 /// Methods that are counted by name; a server that invents more is counted under `other`.
@@ -41,15 +41,15 @@ impl Worker {
             return;
         };
         connection.found.status = head.status;
-        let named = self
-            .sessions
-            .get(connection.session)
-            .is_some_and(|own| own.heads.has_id());
+        let named = || {
+            let session = self.sessions.get(connection.session);
+            session.is_some_and(|own| own.heads.has_id())
+        };
         let decided = match (head.status, head.content) {
             (401 | 403, _) => Some(Outcome::Auth(head.status)),
             (200..300, Content::Other) => Some(Outcome::Protocol(ProtocolFault::ContentType)),
             (200..300, Content::Json | Content::EventStream | Content::Unnamed) => None,
-            (status, _) if named && self.job.dialect.session_lost.contains(&status) => {
+            (status, _) if named() && self.job.dialect.session_lost.contains(&status) => {
                 Some(Outcome::SessionLost)
             }
             (status, _) => Some(Outcome::Http(status)),
@@ -89,7 +89,7 @@ impl Worker {
     }
 
     fn single_seen(&mut self, key: Key, text: &[u8], length: u64, now: Nanos) {
-        let message = match json::envelope(text) {
+        let message = match self.envelope(key, text) {
             Ok(message) => message,
             Err(error) => {
                 self.decide(key, answer::bad_message(error));
@@ -102,6 +102,17 @@ impl Worker {
             Message::Response { id, .. } | Message::Error { id, .. } => {
                 self.response_seen(key, &message, id, length);
             }
+        }
+    }
+
+    /// Answers to the operations of a series are like each other.
+    fn envelope<'a>(&mut self, key: Key, text: &'a [u8]) -> Result<Message<'a>, BadMessage> {
+        match self.connections.get(key).map(|own| own.purpose) {
+            Some(Purpose::Operation(index)) => {
+                let series = self.operations[index].series;
+                self.familiar[series].envelope(text)
+            }
+            _ => json::envelope(text),
         }
     }
 

@@ -31,6 +31,9 @@ const MOST_READS: usize = 16;
 /// Exchanges that are kept for answers to come: more than this many do not come in pieces at the same time for long.
 const MOST_SPARE: usize = 256;
 
+/// What so many connections need stays in the processor's caches by itself.
+const FEW: usize = 128;
+
 /// The most that is read of a socket at once.
 const ONE_READ: usize = 16 * 1024;
 
@@ -65,7 +68,9 @@ impl Worker {
         let mut buffer = std::mem::take(&mut self.buffer);
         let one_read = buffer.len() / (TOGETHER + 1);
         for together in stirs.by(TOGETHER) {
-            self.fetch(together);
+            if self.connections.len() > FEW {
+                self.fetch(together);
+            }
             let mut reads = SmallVec::<[Read; TOGETHER]>::new();
             let mut used = 0;
             for stir in together.iter().filter_map(Stir::of) {

@@ -53,9 +53,23 @@ pub struct StripeKey {
     pub stripe: u32,
     /// Sessions of the whole load.
     pub sessions: u32,
+    /// Of all that all its streams have in common.
+    root: u64,
 }
 
 impl StripeKey {
+    pub fn new(seed: u64, load: usize, stripe: u32, sessions: u32) -> StripeKey {
+        let hash = mix(seed ^ 0x6669_7265_6472_696c);
+        let root = mix(mix(hash ^ load as u64) ^ u64::from(stripe));
+        StripeKey {
+            seed,
+            load,
+            stripe,
+            sessions,
+            root,
+        }
+    }
+
     /// How many of the load's sessions belong to the stripe.
     pub fn own_sessions(&self) -> u32 {
         (self.sessions + STRIPES - 1 - self.stripe) / STRIPES
@@ -63,15 +77,7 @@ impl StripeKey {
 
     /// A random stream of its own for each use, so that drawing more in one place moves nothing elsewhere.
     pub fn stream(&self, purpose: Purpose, number: u64) -> Xoshiro256PlusPlus {
-        let mut hash = mix(self.seed ^ 0x6669_7265_6472_696c);
-        for part in [
-            self.load as u64,
-            u64::from(self.stripe),
-            purpose as u64,
-            number,
-        ] {
-            hash = mix(hash ^ part);
-        }
+        let hash = mix(mix(self.root ^ purpose as u64) ^ number);
         Xoshiro256PlusPlus::seed_from_u64(hash)
     }
 }
@@ -281,12 +287,7 @@ mod tests {
         let segment = Segment::whole(length);
         let mut due: Vec<Nanos> = (0..STRIPES)
             .flat_map(|stripe| {
-                let key = StripeKey {
-                    seed,
-                    load: 0,
-                    stripe,
-                    sessions,
-                };
+                let key = StripeKey::new(seed, 0, stripe, sessions);
                 StripeSchedule::new(key, segment.clone(), arrivals)
             })
             .collect();
@@ -339,7 +340,7 @@ mod tests {
             let spacing = if uniform { Spacing::Uniform } else { Spacing::Even };
             let arrivals = shaped(shape, spacing);
             for stripe in [0, 1, 17, 255] {
-                let key = StripeKey { seed, load: 0, stripe, sessions };
+                let key = StripeKey::new(seed, 0, stripe, sessions);
                 let segment = Segment::whole(length);
                 let own: Vec<Nanos> = StripeSchedule::new(key, segment, &arrivals).collect();
                 prop_assert!(own.is_sorted());
@@ -374,7 +375,7 @@ mod tests {
                     let segment = Segment { phase, start, end, zero: 0, length };
                     let arrivals = &arrivals;
                     (0..STRIPES).flat_map(move |stripe| {
-                        let key = StripeKey { seed, load: 0, stripe, sessions };
+                        let key = StripeKey::new(seed, 0, stripe, sessions);
                         StripeSchedule::new(key, segment.clone(), arrivals)
                     })
                 })

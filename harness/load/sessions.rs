@@ -61,12 +61,7 @@ impl Slot {
                 if stripe % job.threads != job.thread {
                     continue;
                 }
-                let key = StripeKey {
-                    seed: job.seed,
-                    load,
-                    stripe,
-                    sessions,
-                };
+                let key = StripeKey::new(job.seed, load, stripe, sessions);
                 slots.push(Slot {
                     load,
                     session,

@@ -358,14 +358,14 @@ impl Buckets {
     fn open_bucket(&mut self, phase: usize, due: Nanos) -> &mut OpenBucket {
         let bucket = due.saturating_sub(self.zero) / self.layout.bucket;
         let key = (bucket, phase);
-        let place = self
-            .open
-            .partition_point(|open| (open.bucket, open.phase) < key);
-        if self
-            .open
-            .get(place)
-            .is_none_or(|open| (open.bucket, open.phase) != key)
-        {
+        let key_of = |open: &OpenBucket| (open.bucket, open.phase);
+        // Most are due in the newest.
+        let newest = self.open.len().saturating_sub(1);
+        let place = match self.open.back() {
+            Some(open) if key_of(open) == key => newest,
+            _ => self.open.partition_point(|open| key_of(open) < key),
+        };
+        if self.open.get(place).is_none_or(|open| key_of(open) != key) {
             let cells = vec![Cell::new(self.layout.limits.len()); self.layout.series.len()];
             self.open.insert(
                 place,

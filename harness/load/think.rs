@@ -40,12 +40,7 @@ mod tests {
 
     fn first_flows(think: &Think, seed: u64, sessions: u32) -> Vec<Nanos> {
         let of_session = |session| {
-            let key = StripeKey {
-                seed,
-                load: 0,
-                stripe: session % STRIPES,
-                sessions,
-            };
+            let key = StripeKey::new(seed, 0, session % STRIPES, sessions);
             before_first(think, key, session)
         };
         (0..sessions).map(of_session).collect()

@@ -33,6 +33,7 @@ use crate::clock::{Clock, Nanos};
 use crate::ledger::pen::{Desk, Pen};
 use crate::mcp::destination::Destination;
 use crate::mcp::exchange::Exchange;
+use crate::mcp::json::Familiar;
 use crate::mcp::session::{Dialect, Surface};
 
 /// How often a thread hands over what it counted.
@@ -147,6 +148,8 @@ pub struct Worker {
     /// When time was looked at last.
     pub moment: Nanos,
     pub beat: Heartbeat,
+    /// What answers look like, by series.
+    pub familiar: Vec<Familiar>,
     /// For answers that come in pieces.
     pub exchanges: Vec<Box<Exchange>>,
     /// Where reading puts bytes, and where requests are put together.
@@ -210,6 +213,12 @@ impl Worker {
                 tally: Tally::new(&job.layout),
                 totals: ThreadTotals::default(),
                 pen: job.desk.clone().map(Pen::new),
+                familiar: job
+                    .layout
+                    .series
+                    .iter()
+                    .map(|_| Familiar::default())
+                    .collect(),
                 exchanges: Vec::new(),
                 buffer: vec![0; ROOM],
                 out: Vec::with_capacity(4096),

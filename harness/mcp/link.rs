@@ -177,6 +177,9 @@ impl<S: Socket> Link<S> {
     /// # Errors
     /// When the connection breaks.
     pub fn flush(&mut self) -> io::Result<bool> {
+        if self.backlog.is_empty() {
+            return Ok(true);
+        }
         while !self.backlog.is_empty() {
             match self.socket.send(&self.backlog) {
                 Ok(sent) => drop(self.backlog.drain(..sent)),

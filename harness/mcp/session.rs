@@ -333,11 +333,8 @@ impl Heads {
         out.extend_from_slice(b"\r\n\r\n");
         let body_start = out.len();
         body(out);
-        let mut length = out.len() - body_start;
-        for place in (digits..digits + LENGTH_DIGITS).rev() {
-            out[place] = b'0' + (length % 10) as u8;
-            length /= 10;
-        }
+        let length = out.len() - body_start;
+        out[digits..digits + LENGTH_DIGITS].copy_from_slice(&digits_of(length));
     }
 
     fn write_delete(&self, out: &mut Vec<u8>) {
@@ -345,4 +342,11 @@ impl Heads {
         out.extend_from_slice(&self.own);
         out.extend_from_slice(b"\r\n");
     }
+}
+
+/// None of them waits for another one.
+fn digits_of(length: usize) -> [u8; LENGTH_DIGITS] {
+    const PLACES: [usize; LENGTH_DIGITS] =
+        [10_000_000, 1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
+    PLACES.map(|place| b'0' + (length / place % 10) as u8)
 }

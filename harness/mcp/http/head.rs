@@ -61,6 +61,7 @@ pub enum Body {
     UntilClose,
 }
 
+#[derive(Clone, Copy, Debug)]
 pub struct Parsed {
     /// Bytes of the head.
     pub length: usize,

@@ -37,6 +37,10 @@ pub(in crate::mcp) struct Heard {
 pub(in crate::mcp) fn hear(pieces: &[&[u8]]) -> Heard {
     let mut decoder = Decoder::default();
     decoder.begin(true);
+    hear_with(&mut decoder, pieces)
+}
+
+fn hear_with(decoder: &mut Decoder, pieces: &[&[u8]]) -> Heard {
     let mut heard = Heard::default();
     for (index, piece) in pieces.iter().enumerate() {
         let mut input = *piece;
@@ -272,5 +276,26 @@ proptest! {
             (cut.session, whole.session) = (None, None);
         }
         prop_assert_eq!(cut, whole);
+    }
+    #[test]
+    fn what_came_before_changes_nothing(
+        answers in prop::collection::vec(
+            prop_oneof![
+                hyper::answer().prop_map(|answer| answer.bytes()),
+                hyper::damaged().prop_map(|(_, bytes)| bytes),
+            ],
+            1..4,
+        ),
+        turns in prop::collection::vec((any::<Index>(), any::<bool>()), 1..12),
+    ) {
+        let mut experienced = Decoder::default();
+        for (which, keeps_session) in turns {
+            let bytes = which.get(&answers).as_slice();
+            let mut fresh = Decoder::default();
+            fresh.begin(keeps_session);
+            experienced.begin(keeps_session);
+            let expected = hear_with(&mut fresh, &[bytes]);
+            prop_assert_eq!(hear_with(&mut experienced, &[bytes]), expected);
+        }
     }
 }

@@ -8,29 +8,33 @@ pub struct NotJson;
 
 #[derive(Clone)]
 pub struct Scanner<'a> {
-    text: &'a [u8],
-    at: usize,
+    /// What has not been read yet.
+    rest: &'a [u8],
 }
 
 impl<'a> Scanner<'a> {
     pub fn new(text: &'a [u8]) -> Scanner<'a> {
-        Scanner { text, at: 0 }
+        Scanner { rest: text }
     }
 
     pub fn peek(&self) -> Option<u8> {
-        self.text.get(self.at).copied()
+        self.rest.first().copied()
     }
 
     pub fn space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
+        // Most texts have none, which one comparison tells.
+        while let [byte, rest @ ..] = self.rest
+            && *byte <= b' '
+            && matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+        {
+            self.rest = rest;
         }
     }
 
     /// Only white space is left.
     pub fn finish(&mut self) -> Result<(), NotJson> {
         self.space();
-        if self.at == self.text.len() {
+        if self.rest.is_empty() {
             Ok(())
         } else {
             Err(NotJson)
@@ -42,9 +46,9 @@ impl<'a> Scanner<'a> {
         &mut self,
         read: impl FnOnce(&mut Scanner<'a>) -> Result<(), NotJson>,
     ) -> Result<&'a [u8], NotJson> {
-        let start = self.at;
+        let before = self.rest;
         read(self)?;
-        Ok(&self.text[start..self.at])
+        Ok(&before[..before.len() - self.rest.len()])
     }
 
     /// Skips one value and returns its text.
@@ -99,19 +103,19 @@ impl<'a> Scanner<'a> {
     fn container(&mut self) -> Result<(), NotJson> {
         let mut open = Open::default();
         loop {
-            match self.peek() {
-                Some(b'{') => {
+            match self.rest {
+                [b'{', inside @ ..] => {
                     open.push(true)?;
-                    self.at += 1;
+                    self.rest = inside;
                     self.space();
                     if self.peek() != Some(b'}') {
                         self.key()?;
                         continue;
                     }
                 }
-                Some(b'[') => {
+                [b'[', inside @ ..] => {
                     open.push(false)?;
-                    self.at += 1;
+                    self.rest = inside;
                     self.space();
                     if self.peek() != Some(b']') {
                         continue;
@@ -129,17 +133,17 @@ impl<'a> Scanner<'a> {
     fn after_value(&mut self, open: &mut Open) -> Result<bool, NotJson> {
         while open.depth > 0 {
             self.space();
-            match (self.peek(), open.is_object()) {
-                (Some(b','), object) => {
-                    self.at += 1;
+            match (self.rest, open.is_object()) {
+                ([b',', behind @ ..], object) => {
+                    self.rest = behind;
                     self.space();
                     if object {
                         self.key()?;
                     }
                     return Ok(true);
                 }
-                (Some(b'}'), true) | (Some(b']'), false) => {
-                    self.at += 1;
+                ([b'}', behind @ ..], true) | ([b']', behind @ ..], false) => {
+                    self.rest = behind;
                     open.pop();
                 }
                 _ => return Err(NotJson),
@@ -169,9 +173,13 @@ impl<'a> Scanner<'a> {
     }
 
     fn skip_if(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
-        found
+        match self.rest {
+            [first, behind @ ..] if *first == byte => {
+                self.rest = behind;
+                true
+            }
+            _ => false,
+        }
     }
 
     fn scalar(&mut self) -> Result<(), NotJson> {
@@ -186,41 +194,34 @@ impl<'a> Scanner<'a> {
     }
 
     fn word(&mut self, word: &[u8]) -> Result<(), NotJson> {
-        if !self.text[self.at..].starts_with(word) {
-            return Err(NotJson);
-        }
-        self.at += word.len();
+        self.rest = self.rest.strip_prefix(word).ok_or(NotJson)?;
         Ok(())
     }
 
     fn string(&mut self) -> Result<(), NotJson> {
         self.expect(b'"')?;
-        loop {
-            self.at += plain_run(&self.text[self.at..]);
-            match self.peek().ok_or(NotJson)? {
-                b'"' => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                b'\\' => self.escape()?,
-                _ => return Err(NotJson),
+        match behind_plain(self.rest) {
+            [b'"', behind @ ..] => {
+                self.rest = behind;
+                Ok(())
             }
+            marked => self.string_from(marked),
         }
     }
 
-    fn escape(&mut self) -> Result<(), NotJson> {
-        match self.text.get(self.at + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => self.at += 2,
-            Some(b'u') => {
-                let digits = self.text.get(self.at + 2..self.at + 6).ok_or(NotJson)?;
-                if !digits.iter().all(u8::is_ascii_hexdigit) {
-                    return Err(NotJson);
+    /// Goes on with a string at its first backslash. Apart, so that those without one are read by less code.
+    #[cold]
+    fn string_from(&mut self, mut rest: &'a [u8]) -> Result<(), NotJson> {
+        loop {
+            rest = match rest {
+                [b'"', behind @ ..] => {
+                    self.rest = behind;
+                    return Ok(());
                 }
-                self.at += 6;
+                [b'\\', escape @ ..] => behind_plain(behind_escape(escape)?),
+                _ => return Err(NotJson),
             }
-            _ => return Err(NotJson),
         }
-        Ok(())
     }
 
     fn number(&mut self) -> Result<(), NotJson> {
@@ -239,11 +240,11 @@ impl<'a> Scanner<'a> {
     }
 
     fn digits(&mut self) -> Result<(), NotJson> {
-        let start = self.at;
-        while matches!(self.peek(), Some(b'0'..=b'9')) {
-            self.at += 1;
+        let before = self.rest;
+        while let [b'0'..=b'9', rest @ ..] = self.rest {
+            self.rest = rest;
         }
-        if self.at > start {
+        if self.rest.len() < before.len() {
             Ok(())
         } else {
             Err(NotJson)
@@ -278,25 +279,46 @@ impl Open {
     }
 }
 
-/// How many bytes go by before a quote, a backslash or a control character.
-fn plain_run(bytes: &[u8]) -> usize {
-    let (words, tail) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
+/// What is left when bytes have gone by up to a quote, a backslash or a control character.
+fn behind_plain(mut bytes: &[u8]) -> &[u8] {
+    while let Some((word, behind)) = bytes.split_first_chunk::<8>() {
         let marks = special_bytes(u64::from_le_bytes(*word));
         if marks != 0 {
-            return index * 8 + marks.trailing_zeros() as usize / 8;
+            return &bytes[marks.trailing_zeros() as usize / 8..];
         }
+        bytes = behind;
     }
-    let plain = |byte: &&u8| !matches!(byte, b'"' | b'\\' | 0..0x20);
-    words.len() * 8 + tail.iter().take_while(plain).count()
+    while let [byte, behind @ ..] = bytes
+        && !matches!(byte, b'"' | b'\\' | 0..0x20)
+    {
+        bytes = behind;
+    }
+    bytes
+}
+
+/// What is left behind an escape, which begins with its backslash taken off.
+fn behind_escape(bytes: &[u8]) -> Result<&[u8], NotJson> {
+    match bytes {
+        [
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't',
+            behind @ ..,
+        ] => Ok(behind),
+        [b'u', a, b, c, d, behind @ ..]
+            if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) =>
+        {
+            Ok(behind)
+        }
+        _ => Err(NotJson),
+    }
 }
 
 /// Marks the top bit of each byte that ends a plain run. The lowest mark is exact; a borrow may set marks above it
-/// ("Bit Twiddling Hacks", S. E. Anderson: a zero byte in a word, a byte less than n in a word).
+/// ("Bit Twiddling Hacks", S. E. Anderson: a zero byte in a word, a byte less than n in a word). No byte beyond ASCII
+/// is marked, whatever it is compared with, so that one mask serves all three.
 fn special_bytes(word: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     const TOPS: u64 = ONES * 0x80;
-    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & TOPS;
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit);
     let equal = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-    below(word, 0x20) | equal(b'"') | equal(b'\\')
+    (below(word, 0x20) | equal(b'"') | equal(b'\\')) & !word & TOPS
 }
