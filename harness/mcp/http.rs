@@ -21,6 +21,8 @@ use head::{LARGEST_HEAD, MOST_HEADERS, Parsed, Wanted};
 
 /// A gathered head gives its memory back when it was larger than this.
 const KEPT: usize = 4096;
+/// Most heads are smaller than this.
+const USUAL: usize = 512;
 
 /// The peer does not speak HTTP/1.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -102,6 +104,8 @@ impl Familiar {
             return;
         }
         self.bytes.clear();
+        // Once and for all, as long as heads are what they usually are.
+        self.bytes.reserve(USUAL);
         self.bytes.extend_from_slice(head);
         self.said = Some(said);
     }

@@ -286,16 +286,20 @@ proptest! {
             ],
             1..4,
         ),
-        turns in prop::collection::vec((any::<Index>(), any::<bool>()), 1..12),
+        turns in prop::collection::vec(
+            (any::<Index>(), any::<bool>(), prop::collection::vec(any::<Index>(), 0..3)),
+            1..12,
+        ),
     ) {
         let mut experienced = Decoder::default();
-        for (which, keeps_session) in turns {
-            let bytes = which.get(&answers).as_slice();
+        for (which, keeps_session, cuts) in turns {
+            let bytes: &Vec<u8> = which.get(&answers);
+            let pieces = pieces(bytes, &cuts);
             let mut fresh = Decoder::default();
             fresh.begin(keeps_session);
             experienced.begin(keeps_session);
-            let expected = hear_with(&mut fresh, &[bytes]);
-            prop_assert_eq!(hear_with(&mut experienced, &[bytes]), expected);
+            let expected = hear_with(&mut fresh, &pieces);
+            prop_assert_eq!(hear_with(&mut experienced, &pieces), expected);
         }
     }
 }
