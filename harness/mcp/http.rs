@@ -87,7 +87,7 @@ pub struct Decoder {
 }
 
 /// The head that came last, and what it said. A server begins most of its answers with the same bytes, and to compare
-/// them costs a tenth of reading them.
+/// them costs less than to read them.
 #[derive(Debug, Default)]
 struct Familiar {
     bytes: Vec<u8>,

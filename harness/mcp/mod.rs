@@ -17,3 +17,14 @@ pub mod link;
 pub mod resolver;
 pub mod session;
 pub mod sse;
+
+/// The number that these digits are; nothing for a sign, a blank or a number that is too large.
+fn digits(text: &[u8]) -> Option<u64> {
+    if text.is_empty() {
+        return None;
+    }
+    text.iter().try_fold(0u64, |number, byte| {
+        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
+        number.checked_mul(10)?.checked_add(digit)
+    })
+}

@@ -3,6 +3,7 @@
 use std::mem::MaybeUninit;
 
 use super::BadHttp;
+use crate::mcp::digits;
 
 pub const MOST_HEADERS: usize = 100;
 pub const LARGEST_HEAD: usize = 64 * 1024;
@@ -196,17 +197,6 @@ impl Facts {
             }
         }
     }
-}
-
-/// Digits and nothing else: no sign, no blank.
-fn digits(text: &[u8]) -> Option<u64> {
-    if text.is_empty() {
-        return None;
-    }
-    text.iter().try_fold(0u64, |number, byte| {
-        let digit = byte.is_ascii_digit().then(|| u64::from(byte - b'0'))?;
-        number.checked_mul(10)?.checked_add(digit)
-    })
 }
 
 fn content_of(value: &[u8]) -> Content {
