@@ -134,7 +134,7 @@ impl<'a> Parts<'a> {
             b"\"method\"" => self.method = Some(scanner.value()?),
             b"\"result\"" => self.take_result(scanner)?,
             b"\"error\"" => self.error = Some(scanner.value()?),
-            other if may_be_spelled(other, b"\"id\"") => self.take_escaped(other, scanner)?,
+            spelled if spelled.contains(&b'\\') => self.take_escaped(spelled, scanner)?,
             _ => drop(scanner.value()?),
         }
         Ok(())
@@ -147,9 +147,9 @@ impl<'a> Parts<'a> {
             scanner.taken(|own| {
                 own.object(|key, own| {
                     let value = own.value()?;
-                    if key == IS_ERROR
-                        || may_be_spelled(key, IS_ERROR) && text::equal(key, IS_ERROR)
-                    {
+                    // An escape is longer than what it stands for.
+                    let escaped = key.len() > IS_ERROR.len() && key.contains(&b'\\');
+                    if key == IS_ERROR || escaped && text::equal(key, IS_ERROR) {
                         self.is_error = boolean(value);
                     }
                     Ok(())
@@ -220,11 +220,6 @@ fn boolean(value: &[u8]) -> Option<bool> {
 }
 
 const IS_ERROR: &[u8] = b"\"isError\"";
-
-/// Whether the key may be this one, written with escapes, which are longer than what they stand for.
-fn may_be_spelled(key: &[u8], plain: &[u8]) -> bool {
-    key.len() > plain.len() && key.contains(&b'\\')
-}
 
 /// Whether a value, as it was taken out of a message, is an object.
 pub fn is_object(value: &[u8]) -> bool {
