@@ -112,7 +112,7 @@ fn what_came_while_firedrill_was_stopped_is_not_given_up() {
     let text = format!(
         "scenario: unread\nabout: A load of which much is under way.\ntarget: {{ endpoint: \"{}\" }}\n\
          load: {{ closed: {{ think: 0s }}, sessions: {{ count: 400 }}, \
-         operations: [ {{ tool: echo, timeout: 500ms, arguments: {{ message: \"{{{{unique}}}}\" }} }} ] }}\n\
+         operations: [ {{ tool: echo, timeout: 1s, arguments: {{ message: \"{{{{unique}}}}\" }} }} ] }}\n\
          timeline: [ {{ phase: steady, for: 7s }} ]\nobjectives: [ {{ errors: 1 % }} ]\n",
         sink.url
     );
@@ -121,7 +121,7 @@ fn what_came_while_firedrill_was_stopped_is_not_given_up() {
     let mut running = Running::start(command(&["run", &path, "--out", &out, "--threads", "1"]));
     running.wait_for("/s ok");
     running.signal(Signal::STOP);
-    pause(Duration::from_millis(800));
+    pause(Duration::from_millis(1300));
     running.signal(Signal::CONT);
     let done = running.finish();
     let outcomes = &folder.result()["load"]["outcomes"];

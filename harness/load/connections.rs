@@ -109,6 +109,21 @@ impl Connection {
         matches!(self.purpose, Purpose::Idle { .. } | Purpose::Connecting)
     }
 
+    /// The operation that waits for its answer on it.
+    pub fn operation(&self) -> Option<u32> {
+        match self.purpose {
+            Purpose::Operation(index) => Some(index),
+            Purpose::Connecting
+            | Purpose::Idle { .. }
+            | Purpose::Tail
+            | Purpose::Abandoned { .. }
+            | Purpose::Initialize
+            | Purpose::Initialized
+            | Purpose::Side
+            | Purpose::Delete { .. } => None,
+        }
+    }
+
     /// An exchange has come to its end on it.
     pub fn carry(&mut self, now: Nanos) {
         self.carried += 1;

@@ -25,8 +25,6 @@ pub struct Heartbeat {
     newest: Hold,
     /// What had come before this instant is read.
     read: Nanos,
-    /// How often in a row deadlines were put off.
-    put_off: usize,
 }
 
 /// The last time that the thread was held.
@@ -51,7 +49,6 @@ impl Heartbeat {
                 until: now,
             },
             read: now,
-            put_off: 0,
         }
     }
 
@@ -121,17 +118,6 @@ impl Heartbeat {
     /// Whether something may be unread that came while the thread was held.
     fn has_unread(&self) -> bool {
         self.newest.until > self.read
-    }
-
-    /// Whether what has not come can be called late: not before all is read that came while the thread was held, which
-    /// takes so many looks at the sockets at most.
-    pub fn can_tell_late(&mut self, looks: usize) -> bool {
-        if self.has_unread() && self.put_off < looks {
-            self.put_off += 1;
-            return false;
-        }
-        self.put_off = 0;
-        true
     }
 }
 

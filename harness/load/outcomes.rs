@@ -357,11 +357,11 @@ impl Worker {
         use firedrill_scenarios::outcome::NotSent;
         self.give_up_waiting(now);
         for key in self.connections.keys().collect::<Vec<_>>() {
-            let Some(connection) = self.connections.get(key) else {
-                continue;
-            };
-            if let Purpose::Operation(index) = connection.purpose {
-                let session = connection.session;
+            let at = |own: &Connection| own.operation().map(|index| (index, own.session));
+            if self.connections.get(key).and_then(at).is_some() {
+                self.read_before_giving_up(key);
+            }
+            if let Some((index, session)) = self.connections.get(key).and_then(at) {
                 self.close(key);
                 self.finish_operation(index, session, Outcome::NotSent(NotSent::Shutdown), now);
             }

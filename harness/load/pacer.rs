@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::buffer::spare_capacity;
 pub use rustix::event::epoll::Event;
 use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::io::retry_on_intr;
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
     timerfd_settime,
@@ -118,14 +119,12 @@ impl Pacer {
         let mut ready = self.epoll.readable().await?;
         stirs.events.clear();
         stirs.asked = self.clock.now();
-        match epoll::wait(
-            self.epoll.get_ref(),
-            spare_capacity(&mut stirs.events),
-            Some(&Timespec::default()),
-        ) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
+        let now = Timespec::default();
+        let taken = retry_on_intr(|| {
+            let room = spare_capacity(&mut stirs.events);
+            epoll::wait(self.epoll.get_ref(), room, Some(&now))
+        });
+        taken?;
         if !stirs.are_many() {
             // Everything has been told, and the runtime is woken by the next thing.
             ready.clear_ready();

@@ -12,7 +12,6 @@ use firedrill_scenarios::outcome::{TlsFailure, TransportFailure};
 use smallvec::SmallVec;
 
 use super::connections::{Connection, Purpose};
-use super::operation::Operation;
 use super::outcomes::Ended;
 use super::pacer::{Event as Happening, Stir, Stirs};
 use super::slab::Key;
@@ -27,6 +26,9 @@ pub const TOGETHER: usize = 16;
 
 /// Reads of a full buffer after which others have their turn.
 const MOST_READS: usize = 16;
+
+/// Reads of a socket whose answer is about to be given up: they empty the kernel's buffer, and what comes meanwhile is late.
+const MOST_LEFT: usize = 1024;
 
 /// Exchanges that are kept for answers to come: more than this many do not come in pieces at the same time for long.
 const MOST_SPARE: usize = 256;
@@ -105,7 +107,10 @@ impl Worker {
             found.filter_map(|stir| self.connections.get(stir.key))
         };
         let sessions = || connections().filter_map(|own| self.sessions.get(own.session));
-        let operations = || connections().filter_map(|own| self.operation_on(own));
+        let operations = || {
+            let found = connections().filter_map(Connection::operation);
+            found.map(|index| &self.operations[index])
+        };
         let slots = || sessions().map(|own| &self.slots[own.slot]);
         black_box(connections().fold(0, |sum, own| sum ^ own.serial ^ own.limit));
         black_box(sessions().fold(0, |sum, own| sum ^ own.next_id ^ own.slot as u64));
@@ -113,20 +118,6 @@ impl Worker {
         black_box(slots().fold(0, |sum, own| sum ^ own.seq ^ own.rounds));
         black_box(sessions().fold(0, |sum, own| sum ^ own.heads.first()));
         black_box(operations().fold(0, |sum, own| sum ^ own.params.first().copied().unwrap_or(0)));
-    }
-
-    fn operation_on(&self, connection: &Connection) -> Option<&Operation> {
-        match connection.purpose {
-            Purpose::Operation(index) => Some(&self.operations[index]),
-            Purpose::Connecting
-            | Purpose::Idle { .. }
-            | Purpose::Tail
-            | Purpose::Abandoned { .. }
-            | Purpose::Initialize
-            | Purpose::Initialized
-            | Purpose::Side
-            | Purpose::Delete { .. } => None,
-        }
     }
 
     /// Sends what could not be sent, and reads once; nothing when the connection is not there any more.
@@ -161,6 +152,31 @@ impl Worker {
         {
             self.broken(key, &error);
         }
+    }
+
+    /// Reads what lies in the socket, before an answer is given up for not having come: a thread that was held, or has more
+    /// to read than it can, finds answers and deadlines at the same time.
+    pub fn read_before_giving_up(&mut self, key: Key) {
+        let Some(serial) = self.connections.get(key).map(|own| own.serial) else {
+            return;
+        };
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let one_read = buffer.len() / (TOGETHER + 1);
+        for _ in 0..MOST_LEFT {
+            // It may have something that it has not told.
+            if let Some(link) = self.link(key) {
+                link.wake(false);
+            }
+            let Some(read) = self.read(key, &mut buffer[..one_read]) else {
+                break;
+            };
+            let (bytes, nothing) = (&buffer[..read.count()], read.said.is_err());
+            self.follow(read, bytes);
+            if nothing || !self.is_at(key, serial) {
+                break;
+            }
+        }
+        self.buffer = buffer;
     }
 
     /// Draws the consequences of a read; true when there may be more to read.

@@ -169,12 +169,12 @@ impl Worker {
 
     /// The agenda says that the connection has had its time.
     pub fn give_up(&mut self, key: Key, serial: u64, now: Nanos) {
-        let Some(connection) = self.connections.get(key) else {
+        if self.is_at(key, serial) {
+            self.read_before_giving_up(key);
+        }
+        let Some(connection) = self.connections.get(key).filter(|own| own.serial == serial) else {
             return;
         };
-        if connection.serial != serial {
-            return;
-        }
         let (session, purpose) = (connection.session, connection.purpose);
         self.close(key);
         let agreed = self.sessions.get(session).is_some_and(|own| own.agreed);

@@ -87,13 +87,12 @@ impl Wheel {
         self.len -= 1;
     }
 
-    /// Takes out every key whose deadline has passed and appends it to `expired`.
-    pub fn advance(&mut self, now: Nanos, expired: &mut Vec<u32>) {
-        let current = now / TICK;
+    /// Appends every key whose deadline has passed to `passed`.
+    pub fn passed(&self, now: Nanos, passed: &mut Vec<u32>) {
         if self.len == 0 {
-            self.cursor = self.cursor.max(current + 1);
             return;
         }
+        let current = now / TICK;
         // One round of the wheel looks at every slot; a longer gap has nothing more to show.
         let first = self.cursor.max((current + 1).saturating_sub(SLOTS as u64));
         for tick in first..=current {
@@ -101,13 +100,21 @@ impl Wheel {
             while key != NONE {
                 let link = self.links[key as usize];
                 if link.deadline <= now {
-                    self.remove(key);
-                    expired.push(key);
+                    passed.push(key);
                 }
                 key = link.next;
             }
         }
-        self.cursor = self.cursor.max(current + 1);
+    }
+
+    /// Takes out every key whose deadline has passed and appends it to `expired`.
+    pub fn advance(&mut self, now: Nanos, expired: &mut Vec<u32>) {
+        let before = expired.len();
+        self.passed(now, expired);
+        for key in &expired[before..] {
+            self.remove(*key);
+        }
+        self.cursor = self.cursor.max(now / TICK + 1);
     }
 
     /// When `advance` should be called next; `None` while nothing is watched.

@@ -19,9 +19,9 @@ use super::arrivals::Stripes;
 use super::connections::{Connection, SPARE_GAP};
 use super::heartbeat::Heartbeat;
 use super::opening::Pace;
-use super::operation::Operations;
+use super::operation::{Operations, Stage};
 use super::outbox::Outbox;
-use super::pacer::{MOST_AT_ONCE, Pacer, Stirs};
+use super::pacer::{Pacer, Stirs};
 use super::reading::{ROOM, TOGETHER};
 use super::report::{Control, FromWorker, Openings, ThreadTotals};
 use super::schedule::Segment;
@@ -246,15 +246,9 @@ impl Worker {
     fn turn(&mut self) -> Nanos {
         let now = self.wake();
         self.begin_more();
-        let looks = self.connections.len().div_ceil(MOST_AT_ONCE);
-        let can_tell_late = self.beat.can_tell_late(looks);
-        if can_tell_late {
-            self.keep_agenda(now);
-        }
+        self.keep_agenda(now);
         self.dispatch_due(self.moment);
-        if can_tell_late {
-            self.expire(now);
-        }
+        self.expire(now);
         self.run_ready();
         self.flush_if_due(now);
         self.follow_course(now);
@@ -299,8 +293,19 @@ impl Worker {
         }
     }
 
+    /// Gives up what has not come in its time.
     fn expire(&mut self, now: Nanos) {
         let mut expired = std::mem::take(&mut self.expired);
+        self.wheel.passed(now, &mut expired);
+        for (done, operation) in (1..).zip(expired.drain(..)) {
+            // Another one may have its place by now, whose socket can be read as well.
+            if let Stage::Sent(connection) = self.operations[operation].stage {
+                self.read_before_giving_up(connection);
+            }
+            if done % TOGETHER == 0 {
+                self.keep_up();
+            }
+        }
         self.wheel.advance(now, &mut expired);
         for (done, operation) in (1..).zip(expired.drain(..)) {
             self.timed_out(operation, now);

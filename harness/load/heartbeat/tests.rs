@@ -130,23 +130,3 @@ fn gaps_of_a_busy_machine_do_not_add_up_to_a_slow_target() {
     let own = beat.looked - due - beat.held_within(before, due, beat.looked);
     assert!(own > 4_000 * MS, "{own}");
 }
-
-#[test]
-fn nothing_is_late_before_what_came_meanwhile_is_read() {
-    let mut beat = awake(1_000 * MS);
-    assert!(beat.can_tell_late(2));
-    let now = held(&mut beat, 600 * MS);
-    assert!(!beat.can_tell_late(2));
-    beat.has_read(now);
-    assert!(beat.can_tell_late(2));
-    // Held again while it reads: what came then is not read.
-    beat.look(now + 600 * MS);
-    beat.has_read(now);
-    assert!(!beat.can_tell_late(2));
-    assert!(!beat.can_tell_late(2));
-    assert!(
-        beat.can_tell_late(2),
-        "held as it is, it does not wait for ever"
-    );
-    assert!(beat.can_tell_late(0), "nothing is there to be read");
-}

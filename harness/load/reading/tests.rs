@@ -57,21 +57,56 @@ async fn attend(worker: &mut Worker) -> usize {
     (worker.totals.bytes_received - before) as usize
 }
 
-#[test]
-fn after_so_many_reads_of_one_socket_others_have_their_turn() {
+/// A thread without connections, and who listens for them.
+fn worker() -> (Worker, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("a bound address");
+    let destination = Destination::along(&Route::plain(address)).expect("an address");
+    let (to_engine, _) = mpsc::unbounded_channel();
+    let worker = Worker::new(job(address), destination, to_engine).expect("a timer");
+    let worker = Rc::into_inner(worker).expect("nobody else has it");
+    let mut worker = worker.into_inner();
+    worker.buffer = vec![0; (TOGETHER + 1) * BUFFER];
+    (worker, listener)
+}
+
+fn on_a_thread(test: impl AsyncFnOnce(Worker, TcpListener)) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
     tokio::task::LocalSet::new().block_on(&runtime, async {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = listener.local_addr().expect("a bound address");
-        let destination = Destination::along(&Route::plain(address)).expect("an address");
-        let (to_engine, _inbox) = mpsc::unbounded_channel();
-        let worker = Worker::new(job(address), destination, to_engine).expect("a timer");
-        let worker = Rc::into_inner(worker).expect("nobody else has it");
-        let worker = &mut worker.into_inner();
-        worker.buffer = vec![0; (TOGETHER + 1) * BUFFER];
+        let (worker, listener) = worker();
+        test(worker, listener).await;
+    });
+}
+
+#[test]
+fn what_lies_in_a_socket_is_read_before_its_answer_is_given_up() {
+    on_a_thread(async |mut worker, listener| {
+        let mut peer = listening(&mut worker, &listener).await;
+        let key = worker.connections.keys().next().expect("one");
+        let much = [HEAD.as_bytes(), &[b'x'; 3 * MOST_READS * BUFFER]].concat();
+        peer.write_all(&much).expect("room in the socket");
+        let has = |worker: &mut Worker| {
+            let socket = worker.link(key).expect("it is open").socket();
+            rustix::io::ioctl_fionread(socket).expect("a socket") as usize
+        };
+        while has(&mut worker) < much.len() {}
+        worker.read_before_giving_up(key);
+        assert_eq!(worker.totals.bytes_received as usize, much.len());
+        // Where its end lies there too, it is seen.
+        drop(peer);
+        while worker.connections.get(key).is_some() {
+            worker.read_before_giving_up(key);
+        }
+    });
+}
+
+#[test]
+fn after_so_many_reads_of_one_socket_others_have_their_turn() {
+    on_a_thread(async |mut worker, listener| {
+        let worker = &mut worker;
         let mut talkative = listening(worker, &listener).await;
         let mut brief = listening(worker, &listener).await;
         // Both can be written to: that has been told.

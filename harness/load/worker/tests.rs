@@ -73,22 +73,6 @@ fn a_closed_load_goes_on_in_the_turn_in_which_its_operation_times_out() {
     });
 }
 
-/// Its answer may lie in a socket: a server's connection is there.
-#[test]
-fn a_thread_that_was_held_looks_at_its_sockets_before_it_gives_up_anything() {
-    begun(|mut worker| {
-        worker.turn();
-        assert!(!worker.connections.is_empty(), "one is being made");
-        let (rounds, since) = (worker.slots[0].rounds, worker.now());
-        // Longer than the time-out and what deadlines are called late by.
-        while worker.now() < since + 25_000_000 {}
-        worker.turn();
-        assert_eq!(worker.slots[0].rounds, rounds);
-        worker.turn();
-        assert!(worker.slots[0].rounds > rounds, "nothing came");
-    });
-}
-
 #[test]
 fn after_a_stop_nothing_becomes_due() {
     begun(|mut worker| {
