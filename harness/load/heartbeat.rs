@@ -25,6 +25,8 @@ pub struct Heartbeat {
     newest: Hold,
     /// What had come before this instant is read.
     read: Nanos,
+    /// How often in a row the agenda was put off.
+    put_off: usize,
 }
 
 /// The last time that the thread was held.
@@ -49,6 +51,7 @@ impl Heartbeat {
                 until: now,
             },
             read: now,
+            put_off: 0,
         }
     }
 
@@ -62,6 +65,7 @@ impl Heartbeat {
                 from,
                 until: now,
             };
+            self.put_off = 0;
         }
         self.looked = now;
     }
@@ -118,6 +122,16 @@ impl Heartbeat {
     /// Whether something may be unread that came while the thread was held.
     fn has_unread(&self) -> bool {
         self.newest.until > self.read
+    }
+
+    /// Whether what came while the thread was held is read, as it is after so many looks at the sockets.
+    pub fn has_caught_up(&mut self, looks: usize) -> bool {
+        if self.has_unread() && self.put_off < looks {
+            self.put_off += 1;
+            return false;
+        }
+        self.put_off = 0;
+        true
     }
 }
 

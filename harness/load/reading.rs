@@ -27,7 +27,8 @@ pub const TOGETHER: usize = 16;
 /// Reads of a full buffer after which others have their turn.
 const MOST_READS: usize = 16;
 
-/// Reads of a socket whose answer is about to be given up: they empty the kernel's buffer, and what comes meanwhile is late.
+/// Reads of a socket whose answer is about to be given up: longer answers are none, and a peer that never stops must not keep
+/// the thread.
 const MOST_LEFT: usize = 1024;
 
 /// Exchanges that are kept for answers to come: more than this many do not come in pieces at the same time for long.

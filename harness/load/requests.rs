@@ -169,13 +169,19 @@ impl Worker {
 
     /// The agenda says that the connection has had its time.
     pub fn give_up(&mut self, key: Key, serial: u64, now: Nanos) {
-        if self.is_at(key, serial) {
+        let at = |own: &Worker| {
+            let found = own
+                .connections
+                .get(key)
+                .filter(|own| own.serial == serial)?;
+            Some((found.session, found.purpose))
+        };
+        if let Some((_, Purpose::Initialize | Purpose::Initialized)) = at(self) {
             self.read_before_giving_up(key);
         }
-        let Some(connection) = self.connections.get(key).filter(|own| own.serial == serial) else {
+        let Some((session, purpose)) = at(self) else {
             return;
         };
-        let (session, purpose) = (connection.session, connection.purpose);
         self.close(key);
         let agreed = self.sessions.get(session).is_some_and(|own| own.agreed);
         if purpose == Purpose::Initialize && agreed {

@@ -107,6 +107,12 @@ impl Wheel {
         }
     }
 
+    /// The key is watched, and its deadline has passed.
+    pub fn has_passed(&self, key: u32, now: Nanos) -> bool {
+        let link = self.links.get(key as usize);
+        link.is_some_and(|link| link.slot != NONE && link.deadline <= now)
+    }
+
     /// Takes out every key whose deadline has passed and appends it to `expired`.
     pub fn advance(&mut self, now: Nanos, expired: &mut Vec<u32>) {
         let before = expired.len();
@@ -169,9 +175,13 @@ mod tests {
                     free.insert(now + ahead);
                 }
                 now += ahead / 7;
-                let mut expired = Vec::new();
+                let (mut passed, mut expired) = (Vec::new(), Vec::new());
+                wheel.passed(now, &mut passed);
+                prop_assert!(passed.iter().all(|key| wheel.has_passed(*key, now)));
                 wheel.advance(now, &mut expired);
+                prop_assert_eq!(&passed, &expired);
                 for key in expired {
+                    prop_assert!(!wheel.has_passed(key, now));
                     let deadline = model.remove(&key).expect("only what is watched is called");
                     prop_assert!(deadline <= now);
                 }

@@ -21,7 +21,7 @@ use super::heartbeat::Heartbeat;
 use super::opening::Pace;
 use super::operation::{Operations, Stage};
 use super::outbox::Outbox;
-use super::pacer::{Pacer, Stirs};
+use super::pacer::{MOST_AT_ONCE, Pacer, Stirs};
 use super::reading::{ROOM, TOGETHER};
 use super::report::{Control, FromWorker, Openings, ThreadTotals};
 use super::schedule::Segment;
@@ -246,7 +246,11 @@ impl Worker {
     fn turn(&mut self) -> Nanos {
         let now = self.wake();
         self.begin_more();
-        self.keep_agenda(now);
+        // What is said on a connection that the target closed meanwhile is lost.
+        let looks = self.connections.len().div_ceil(MOST_AT_ONCE);
+        if self.beat.has_caught_up(looks) {
+            self.keep_agenda(now);
+        }
         self.dispatch_due(self.moment);
         self.expire(now);
         self.run_ready();
@@ -293,27 +297,39 @@ impl Worker {
         }
     }
 
-    /// Gives up what has not come in its time.
+    /// Gives up what has not come in its time: what was not sent, and what was when nothing lies in its socket.
     fn expire(&mut self, now: Nanos) {
         let mut expired = std::mem::take(&mut self.expired);
         self.wheel.passed(now, &mut expired);
-        for (done, operation) in (1..).zip(expired.drain(..)) {
+        self.with_each(&expired, |own, operation| {
+            let waits = own.operations[operation].stage == Stage::Waiting;
+            if waits && own.wheel.has_passed(operation, now) {
+                own.timed_out(operation, own.moment);
+            }
+        });
+        self.with_each(&expired, |own, operation| {
             // Another one may have its place by now, whose socket can be read as well.
-            if let Stage::Sent(connection) = self.operations[operation].stage {
-                self.read_before_giving_up(connection);
+            if let Stage::Sent(connection) = own.operations[operation].stage {
+                own.read_before_giving_up(connection);
             }
-            if done % TOGETHER == 0 {
-                self.keep_up();
-            }
-        }
+        });
+        expired.clear();
         self.wheel.advance(now, &mut expired);
-        for (done, operation) in (1..).zip(expired.drain(..)) {
-            self.timed_out(operation, now);
-            if done % TOGETHER == 0 {
-                self.keep_up();
-            }
-        }
+        self.with_each(&expired, |own, operation| {
+            own.timed_out(operation, own.moment);
+        });
+        expired.clear();
         self.expired = expired;
+    }
+
+    /// Nothing that becomes due, or ready to be sent, waits for more than a few of them.
+    fn with_each(&mut self, operations: &[u32], act: impl Fn(&mut Worker, u32)) {
+        for together in operations.chunks(TOGETHER) {
+            for operation in together {
+                act(self, *operation);
+            }
+            self.keep_up();
+        }
     }
 
     /// Moves on from draining to leaving to the end.

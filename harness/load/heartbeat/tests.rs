@@ -130,3 +130,22 @@ fn gaps_of_a_busy_machine_do_not_add_up_to_a_slow_target() {
     let own = beat.looked - due - beat.held_within(before, due, beat.looked);
     assert!(own > 4_000 * MS, "{own}");
 }
+
+#[test]
+fn a_thread_that_was_held_has_caught_up_when_it_has_read_what_came_meanwhile() {
+    let mut beat = awake(1_000 * MS);
+    assert!(beat.has_caught_up(2));
+    let now = held(&mut beat, 600 * MS);
+    assert!(!beat.has_caught_up(2));
+    beat.has_read(now);
+    assert!(beat.has_caught_up(2));
+    // Held again while it reads: what came then is not read, however often it had looked before.
+    for again in 1..=2 {
+        beat.look(now + again * 600 * MS);
+        beat.has_read(now);
+        assert!(!beat.has_caught_up(2));
+        assert!(!beat.has_caught_up(2));
+    }
+    assert!(beat.has_caught_up(2), "it does not wait for ever");
+    assert!(beat.has_caught_up(0), "nothing is there to be read");
+}

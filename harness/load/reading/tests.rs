@@ -15,6 +15,8 @@ use crate::mcp::session::Surface;
 
 /// Small, so that many reads of it lie in a socket.
 const BUFFER: usize = 512;
+/// How long the kernel may take from one socket to the other.
+const PATIENCE: Nanos = 20_000_000_000;
 /// A body that is listened to and says nothing.
 const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 1000000\r\n\r\n";
 
@@ -92,12 +94,16 @@ fn what_lies_in_a_socket_is_read_before_its_answer_is_given_up() {
             let socket = worker.link(key).expect("it is open").socket();
             rustix::io::ioctl_fionread(socket).expect("a socket") as usize
         };
-        while has(&mut worker) < much.len() {}
+        let until = worker.now() + PATIENCE;
+        while has(&mut worker) < much.len() {
+            assert!(worker.now() < until, "it has not come");
+        }
         worker.read_before_giving_up(key);
         assert_eq!(worker.totals.bytes_received as usize, much.len());
         // Where its end lies there too, it is seen.
         drop(peer);
         while worker.connections.get(key).is_some() {
+            assert!(worker.now() < until, "its end was not seen");
             worker.read_before_giving_up(key);
         }
     });
