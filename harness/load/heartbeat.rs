@@ -65,7 +65,6 @@ impl Heartbeat {
                 from,
                 until: now,
             };
-            self.put_off = 0;
         }
         self.looked = now;
     }
@@ -130,7 +129,9 @@ impl Heartbeat {
             self.put_off += 1;
             return false;
         }
+        // Others may follow all the time: what was looked for so often counts as read.
         self.put_off = 0;
+        self.read = self.read.max(self.newest.until);
         true
     }
 }

@@ -27,8 +27,7 @@ pub const TOGETHER: usize = 16;
 /// Reads of a full buffer after which others have their turn.
 const MOST_READS: usize = 16;
 
-/// Reads of a socket whose answer is about to be given up: longer answers are none, and a peer that never stops must not keep
-/// the thread.
+/// Reads of a socket whose answer is about to be given up. A peer that never stops must not keep the thread.
 const MOST_LEFT: usize = 1024;
 
 /// Exchanges that are kept for answers to come: more than this many do not come in pieces at the same time for long.
@@ -156,11 +155,9 @@ impl Worker {
     }
 
     /// Reads what lies in the socket, before an answer is given up for not having come: a thread that was held, or has more
-    /// to read than it can, finds answers and deadlines at the same time.
+    /// to read than it can, finds answers and deadlines at the same time. The end of the stream may lie behind the answer, and
+    /// nothing more is to be said then.
     pub fn read_before_giving_up(&mut self, key: Key) {
-        let Some(serial) = self.connections.get(key).map(|own| own.serial) else {
-            return;
-        };
         let mut buffer = std::mem::take(&mut self.buffer);
         let one_read = buffer.len() / (TOGETHER + 1);
         for _ in 0..MOST_LEFT {
@@ -173,7 +170,7 @@ impl Worker {
             };
             let (bytes, nothing) = (&buffer[..read.count()], read.said.is_err());
             self.follow(read, bytes);
-            if nothing || !self.is_at(key, serial) {
+            if nothing {
                 break;
             }
         }

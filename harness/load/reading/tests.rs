@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
 
 use firedrill_scenarios::{Given, Plan};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::mpsc;
 
 use super::*;
@@ -100,12 +101,35 @@ fn what_lies_in_a_socket_is_read_before_its_answer_is_given_up() {
         }
         worker.read_before_giving_up(key);
         assert_eq!(worker.totals.bytes_received as usize, much.len());
-        // Where its end lies there too, it is seen.
+    });
+}
+
+/// Otherwise the next thing would be said to a peer that has gone.
+#[test]
+fn the_end_that_lies_behind_an_answer_is_read_with_it() {
+    on_a_thread(async |mut worker, listener| {
+        worker.open_session(0);
+        let session = worker.slots[0].current.expect("a session that opens");
+        let mut peer = listening(&mut worker, &listener).await;
+        let made = |key: &Key| {
+            let own = worker.connections.get(*key);
+            own.is_some_and(|own| own.link.is_some())
+        };
+        let key = worker.connections.keys().find(made).expect("one");
+        worker.connections.get_mut(key).expect("it").session = session;
+        peer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            .expect("room in the socket");
         drop(peer);
-        while worker.connections.get(key).is_some() {
-            assert!(worker.now() < until, "its end was not seen");
-            worker.read_before_giving_up(key);
-        }
+        let link = worker.link(key).expect("it is open");
+        let mut ends = [PollFd::new(link.socket(), PollFlags::RDHUP)];
+        let patience = Timespec {
+            tv_sec: (PATIENCE / 1_000_000_000).cast_signed(),
+            tv_nsec: 0,
+        };
+        assert_eq!(poll(&mut ends, Some(&patience)), Ok(1));
+        worker.read_before_giving_up(key);
+        assert_eq!(worker.totals.bytes_received, 38);
+        assert!(worker.connections.get(key).is_none(), "it idles");
     });
 }
 
