@@ -15,6 +15,8 @@ use crate::store::standing::Duty;
 /// For a store to catch up; longer than any drill has.
 const PATIENCE: Duration = Duration::from_secs(45);
 const LOOK: Duration = Duration::from_millis(20);
+/// How often a store is asked that may just be slow to answer.
+const LOOKS: usize = 8;
 /// So near has the standby to be before writes are stopped.
 const NEAR: u64 = 200;
 
@@ -63,7 +65,7 @@ pub(super) async fn fail_back(ground: &Ground, to: &str, asked: Asked) -> Result
     match turn_round(ground, (from_at, &from), to, serving.epoch + 1, asked).await {
         Ok(promoted) => reverse(ground, to, &from).await.map(|_| promoted),
         Err(why) => {
-            let there = viewing::store(ground, to_at).await;
+            let there = store(ground, to_at).await;
             if there.is_none_or(|there| there.duty != Duty::Serving) {
                 before.again(ground).await;
             }
@@ -207,8 +209,18 @@ impl Way {
     }
 }
 
+/// What the store says of itself. A view does not wait long for an answer; one that is asked to act upon it looks again.
+async fn store(ground: &Ground, at: usize) -> Option<StoreHealth> {
+    for _ in 1..LOOKS {
+        if let Some(store) = viewing::store(ground, at).await {
+            return Some(store);
+        }
+    }
+    viewing::store(ground, at).await
+}
+
 async fn health(ground: &Ground, at: usize, name: &str) -> Result<StoreHealth, String> {
-    let health = viewing::store(ground, at).await;
+    let health = store(ground, at).await;
     health.ok_or_else(|| format!("the store of `{name}` does not answer"))
 }
 
@@ -216,7 +228,7 @@ async fn health(ground: &Ground, at: usize, name: &str) -> Result<StoreHealth, S
 async fn serving(ground: &Ground) -> Result<(usize, StoreHealth), String> {
     let mut found: Option<(usize, StoreHealth)> = None;
     for at in 0..ground.sites.len() {
-        if let Some(store) = viewing::store(ground, at).await
+        if let Some(store) = store(ground, at).await
             && store.duty == Duty::Serving
             && found
                 .as_ref()

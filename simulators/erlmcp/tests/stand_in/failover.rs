@@ -382,7 +382,10 @@ fn a_failback_that_is_given_up_leaves_the_log_going_where_it_went_and_lets_other
     let back = || Request::FailBack { to: "a".into() };
     std::thread::scope(|scope| {
         let asked = scope.spawn(|| ground.refusal(back()));
-        ground.until("the log is turned round", |view| way(view) != before);
+        ground.until("the log is turned round", |view| {
+            assert!(!asked.is_finished(), "it was refused, or done, at once");
+            way(view) != before
+        });
         // Whoever asks for anything else has to wait for its turn.
         let other = scope.spawn(|| ground.ask(Request::ReplicationPause(false)));
         ground.ask(Request::GiveUpFailBack);
