@@ -211,12 +211,13 @@ impl Way {
 
 /// What the store says of itself. A view does not wait long for an answer; one that is asked to act upon it looks again.
 async fn store(ground: &Ground, at: usize) -> Option<StoreHealth> {
-    for _ in 1..LOOKS {
-        if let Some(store) = viewing::store(ground, at).await {
-            return Some(store);
+    for _ in 0..LOOKS {
+        let seen = viewing::store(ground, at).await;
+        if seen.is_some() {
+            return seen;
         }
     }
-    viewing::store(ground, at).await
+    None
 }
 
 async fn health(ground: &Ground, at: usize, name: &str) -> Result<StoreHealth, String> {
